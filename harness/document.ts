@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import { BootgateError, type Problem, userError } from './errors.js';
+import { didYouMean } from './suggest.js';
+
+/** A YAML file that was read and checked, with the means to point back into it. */
+export interface Document<T> {
+  file: string;
+  value: T;
+  /** The line and column (from 1) of a value, by its path: `['disks', 0, 'bus']`. */
+  locate(path: readonly PropertyKey[]): { line: number; column: number };
+  /** A problem at a value, ready to be thrown with others. */
+  problem(path: readonly PropertyKey[], message: string, hint?: string): Problem;
+}
+
+/**
+ * Reads a YAML file and checks it against a schema. Anchors are bounded, merge keys are off, keys are unique.
+ * @throws BootgateError blame `user`, E_DOCUMENT: every problem at once, each as file:line:col.
+ */
+export async function readDocument<T>(file: string, schema: z.ZodType<T>): Promise<Document<T>> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw userError('E_DOCUMENT', `cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+  return parseDocument(file, text, schema);
+}
+
+/** The same for text at hand; `file` is only a name. */
+export async function parseDocument<T>(
+  file: string,
+  text: string,
+  schema: z.ZodType<T>,
+): Promise<Document<T>> {
+  const { LineCounter, parseDocument: parse } = await import('yaml');
+  const lines = new LineCounter();
+  const yaml = parse(text, { lineCounter: lines, strict: true, uniqueKeys: true, merge: false });
+  if (yaml.errors.length > 0) {
+    const problems = yaml.errors.map((error): Problem => {
+      const at = lines.linePos(error.pos[0]);
+      return { file, line: at.line, column: at.col, message: error.message.split('\n')[0] ?? error.code };
+    });
+    throw new BootgateError(`${file} is not valid YAML`, { code: 'E_DOCUMENT', blame: 'user', problems });
+  }
+  const locate = (path: readonly PropertyKey[]) => {
+    for (let length = path.length; length >= 0; length--) {
+      const node = yaml.getIn(path.slice(0, length), true) as
+        | { range?: [number, number, number] }
+        | undefined;
+      if (node?.range) {
+        const at = lines.linePos(node.range[0]);
+        return { line: at.line, column: at.col };
+      }
+    }
+    return { line: 1, column: 1 };
+  };
+  const locateKey = (path: readonly PropertyKey[], key: string) => {
+    const map = yaml.getIn(path, true) as {
+      items?: { key: { value?: unknown; range?: [number, number, number] } }[];
+    };
+    const range = map?.items?.find((item) => item.key.value === key)?.key.range;
+    if (!range) return locate(path);
+    const at = lines.linePos(range[0]);
+    return { line: at.line, column: at.col };
+  };
+  const problem = (path: readonly PropertyKey[], message: string, hint?: string): Problem => ({
+    file,
+    ...locate(path),
+    message: path.length > 0 ? `${formatPath(path)}: ${message}` : message,
+    ...(hint ? { hint } : {}),
+  });
+
+  let plain: unknown;
+  try {
+    plain = yaml.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw userError('E_DOCUMENT', `${file}: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = schema.safeParse(plain);
+  if (parsed.success) return { file, value: parsed.data, locate, problem };
+
+  const known = knownKeys(schema);
+  const problems = flatten(parsed.error.issues).flatMap((issue): Problem[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        file,
+        ...locateKey(issue.path, key),
+        message: `${formatPath([...issue.path, key])}: unknown key${didYouMean(key, known)}`,
+      }));
+    }
+    return [problem(issue.path, issue.message)];
+  });
+  throw new BootgateError(`${file} is not right`, { code: 'E_DOCUMENT', blame: 'user', problems });
+}
+
+/** A union's issues are those of its nearest branch: the one that got furthest into the value. */
+function flatten(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+    const deepest = (branch: readonly z.core.$ZodIssue[]) =>
+      Math.max(0, ...branch.map((one) => one.path.length));
+    const best = [...issue.errors].sort((a, b) => deepest(b) - deepest(a))[0] ?? [];
+    if (deepest(best) === 0) return [{ ...issue, message: 'none of the allowed forms fits' }];
+    return flatten(best.map((one) => ({ ...one, path: [...issue.path, ...one.path] })) as z.core.$ZodIssue[]);
+  });
+}
+
+/** Every key name that the schema knows, wherever it stands: what a misspelt key may have meant. */
+function knownKeys(schema: z.ZodType): Set<string> {
+  const keys = new Set<string>();
+  const seen = new Set<unknown>();
+  const walk = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null || seen.has(node)) return;
+    seen.add(node);
+    const { def } = node as { def?: Record<string, unknown> };
+    if (!def) return;
+    if (def.shape)
+      for (const [key, value] of Object.entries(def.shape)) {
+        keys.add(key);
+        walk(value);
+      }
+    for (const inner of ['innerType', 'element', 'valueType', 'in', 'out', 'left', 'right']) walk(def[inner]);
+    if (Array.isArray(def.options)) for (const option of def.options) walk(option);
+  };
+  walk(schema);
+  return keys;
+}
+
+/** `disks[0].bus` */
+function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text ? `${text}.${String(part)}` : String(part),
+    '',
+  );
+}

@@ -1,0 +1,73 @@
+/** The contract of results/RUN/run.json (schema bootgate/run@1). Fields may be added, never renamed. */
+import type { AcceleratorChoice, Phase } from '../vm/machine.js';
+
+export const VERDICTS = ['pass', 'fail', 'crash', 'hang', 'infra', 'skip'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** One named reason: what was seen, and what to do. */
+export interface Finding {
+  /** `missing-module`, `unbound-device`, `unanswered-request`, `kernel-report`, `init-died`, `step-failed`, ... */
+  kind: string;
+  /** As it stood on the console or in the record. */
+  evidence: string;
+  module?: string;
+  package?: string;
+  /** `images/splits/x.yaml:12` */
+  rule?: string;
+  hint: string;
+}
+
+export interface StepResult {
+  name: string;
+  ok: boolean;
+  seconds: number;
+  /** Where the step ran: in the guest, or outside it once the guest was gone. */
+  where?: 'guest' | 'outside';
+  message?: string;
+}
+
+export interface ScenarioResult {
+  scenario: string;
+  area: string;
+  verdict: Verdict;
+  /** Where the guest was when it ended. */
+  phase: Phase;
+  /** One sentence: why this verdict. Empty for a pass. */
+  reason: string;
+  /** Wall time from QEMU's start to its end, and QEMU's CPU time. */
+  seconds: number;
+  cpuSeconds: number;
+  attempts: number;
+  steps: StepResult[];
+  modulesLoaded: string[];
+  memory: { modulesBytes: number; usedAfterBootBytes: number };
+  findings: Finding[];
+  /** The last lines of the console, cleaned of control characters; empty for a pass. */
+  consoleTail: string[];
+  /** Relative to the run's folder. */
+  files: { console: string; control: string; argv: string; recording: string };
+  phases: { phase: Phase; at: number }[];
+}
+
+export interface RunResult {
+  schema: 'bootgate/run@1';
+  id: string;
+  verdict: 'pass' | 'fail' | 'incomplete';
+  /** ISO 8601. */
+  started: string;
+  seconds: number;
+  /** Of this process, without QEMU; and of all QEMUs together. */
+  cpuSeconds: { harness: number; qemu: number };
+  accelerator: AcceleratorChoice;
+  image: {
+    name: string;
+    kernel: { release: string; source: string; resolved: string[]; digest: string };
+    vmlinuz: { bytes: number };
+    modules: { source: string; count: number; bytes: number; ofCount: number; ofBytes: number };
+    initramfs: { bytes: number; digest: string; buildMs: number };
+  };
+  /** What the closure added to the set. */
+  additions: { module: string; neededBy: string[]; bytes: number }[];
+  counts: Record<Verdict, number>;
+  results: ScenarioResult[];
+}

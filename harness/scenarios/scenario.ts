@@ -1,0 +1,36 @@
+/** A scenario after its file was read, checked and its matrix expanded: one boot. Plain and serialisable. */
+
+export interface ScenarioStep {
+  name: string;
+  /** POSIX sh for busybox ash, with the helpers of harness/guest; exit status 0 is ok. */
+  run: string;
+  /** Guest seconds. */
+  timeout: number;
+}
+
+export interface Scenario {
+  /** `storage/virtio-blk` */
+  name: string;
+  /** `storage` */
+  area: string;
+  description: string;
+  /** The file that it stands in, and the line. */
+  file: string;
+  line: number;
+  cpus: number;
+  memoryMiB: number;
+  boot: 'direct' | 'packaged';
+  disks: {
+    serial: string;
+    bus: string;
+    sizeMiB: number;
+    /** After the guest is gone, the harness looks for the boot's pattern in the disk file itself. */
+    verifyPattern: boolean;
+  }[];
+  nics: { model: string; mac: string; farEnd: boolean }[];
+  /** Names of tools from images/userland.yaml that the steps need beyond the base. */
+  tools: string[];
+  /** Extra kernel command line. */
+  cmdline: string;
+  steps: ScenarioStep[];
+}

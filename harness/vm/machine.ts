@@ -1,0 +1,93 @@
+/** One guest, as data: what it is made of, and what came of it. The argv of QEMU is a pure function of this. */
+import type { Architecture } from '../kernel/kernel.js';
+
+export const DISK_BUSES = ['virtio-blk', 'virtio-scsi', 'nvme', 'ahci'] as const;
+export type DiskBus = (typeof DISK_BUSES)[number];
+export const NIC_MODELS = ['virtio-net', 'e1000e'] as const;
+export type NicModel = (typeof NIC_MODELS)[number];
+
+export interface Disk {
+  /** Serial number that the guest finds it by: 1 to 20 characters of [A-Za-z0-9-]. */
+  serial: string;
+  bus: DiskBus;
+  /** Absolute path of the raw file behind it. */
+  file: string;
+}
+
+export interface Nic {
+  model: NicModel;
+  /** `52:54:00:...`; the guest finds it by this. */
+  mac: string;
+  /** What answers on 10.0.2.100:9000 inside the guest's network: a TCP port on the host's loopback, or nothing. */
+  farEndPort: number | null;
+}
+
+/**
+ * A host file that lies in the guest's physical memory, outside the memory that its kernel manages: the bytes of
+ * every module of the tree. The guest reads a module from it when it is first asked for, so that the cost of a boot
+ * does not grow with the size of the set. See initramfs/window.ts.
+ */
+export interface Window {
+  /** Absolute path; its size is a multiple of 2 MiB. */
+  file: string;
+  bytes: number;
+}
+
+export interface Machine {
+  arch: Architecture;
+  cpus: number;
+  memoryMiB: number;
+  /** `direct`: the extracted vmlinux by PVH and qboot. `packaged`: vmlinuz as shipped, through the usual firmware. */
+  boot: 'direct' | 'packaged';
+  kernel: string;
+  initramfs: string;
+  /** Kernel command line, without what the architecture adds (console, window). */
+  cmdline: string;
+  window: Window | null;
+  disks: Disk[];
+  nics: Nic[];
+}
+
+export type Accelerator = 'kvm' | 'tcg';
+
+/** Which accelerator a run uses, and the plain sentence why. */
+export interface AcceleratorChoice {
+  requested: 'auto' | Accelerator;
+  used: Accelerator;
+  reason: string;
+}
+
+/** Where a guest was when it ended or was ended. */
+export const PHASES = ['firmware', 'kernel', 'init', 'modules', 'devices', 'steps', 'shutdown'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** How a guest came to its end, as the monitor saw it. */
+export type Ending =
+  /** QEMU ended by itself. */
+  | { kind: 'exit'; status: number | null; signal: string | null }
+  /** A deadline passed in `phase`. */
+  | { kind: 'deadline'; phase: Phase; limitSeconds: number }
+  /** A fatal kernel report was seen; the monitor waited for the whole of it and then killed the guest. */
+  | { kind: 'fatal'; title: string }
+  /** The console's cap was reached: a guest that floods for ever. */
+  | { kind: 'flood'; bytes: number; phase: Phase }
+  /** QEMU would not start or died of itself: the host's trouble, with QEMU's own words. */
+  | { kind: 'infra'; message: string };
+
+/**
+ * Everything that the verdict is made from. `console` and `control` are also written to the guest's folder as
+ * console.log and control.log, and the rest as recording.json: an old run can be judged again.
+ */
+export interface Recording {
+  nonce: string;
+  /** Raw console bytes, capped (head and tail kept). */
+  console: Buffer;
+  /** Raw bytes of the second UART, capped. */
+  control: Buffer;
+  ending: Ending;
+  /** Seconds from QEMU's start at which each phase was entered. */
+  phases: { phase: Phase; at: number }[];
+  seconds: number;
+  /** QEMU's own CPU time (user + system). */
+  cpuSeconds: number;
+}
