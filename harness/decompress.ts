@@ -1,0 +1,177 @@
+import { mkdir, mkdtemp, open, readFile, rm, symlink } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { BootgateError, userError } from './errors.js';
+import { exec, execBytes } from './exec.js';
+
+export type Compression = 'none' | 'gzip' | 'xz' | 'lzma' | 'zstd' | 'lz4' | 'bzip2' | 'lzo';
+
+/**
+ * First bytes of what kernels and modules are packed with: scripts/extract-vmlinux in the kernel's tree has the
+ * same table. lz4 comes as a frame and, from the kernel's own build, in the legacy format.
+ */
+export const MAGICS: readonly (readonly [kind: Compression, magic: string])[] = [
+  ['gzip', '1f8b08'],
+  ['xz', 'fd377a585a00'],
+  ['lzma', '5d000000'],
+  ['zstd', '28b52ffd'],
+  ['lz4', '04224d18'],
+  ['lz4', '02214c18'],
+  ['bzip2', '425a68'],
+  ['lzo', '894c5a4f000d0a1a0a'],
+];
+
+/** The programs; gzip is node's own. Each reads standard input and writes standard output with these. */
+const TOOLS: Record<Exclude<Compression, 'none' | 'gzip'>, readonly [file: string, ...args: string[]]> = {
+  xz: ['xz', '-dcq', '--single-stream'],
+  lzma: ['xz', '-dcq', '--format=lzma'],
+  zstd: ['zstd', '-dcq', '--long=31'],
+  lz4: ['lz4', '-dcq'],
+  bzip2: ['bzip2', '-dcq'],
+  lzo: ['lzop', '-dcq'],
+};
+
+/** No kernel and no module comes near: what is larger is a trap. */
+const MAX_BYTES = 1 << 30;
+
+/** How bytes are packed, by their magic. */
+export function compressionOf(bytes: Uint8Array): Compression {
+  const head = Buffer.from(bytes.subarray(0, 16)).toString('hex');
+  return MAGICS.find(([, magic]) => head.startsWith(magic))?.[0] ?? 'none';
+}
+
+/**
+ * Unpacks bytes. `tolerant` takes what could be unpacked when the tool then stumbles over what follows the stream.
+ * @throws BootgateError blame `user` E_COMPRESSED for damaged bytes, blame `host` E_TOOL_MISSING naming the tool.
+ */
+export async function decompress(
+  bytes: Uint8Array,
+  kind: Compression,
+  options: { name?: string; tolerant?: boolean; signal?: AbortSignal } = {},
+): Promise<Uint8Array> {
+  if (kind === 'none') return bytes;
+  const name = options.name ?? 'the data';
+  if (kind === 'gzip') {
+    return promisify(gunzip)(bytes, { maxOutputLength: MAX_BYTES }).catch((cause: Error) => {
+      throw damaged(name, kind, cause);
+    });
+  }
+  const [file, ...args] = TOOLS[kind];
+  const more = {
+    ...(options.tolerant ? { okCodes: [0, 1, 2, 44] } : {}), // lz4 ends with 44 at trailing bytes, zstd and xz with 1
+    ...(options.signal ? { signal: options.signal } : {}),
+  };
+  const { stdout } = await execBytes(file, args, { input: bytes, ...more }).catch((error: unknown) => {
+    throw isToolFailure(error) ? damaged(name, kind, error) : error;
+  });
+  return stdout;
+}
+
+/** A file's bytes, unpacked when its magic says so: `.ko`, `.ko.xz`, `.ko.zst`, `.ko.gz`. */
+export async function readMaybeCompressed(
+  path: string,
+  options: { signal?: AbortSignal } = {},
+): Promise<Uint8Array> {
+  const bytes = await readFile(path);
+  return decompress(bytes, compressionOf(bytes), { name: path, ...options });
+}
+
+/** Kinds whose tools take many files at once, with the suffix that they insist on. */
+const BATCHED: Partial<Record<Compression, readonly [suffix: string, file: string, ...args: string[]]>> = {
+  xz: ['.xz', 'xz', '-dkfq', '--'],
+  zstd: ['.zst', 'zstd', '-dkfq', '--'],
+};
+const BATCH_FILES = 128;
+
+/**
+ * The same for thousands of files, in their order: one tool process per 128 files rather than one per file, and
+ * as many batches at once as there are cores, so that memory and disk stay bounded.
+ */
+export async function* readManyMaybeCompressed(
+  paths: readonly string[],
+  options: { scratch?: string; signal?: AbortSignal } = {},
+): AsyncGenerator<{ path: string; bytes: Uint8Array }> {
+  const parent = options.scratch ?? tmpdir();
+  await mkdir(parent, { recursive: true });
+  const folder = await mkdtemp(join(parent, 'bootgate-unpack-'));
+  const batches = Math.ceil(paths.length / BATCH_FILES);
+  const started: Promise<(string | null)[]>[] = [];
+  const start = (batch: number) => {
+    if (batch >= batches || batch in started) return;
+    const unpacked = unpackBatch(folder, batch, batchOf(paths, batch), options.signal);
+    unpacked.catch(() => undefined); // it is awaited, and its error thrown, when its turn comes
+    started[batch] = unpacked;
+  };
+  try {
+    for (let batch = 0; batch < batches; batch++) {
+      for (let ahead = 0; ahead < Math.max(1, cpus().length); ahead++) start(batch + ahead);
+      const unpacked = (await started[batch]) ?? [];
+      for (const [index, path] of batchOf(paths, batch).entries()) {
+        const file = unpacked[index];
+        yield { path, bytes: file ? await readFile(file) : await readMaybeCompressed(path, options) };
+      }
+      await rm(join(folder, String(batch)), { recursive: true, force: true });
+    }
+  } finally {
+    await Promise.allSettled(started);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function batchOf(paths: readonly string[], batch: number): readonly string[] {
+  return paths.slice(batch * BATCH_FILES, (batch + 1) * BATCH_FILES);
+}
+
+/**
+ * Unpacks one batch through symlinks named by index (the tools write beside their input, and two modules may have
+ * the same base name). Returns the unpacked file of each path, or null for what is to be read one by one.
+ */
+async function unpackBatch(
+  folder: string,
+  batch: number,
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<(string | null)[]> {
+  const result: (string | null)[] = paths.map(() => null);
+  const cwd = join(folder, String(batch));
+  await mkdir(cwd);
+  const kinds = await Promise.all(paths.map(compressionOfFile));
+  for (const [kind, tool] of Object.entries(BATCHED)) {
+    const [suffix, file, ...args] = tool;
+    const chosen = kinds.flatMap((one, index) => (one === kind ? [index] : []));
+    if (chosen.length < 2) continue;
+    await Promise.all(chosen.map((index) => symlink(paths[index] ?? '', join(cwd, `${index}${suffix}`))));
+    const names = chosen.map((index) => `${index}${suffix}`);
+    try {
+      await exec(file, [...args, ...names], { cwd, timeout: 300_000, ...(signal ? { signal } : {}) });
+      for (const index of chosen) result[index] = join(cwd, String(index));
+    } catch (error) {
+      // One bad file: reading them one by one names it.
+      if (!isToolFailure(error)) throw error;
+    }
+  }
+  return result;
+}
+
+async function compressionOfFile(path: string): Promise<Compression> {
+  const file = await open(path);
+  try {
+    const head = Buffer.alloc(16);
+    const { bytesRead } = await file.read(head, 0, head.length, 0);
+    return compressionOf(head.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+  }
+}
+
+function isToolFailure(error: unknown): boolean {
+  return error instanceof BootgateError && error.code === 'E_TOOL_FAILED';
+}
+
+function damaged(name: string, kind: Compression, cause: unknown): BootgateError {
+  return userError('E_COMPRESSED', `${name} is damaged or cut short: it cannot be unpacked as ${kind}`, {
+    cause,
+  });
+}
