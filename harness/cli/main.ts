@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { describeError, EXIT, exitCodeOf } from '../errors.js';
+import { packageRoot } from '../paths.js';
+import { buildCommand } from './build.js';
+import { doctorCommand } from './doctor.js';
+import { modulesCommand } from './modules.js';
+import { runCommand } from './run.js';
+import { scenariosCommand } from './scenarios.js';
+import { splitCommand } from './split.js';
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+
+const program = new Command('bootgate')
+  .description(
+    'Does this set of kernel modules still boot, and still do storage, network, file systems and netfilter?\n' +
+      'And if not: which module is missing, and which package has it?',
+  )
+  .version(version)
+  .showHelpAfterError('(see --help)')
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 the gate holds, 1 a verdict or check says no, 2 wrong usage or input, 3 could not decide, 130 interrupted.
+
+Examples:
+  bootgate run --image debian-2014
+  bootgate run 'storage/*' --image debian --modules my-modules.txt
+  bootgate modules closure virtio_scsi --kernel apt:linux-image-amd64
+  bootgate doctor`,
+  );
+for (const command of [
+  runCommand(),
+  buildCommand(),
+  modulesCommand(),
+  splitCommand(),
+  scenariosCommand(),
+  doctorCommand(),
+])
+  program.addCommand(command);
+
+/** Commander ends the process with status 1 for wrong usage; by the contract that is 2. */
+function endWithContract(command: Command): void {
+  command.exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+  });
+  for (const child of command.commands) endWithContract(child);
+}
+endWithContract(program);
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok); // `bootgate modules list | head`
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,88 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import type { ModuleDelivery } from '../initramfs/initramfs.js';
+import { deliveryOption, imageOption, kernelOption, modulesOption, strictOption, wholeNumber } from './options.js';
+
+interface RunFlags {
+  image?: string;
+  kernel?: string[];
+  modules?: string;
+  strict?: boolean;
+  accel?: 'auto' | 'kvm' | 'tcg';
+  jobs?: number;
+  reporter?: 'terminal' | 'tap' | 'json';
+  results?: string;
+  delivery?: ModuleDelivery;
+  verbose?: boolean;
+}
+
+export function runCommand(): Command {
+  return new Command('run')
+    .description('boot an image, one guest per scenario, and say what works')
+    .argument('[pattern...]', 'scenarios to run: storage/virtio-blk, storage, "network/*"; all of the image unless given')
+    .addOption(imageOption())
+    .addOption(kernelOption())
+    .addOption(modulesOption())
+    .addOption(strictOption())
+    .addOption(new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']))
+    .addOption(new Option('-j, --jobs <n>', 'guests at once').argParser(wholeNumber))
+    .addOption(new Option('--reporter <which>', 'what standard output gets').choices(['terminal', 'tap', 'json']))
+    .addOption(new Option('--results <dir>', 'where the run folder goes (BOOTGATE_RESULTS, else results)'))
+    .addOption(deliveryOption())
+    .addOption(new Option('-v, --verbose', 'the log on standard error as well'))
+    .action(run);
+}
+
+/** Precedence: flag, environment, file, default. */
+async function run(patterns: string[], flags: RunFlags): Promise<void> {
+  const { Cache } = await import('../cache.js');
+  const { scenariosDir } = await import('../paths.js');
+  const { loadImage } = await import('../run/image.js');
+  const { prepareImage } = await import('../run/prepare.js');
+  const { planRun } = await import('../run/plan.js');
+  const { exitCodeOfRun, runPlan } = await import('../run/run.js');
+  const { onInterrupt } = await import('../run/interrupt.js');
+  const { openRunLog } = await import('../run/log.js');
+  const { loadScenarios } = await import('../scenarios/load.js');
+  const { chooseAccelerator } = await import('../vm/accelerator.js');
+  const { makeReporters } = await import('../report/reporter.js');
+
+  const cache = new Cache();
+  const say = (sentence: string) => process.stderr.write(`bootgate: ${sentence}\n`);
+  const interrupt = onInterrupt(() => say('stopping the guests; once more to end at once'));
+  const { signal } = interrupt;
+  try {
+    const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
+      ...(flags.kernel ? { kernel: flags.kernel } : {}),
+      ...(flags.modules ? { modules: flags.modules } : {}),
+    });
+    const plan = planRun(image, await loadScenarios(scenariosDir), patterns);
+    const prepared = await prepareImage(image, {
+      cache,
+      strict: flags.strict ?? false,
+      log: say,
+      signal,
+      ...(flags.delivery ? { delivery: flags.delivery } : {}),
+    });
+    const accelerator = await chooseAccelerator(flags.accel ?? 'auto', {
+      kernel: prepared.kernel,
+      vmlinux: prepared.vmlinux,
+      cache,
+      signal,
+    });
+    const { result } = await runPlan({
+      prepared,
+      plan,
+      accelerator,
+      cache,
+      results: resolve(flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results'),
+      reporters: makeReporters(flags.reporter ?? 'terminal'),
+      signal,
+      log: (folder) => openRunLog(folder, flags.verbose ?? false),
+      ...(flags.jobs ? { jobs: flags.jobs } : {}),
+    });
+    process.exitCode = exitCodeOfRun(result, signal.aborted);
+  } finally {
+    interrupt.release();
+  }
+}

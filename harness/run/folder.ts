@@ -1,0 +1,50 @@
+import { mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hostError } from '../errors.js';
+
+/** A run's folder under results/, and the names inside it. */
+export interface RunFolder {
+  id: string;
+  path: string;
+}
+
+/**
+ * Makes `results/YYYYMMDD-HHMMSS-IMAGE`; a second run in the same second gets `-2`. Local time, as the person who
+ * looks for it reads the clock.
+ */
+export async function makeRunFolder(results: string, image: string, now = new Date()): Promise<RunFolder> {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  const stamp = `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}-${image}`;
+  try {
+    await mkdir(results, { recursive: true });
+    for (let count = 1; ; count++) {
+      const id = count === 1 ? stamp : `${stamp}-${count}`;
+      const path = join(results, id);
+      try {
+        await mkdir(path);
+        return { id, path };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+    }
+  } catch (cause) {
+    throw hostError('E_RESULTS', `cannot make a run folder in ${results}: ${(cause as Error).message}`, {
+      hint: 'give another folder with --results',
+      cause,
+    });
+  }
+}
+
+/** Points `results/latest` at a run, in one step: a reader sees the old one or the new one. */
+export async function pointLatest(results: string, id: string): Promise<void> {
+  const temporary = join(results, `.latest-${process.pid}`);
+  await rm(temporary, { force: true });
+  await symlink(id, temporary);
+  await rename(temporary, join(results, 'latest'));
+}
+
+/** A scenario's own folder inside a run; a second attempt gets one of its own. */
+export function scenarioFolder(run: RunFolder, scenario: string, attempt: number): string {
+  return attempt === 1 ? scenario : `${scenario}.attempt-${attempt}`;
+}

@@ -1,0 +1,111 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { readDocument } from '../document.js';
+import { userError } from '../errors.js';
+import { imagesDir } from '../paths.js';
+import { didYouMean } from '../suggest.js';
+
+/** Where an image's modules come from. */
+const moduleSource = z
+  .union([
+    z.literal('all').describe('the whole module tree'),
+    z.strictObject({ policy: z.string().describe('include and exclude rules, a YAML file beside this one') }),
+    z.strictObject({ list: z.string().describe('a module list, a text file beside this one') }),
+  ])
+  .describe('which modules the guest may load');
+
+export const imageSchema = z
+  .strictObject({
+    version: z.literal(1).describe('of this format'),
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]*$/, 'expected lower-case letters, digits, dots and dashes')
+      .describe('names the run folder'),
+    description: z.string().default('').describe('one sentence for people'),
+    kernel: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .describe('apt:NAME, package files, a folder, installed or installed:RELEASE; several for a split kernel'),
+    modules: moduleSource.default('all'),
+    scenarios: z
+      .array(z.string())
+      .min(1)
+      .default(['*'])
+      .describe('patterns of the scenarios that this image is expected to pass'),
+    skip: z
+      .array(z.strictObject({ scenario: z.string(), reason: z.string().min(1) }))
+      .default([])
+      .describe('scenarios that this kernel is not built for, each with the reason'),
+  })
+  .describe('One bootable thing under test: kernel, module set and userland');
+
+/** What `modules:` of an image or `--modules` came to. */
+export type ModuleSource =
+  | { kind: 'all' }
+  | { kind: 'policy'; file: string }
+  | { kind: 'list'; file: string };
+
+/** An image as it will be built: the file's words with the command line's laid over them, paths absolute. */
+export interface Image {
+  name: string;
+  description: string;
+  file: string;
+  kernel: string[];
+  modules: ModuleSource;
+  scenarios: string[];
+  skip: { scenario: string; reason: string }[];
+}
+
+/** What the command line may lay over an image. */
+export interface ImageOverrides {
+  kernel?: string[];
+  /** A module list, a policy (.yaml), or `all`. */
+  modules?: string;
+}
+
+/**
+ * Reads an image file, or the image of that name under images/.
+ * @throws BootgateError blame `user` with every problem at file:line:col.
+ */
+export async function loadImage(nameOrFile: string, overrides: ImageOverrides = {}): Promise<Image> {
+  const file = findImage(nameOrFile);
+  const { value } = await readDocument(file, imageSchema);
+  const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(file), path));
+  const kernel = overrides.kernel?.length
+    ? overrides.kernel
+    : [value.kernel].flat().map((source) => (/^\.{0,2}\//.test(source) ? beside(source) : source));
+  return {
+    name: value.name,
+    description: value.description,
+    file,
+    kernel,
+    modules: overrides.modules ? moduleSourceOf(overrides.modules) : readModuleSource(value.modules, beside),
+    scenarios: value.scenarios,
+    skip: value.skip,
+  };
+}
+
+function readModuleSource(value: z.infer<typeof moduleSource>, beside: (path: string) => string): ModuleSource {
+  if (value === 'all') return { kind: 'all' };
+  return 'policy' in value
+    ? { kind: 'policy', file: beside(value.policy) }
+    : { kind: 'list', file: beside(value.list) };
+}
+
+/** `--modules all`, `--modules POLICY.yaml` or `--modules LIST`. */
+function moduleSourceOf(text: string): ModuleSource {
+  if (text === 'all') return { kind: 'all' };
+  return { kind: /\.ya?ml$/.test(text) ? 'policy' : 'list', file: resolve(text) };
+}
+
+function findImage(nameOrFile: string): string {
+  if (existsSync(nameOrFile) && /\.ya?ml$/.test(nameOrFile)) return resolve(nameOrFile);
+  const shipped = join(imagesDir, `${nameOrFile}.yaml`);
+  if (!nameOrFile.includes('/') && existsSync(shipped)) return shipped;
+  const names = readdirSync(imagesDir)
+    .filter((name) => name.endsWith('.yaml') && name !== 'userland.yaml')
+    .map((name) => name.slice(0, -'.yaml'.length));
+  throw userError('E_IMAGE_NOT_FOUND', `no image ${nameOrFile}${didYouMean(nameOrFile, names)}`, {
+    hint: `give a YAML file, or one of: ${names.join(', ')}`,
+  });
+}
