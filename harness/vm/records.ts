@@ -3,7 +3,7 @@
 export interface StepRecord {
   name: string;
   ok: boolean;
-  /** Exit status of the step; 124 or 143 with `timedOut`. */
+  /** Exit status of the step; 124, 137 or 143 with `timedOut`. */
   status: number;
   timedOut: boolean;
   /** Guest seconds. */
@@ -28,6 +28,15 @@ export interface UnboundRecord {
   device: string;
 }
 
+/** A disk or NIC that the scenario declares, and where the guest found it. */
+export interface DeviceRecord {
+  kind: 'disk' | 'nic';
+  /** Serial number or MAC. */
+  id: string;
+  /** `/dev/vda`, `eth0`; empty when no such device came up. */
+  node: string;
+}
+
 export interface GuestReport {
   /** The agent said hello: the channel works from here on. */
   hello: boolean;
@@ -36,7 +45,10 @@ export interface GuestReport {
   /** Steps that the agent began and did not end: at most one, the last. */
   unfinishedStep: string | null;
   steps: StepRecord[];
+  /** Steps after a failed one: never begun. */
+  notRun: string[];
   requests: RequestRecord[];
+  devices: DeviceRecord[];
   unbound: UnboundRecord[];
   /** Driver -> number of devices bound. */
   bound: Record<string, number>;
@@ -45,8 +57,215 @@ export interface GuestReport {
   memory: { modulesBytes: number; usedAfterBootBytes: number; totalBytes: number };
   /** modprobe's complaints: `could not insert 'x': Unknown symbol in module`. */
   loadErrors: string[];
+  notes: string[];
   /** Lines that looked like records and were not: wrong nonce, checksum or sequence. They change nothing else. */
   rejected: number;
   /** Sequence numbers that never arrived. */
   missing: number;
+}
+
+/** One record as it was taken: authentic and in order. */
+export interface AgentRecord {
+  seq: number;
+  type: string;
+  /** In the order of the line; a key may stand more than once. */
+  pairs: [key: string, value: string][];
+}
+
+const MARK = '@bg1 ';
+/** A record has at most 900 bytes; a "line" that has grown past this is noise and is forgotten. */
+const LONGEST_LINE = 4096;
+
+/** The value of a record's first such key, or ''. */
+export function valueOf(record: AgentRecord, key: string): string {
+  return record.pairs.find((pair) => pair[0] === key)?.[1] ?? '';
+}
+
+/**
+ * Takes the bytes of the guest's channels, however they were cut, and keeps the records among them. The monitor
+ * uses it live and the judge afterwards: equal bytes give an equal report.
+ */
+export class RecordReader {
+  readonly #nonce: string;
+  readonly #partial = { control: '', console: '' };
+  readonly #report: GuestReport = emptyReport();
+  #seq = 0;
+  #output = '';
+  #unboundAt = '';
+
+  constructor(nonce: string) {
+    this.#nonce = nonce;
+  }
+
+  /** Bytes of one channel, in order. Returns the records that these bytes completed. */
+  push(bytes: Uint8Array, channel: 'control' | 'console' = 'control'): AgentRecord[] {
+    const taken: AgentRecord[] = [];
+    const lines = (this.#partial[channel] + Buffer.from(bytes).toString('latin1')).split('\n');
+    this.#partial[channel] = (lines.pop() ?? '').slice(-LONGEST_LINE);
+    for (const line of lines) {
+      const at = line.lastIndexOf(MARK);
+      if (at < 0) continue;
+      const record = parseRecord(line.slice(at + MARK.length).replace(/\r+$/, ''), this.#nonce);
+      if (!record || record.seq <= this.#seq || this.#report.ended) {
+        this.#report.rejected++;
+        continue;
+      }
+      this.#report.missing += record.seq - this.#seq - 1;
+      this.#seq = record.seq;
+      this.#apply(record);
+      taken.push(record);
+    }
+    return taken;
+  }
+
+  /** Everything known so far. */
+  report(): GuestReport {
+    return structuredClone(this.#report);
+  }
+
+  #apply(record: AgentRecord): void {
+    const report = this.#report;
+    const value = (key: string) => valueOf(record, key);
+    switch (record.type) {
+      case 'hello':
+        report.hello = true;
+        break;
+      case 'device':
+        report.devices.push({
+          kind: value('kind') === 'nic' ? 'nic' : 'disk',
+          id: value('id'),
+          node: value('node'),
+        });
+        break;
+      case 'step-start':
+        report.unfinishedStep = value('name');
+        this.#output = '';
+        break;
+      case 'output':
+        this.#output += value('text');
+        break;
+      case 'step-end': {
+        const status = numberOr(value('status'), -1);
+        const timedOut = value('timedOut') === '1';
+        report.steps.push({
+          name: value('name'),
+          ok: status === 0 && !timedOut,
+          status,
+          timedOut,
+          seconds: numberOr(value('seconds'), 0),
+          // The guest's bytes are put together before they are read as UTF-8: a piece may end inside a character.
+          output: Buffer.from(this.#output, 'latin1').toString('utf8'),
+        });
+        report.unfinishedStep = null;
+        break;
+      }
+      case 'not-run':
+        report.notRun.push(value('name'));
+        break;
+      case 'request': {
+        const status = numberOr(value('status'), -1);
+        for (const [key, name] of record.pairs)
+          if (key === 'name') report.requests.push({ name, status, step: value('step') });
+        break;
+      }
+      case 'load-error':
+        report.loadErrors.push(value('text'));
+        break;
+      case 'note':
+        report.notes.push(value('text'));
+        break;
+      case 'unbound':
+        if (value('at') !== this.#unboundAt) report.unbound = [];
+        this.#unboundAt = value('at');
+        for (const [device, modalias] of record.pairs)
+          if (device !== 'at') report.unbound.push({ device, modalias });
+        break;
+      case 'bound':
+        for (const [driver, count] of record.pairs) report.bound[driver] = numberOr(count, 0);
+        break;
+      case 'module':
+        for (const [name, bytes] of record.pairs)
+          report.modulesLoaded.push({ name, bytes: numberOr(bytes, 0) });
+        break;
+      case 'memory':
+        report.memory = {
+          modulesBytes: numberOr(value('modules'), 0),
+          usedAfterBootBytes: numberOr(value('used'), 0),
+          totalBytes: numberOr(value('total'), 0),
+        };
+        break;
+      case 'end':
+        report.ended = numberOr(value('records'), -1) === record.seq && report.missing === 0;
+        break;
+    }
+  }
+}
+
+/** The report of a whole recording: records on the control channel, or, where there was none, on the console. */
+export function readReport(nonce: string, control: Uint8Array, console: Uint8Array): GuestReport {
+  const reader = new RecordReader(nonce);
+  reader.push(control, 'control');
+  reader.push(console, 'console');
+  return reader.report();
+}
+
+/** `NONCE SEQ CRC TYPE KEY=VALUE...`; null when it is not a record of this boot. */
+function parseRecord(text: string, nonce: string): AgentRecord | null {
+  const parts = text.split(' ');
+  const [theirs, seq, crc, type, ...payload] = parts;
+  if (theirs !== nonce || !seq || !crc || !type || !/^[1-9]\d{0,8}$/.test(seq)) return null;
+  if (crc !== String(cksum([theirs, seq, type, ...payload].join(' ')))) return null;
+  const pairs = payload.map((pair): [string, string] => {
+    const equals = pair.indexOf('=');
+    return equals < 0 ? [decode(pair), ''] : [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
+  });
+  return { seq: Number(seq), type, pairs };
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 24;
+  for (let bit = 0; bit < 8; bit++) crc = (crc << 1) ^ (crc < 0 ? 0x04c11db7 : 0);
+  return crc >>> 0;
+});
+
+/** POSIX cksum of latin1 text: the CRC of its bytes followed by their number, lowest byte first. */
+export function cksum(text: string): number {
+  let crc = 0;
+  const step = (byte: number) => {
+    crc = ((crc << 8) ^ (CRC_TABLE[(crc >>> 24) ^ byte] ?? 0)) >>> 0;
+  };
+  for (let at = 0; at < text.length; at++) step(text.charCodeAt(at) & 0xff);
+  for (let length = text.length; length > 0; length = Math.floor(length / 256)) step(length & 0xff);
+  return ~crc >>> 0;
+}
+
+/** Percent-decoding to bytes (as latin1), which never throws. */
+function decode(text: string): string {
+  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+}
+
+function numberOr(text: string, otherwise: number): number {
+  const number = Number(text);
+  return text !== '' && Number.isFinite(number) ? number : otherwise;
+}
+
+/** What is known of a guest that has said nothing. */
+export function emptyReport(): GuestReport {
+  return {
+    hello: false,
+    ended: false,
+    unfinishedStep: null,
+    steps: [],
+    notRun: [],
+    requests: [],
+    devices: [],
+    unbound: [],
+    bound: {},
+    modulesLoaded: [],
+    memory: { modulesBytes: 0, usedAfterBootBytes: 0, totalBytes: 0 },
+    loadErrors: [],
+    notes: [],
+    rejected: 0,
+    missing: 0,
+  };
 }
