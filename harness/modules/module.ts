@@ -1,3 +1,5 @@
+import type { Problem } from '../errors.js';
+
 /** What is in a module tree, as kmod sees it. Names are kmod's: `-` is `_`, no folder, no suffix. */
 
 export interface Module {
@@ -22,6 +24,18 @@ export type Resolution =
   | { kind: 'builtin'; names: string[] }
   | { kind: 'none' };
 
+/** depmod's texts, and the kernel build's, of one tree; empty where the tree has none. */
+export interface IndexTexts {
+  /** Absolute path of the folder with depmod's files: the tree itself, or one in the cache. */
+  dir: string;
+  alias: string;
+  symbols: string;
+  softdep: string;
+  weakdep: string;
+  builtin: string;
+  modinfo: string;
+}
+
 /** One module tree, indexed. Built once, cached by digest. */
 export interface ModuleIndex {
   release: string;
@@ -34,6 +48,8 @@ export interface ModuleIndex {
   builtins: ReadonlyMap<string, string>;
   /** The sum of all modules' bytes. */
   bytes: number;
+  /** The texts that the index was read from, as they are: indexes for a subset are cut out of them. */
+  texts: IndexTexts;
   /**
    * What `modprobe REQUEST` would come to: a module name, `symbol:NAME`, `fs-ext4`, `pci:v00001AF4d...`.
    * With `within`, modules outside that set do not count.
@@ -71,4 +87,6 @@ export interface ModuleSet {
   additions: Addition[];
   /** For a module of the tree that is not in the set: the rule that left it out, where one did. */
   excludedBy: ReadonlyMap<string, RulePlace>;
+  /** What is odd but not wrong: a rule that matches nothing, with its place. */
+  warnings: Problem[];
 }
