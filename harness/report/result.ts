@@ -14,6 +14,10 @@ export interface Finding {
   package?: string;
   /** `images/splits/x.yaml:12` */
   rule?: string;
+  /** What the remedy costs: the module's closure, as far as it is not in the set. */
+  bytes?: number;
+  /** Other modules that would serve the same need. */
+  alternatives?: string[];
   hint: string;
 }
 
@@ -23,6 +27,8 @@ export interface StepResult {
   seconds: number;
   /** Where the step ran: in the guest, or outside it once the guest was gone. */
   where?: 'guest' | 'outside';
+  /** False for a declared step that never began, since an earlier one failed or the guest was lost. */
+  ran?: boolean;
   message?: string;
 }
 

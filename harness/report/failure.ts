@@ -1,0 +1,85 @@
+import { formatSeconds } from '../units.js';
+import { cleanLine, cleanText } from './clean.js';
+import { verdictLabel } from './line.js';
+import type { Finding, ScenarioResult, StepResult } from './result.js';
+import { cut, type Style, wrap } from './screen.js';
+
+/** How much of each is shown; the rest lies in the files named below it. */
+const MOST_FINDINGS = 4;
+const MOST_CONSOLE_LINES = 12;
+const MOST_STEP_LINES = 6;
+
+/**
+ * The story of one failure: verdict and reason, the findings, its steps, the end of its console, and where the rest lies.
+ * @param folder the run's folder as it should be shown.
+ */
+export function failureText(one: ScenarioResult, folder: string, width: number, style: Style): string {
+  const attempt = one.attempts > 1 ? `, attempt ${one.attempts}` : '';
+  const where = style.dim(`in phase ${one.phase} after ${formatSeconds(one.seconds)}${attempt}`);
+  const lines = [`${verdictLabel(one.verdict, style)}  ${style.bold(cleanLine(one.scenario))}  ${where}`];
+  lines.push(...indented(cleanLine(one.reason), 7, width));
+  for (const finding of one.findings.slice(0, MOST_FINDINGS))
+    lines.push(...findingLines(finding, width, style));
+  if (one.findings.length > MOST_FINDINGS)
+    lines.push(
+      style.dim(`       and ${one.findings.length - MOST_FINDINGS} more findings, listed in run.json`),
+    );
+  if (one.steps.length > 0) lines.push(...stepLines(one.steps, width, style));
+  if (one.consoleTail.length > 0) {
+    lines.push(`       ${style.bold('console')}`);
+    for (const line of one.consoleTail.slice(-MOST_CONSOLE_LINES)) lines.push(quoted(line, width, style));
+  }
+  if (one.files.console)
+    lines.push(style.dim(`       ${folder ? `${folder.replace(/\/$/, '')}/` : ''}${one.files.console}`));
+  return `${lines.join('\n')}\n`;
+}
+
+/** A finding: what it is, then what is known about it, one thing a line. */
+function findingLines(finding: Finding, width: number, style: Style): string[] {
+  const title = `${finding.kind.replaceAll('-', ' ')}${finding.module ? `: ${finding.module}` : ''}`;
+  const lines = [`       ${style.bold(style.yellow(cleanLine(title)))}`];
+  const [first = '', ...more] = cleanText(finding.evidence).split('\n');
+  const facts: [string, string | undefined][] = [
+    ['seen', first],
+    ['package', finding.package],
+    ['rule', finding.rule],
+    ['remedy', finding.hint],
+  ];
+  for (const [name, value] of facts) {
+    if (!value) continue;
+    const [head = '', ...rest] = wrap(cleanLine(value), width - 17);
+    lines.push(`         ${style.dim(name.padEnd(7))} ${head}`);
+    for (const part of rest) lines.push(`${' '.repeat(17)}${part}`);
+    if (name === 'seen')
+      for (const line of more.slice(0, 3)) lines.push(`${' '.repeat(17)}${cut(line, width - 17)}`);
+  }
+  return lines;
+}
+
+function stepLines(steps: readonly StepResult[], width: number, style: Style): string[] {
+  const names = Math.min(40, Math.max(...steps.map((step) => step.name.length)));
+  const lines = [`       ${style.bold('steps')}`];
+  for (const step of steps) {
+    const ran = step.ran !== false;
+    const label = step.ok ? style.green('ok  ') : ran ? style.red('FAIL') : style.dim('-   ');
+    const name = cut(cleanLine(step.name), names).padEnd(names);
+    const time = ran ? formatSeconds(step.seconds) : 'not run';
+    lines.push(
+      `         ${label} ${name} ${time.padStart(8)}${step.where === 'outside' ? '  (outside the guest)' : ''}`,
+    );
+    if (step.ok || !ran || !step.message) continue;
+    const output = cleanText(step.message)
+      .split('\n')
+      .filter((line) => line.trim() !== '');
+    for (const line of output.slice(-MOST_STEP_LINES)) lines.push(quoted(line, width, style));
+  }
+  return lines;
+}
+
+function quoted(line: string, width: number, style: Style): string {
+  return style.dim(`         | ${cut(cleanLine(line), width - 11)}`);
+}
+
+function indented(text: string, by: number, width: number): string[] {
+  return wrap(text, width - by).map((line) => ' '.repeat(by) + line);
+}

@@ -1,0 +1,29 @@
+import { formatSeconds } from '../units.js';
+import { cleanLine } from './clean.js';
+import type { ScenarioResult, Verdict } from './result.js';
+import { cut, type Style } from './screen.js';
+
+/** A verdict in a column of five: what went well is quiet, what did not is loud. */
+export function verdictLabel(verdict: Verdict, style: Style): string {
+  const label = (verdict === 'pass' ? 'ok' : verdict === 'skip' ? 'skip' : verdict.toUpperCase()).padEnd(5);
+  if (verdict === 'pass') return style.green(label);
+  if (verdict === 'skip') return style.dim(label);
+  return verdict === 'infra' ? style.yellow(label) : style.red(label);
+}
+
+/** One result on one line: `FAIL   storage/nvme   5.0 s  step "find the disk" failed`. */
+export function resultLine(one: ScenarioResult, nameWidth: number, width: number, style: Style): string {
+  const name = cleanLine(one.scenario).padEnd(nameWidth);
+  const time = one.verdict === 'skip' ? '' : formatSeconds(one.seconds);
+  const again = one.attempts > 1 ? `attempt ${one.attempts}: ` : '';
+  const warnings = one.verdict === 'pass' ? warningsOf(one) : '';
+  const told = `${again}${cleanLine(one.reason) || warnings}`.replace(/: $/, '');
+  const head = `  ${verdictLabel(one.verdict, style)}  ${name}  ${time.padStart(12)}`;
+  const room = width - (2 + 5 + 2 + name.length + 2 + 12 + 2);
+  return told ? `${head}  ${style.dim(cut(told, room))}` : head;
+}
+
+function warningsOf(one: ScenarioResult): string {
+  const count = one.findings.length;
+  return count === 0 ? '' : count === 1 ? '1 warning' : `${count} warnings`;
+}

@@ -1,0 +1,58 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { userError } from '../errors.js';
+import { nearest } from '../suggest.js';
+import { RUN_FILE } from './json.js';
+import type { RunResult } from './result.js';
+
+/** A run that was read back. */
+export interface StoredRun {
+  /** Absolute path of the run's folder; the paths in `result` are relative to it. */
+  folder: string;
+  result: RunResult;
+}
+
+/**
+ * Reads a run: its folder, its run.json, a results folder (the newest run in it), a run's id in `resultsDir`, or `latest`.
+ * @throws BootgateError blame `user`, E_RUN: there is none, or it is not a bootgate run of this schema.
+ */
+export async function readRun(where: string, resultsDir = 'results'): Promise<StoredRun> {
+  const folder = await findRun(where, resultsDir);
+  const path = join(folder, RUN_FILE);
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw userError('E_RUN', `cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+  const result = value as Partial<RunResult> | null;
+  if (result?.schema !== 'bootgate/run@1' || !Array.isArray(result.results)) {
+    throw userError('E_RUN', `${path} is not a run of schema bootgate/run@1`, {
+      hint: 'name the folder of a run that this version of bootgate has written',
+    });
+  }
+  return { folder, result: result as RunResult };
+}
+
+async function findRun(where: string, resultsDir: string): Promise<string> {
+  const candidates = [where, join(where, 'latest'), join(resultsDir, where)];
+  if (where.endsWith(`/${RUN_FILE}`)) candidates.unshift(where.slice(0, -RUN_FILE.length - 1));
+  for (const folder of candidates) if (await isFile(join(folder, RUN_FILE))) return resolve(folder);
+
+  const known = await readdir(resultsDir).catch((): string[] => []);
+  const near = nearest(where, known);
+  throw userError('E_RUN', `no run at ${where}`, {
+    hint:
+      near.length > 0
+        ? `did you mean ${near.map((name) => join(resultsDir, name)).join(', ')}?`
+        : known.length > 0
+          ? `runs lie in ${resultsDir}; \`latest\` is the newest`
+          : 'nothing has run yet: `bootgate run` writes to results/',
+  });
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );

@@ -1,0 +1,84 @@
+import type { AcceleratorChoice, Phase } from '../vm/machine.js';
+import { jsonReporter } from './json.js';
+import type { RunResult, ScenarioResult } from './result.js';
+import { type Screen, screenOf } from './screen.js';
+import { tapReporter } from './tap.js';
+import { terminalReporter } from './terminal.js';
+
+/** What a run is about to do: all that is known before the first guest starts. */
+export interface RunPlan {
+  id: string;
+  /** The run's folder, as it should be shown. */
+  folder: string;
+  image: RunResult['image'];
+  accelerator: AcceleratorChoice;
+  /** Names of the scenarios that will be booted. */
+  scenarios: string[];
+  /** How many guests run side by side at most. */
+  jobs?: number;
+}
+
+/**
+ * A reporter is a guest of the run: it listens. Every hook is optional; only `onRunEnd` may take its time. One that
+ * holds a terminal puts it right at `onRunEnd` and when the process ends, whichever comes first.
+ */
+export interface Reporter {
+  onRunStart?(plan: RunPlan): void;
+  /** A guest is about to start; once more for each attempt. */
+  onGuestStart?(scenario: string): void;
+  onGuestPhase?(scenario: string, phase: Phase): void;
+  onResult?(result: ScenarioResult): void;
+  onRunEnd?(result: RunResult): void | Promise<void>;
+}
+
+/**
+ * Many reporters as one that never throws. One that throws is complained about once and not called again: a
+ * reporter never ends a run, and what it could not show is still in run.json.
+ */
+export function safely(
+  reporters: readonly Reporter[],
+  complain: (error: unknown) => void,
+): Required<Reporter> {
+  const working = new Set(reporters);
+  const leaveOut = (reporter: Reporter, error: unknown): void => {
+    working.delete(reporter);
+    complain(error);
+  };
+  const each = (call: (reporter: Reporter) => void): void => {
+    for (const reporter of [...working]) {
+      try {
+        call(reporter);
+      } catch (error) {
+        leaveOut(reporter, error);
+      }
+    }
+  };
+  return {
+    onRunStart: (plan) => each((reporter) => reporter.onRunStart?.(plan)),
+    onGuestStart: (scenario) => each((reporter) => reporter.onGuestStart?.(scenario)),
+    onGuestPhase: (scenario, phase) => each((reporter) => reporter.onGuestPhase?.(scenario, phase)),
+    onResult: (result) => each((reporter) => reporter.onResult?.(result)),
+    onRunEnd: async (result) => {
+      for (const reporter of [...working]) {
+        try {
+          await reporter.onRunEnd?.(result);
+        } catch (error) {
+          leaveOut(reporter, error);
+        }
+      }
+    },
+  };
+}
+
+export const REPORTERS = ['terminal', 'tap', 'json'] as const;
+export type ReporterName = (typeof REPORTERS)[number];
+
+/** The reporters of a run. Exactly one of them owns standard output. */
+export function makeReporters(name: ReporterName, screen: Screen = screenOf(process.stdout)): Reporter[] {
+  const owners: Record<ReporterName, (screen: Screen) => Reporter> = {
+    terminal: terminalReporter,
+    tap: tapReporter,
+    json: jsonReporter,
+  };
+  return [owners[name](screen)];
+}

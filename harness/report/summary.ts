@@ -1,0 +1,137 @@
+import { formatBytes, formatPercent, formatSeconds } from '../units.js';
+import { PHASES } from '../vm/machine.js';
+import { additionLines } from './additions.js';
+import { cleanLine } from './clean.js';
+import { failureText } from './failure.js';
+import type { RunResult, ScenarioResult, Verdict } from './result.js';
+import { VERDICTS } from './result.js';
+import { type Style, wrap } from './screen.js';
+import { type Cell, table } from './table.js';
+
+/**
+ * What stands at the end of a run: areas, sizes, additions, time, then every failure, then one line that says it
+ * all. The failures come last because the end of a log is where people look.
+ * @param folder the run's folder as it should be shown.
+ */
+export function summary(result: RunResult, folder: string, width: number, style: Style): string {
+  const failed = result.results.filter((one) => one.verdict !== 'pass' && one.verdict !== 'skip');
+  const blocks = [
+    areas(result, style),
+    sizes(result, style),
+    additions(result, width, style),
+    times(result, style),
+  ];
+  for (const one of failed) blocks.push(failureText(one, folder, width, style));
+  blocks.push(verdictText(result, folder, style));
+  return `\n${blocks.filter((block) => block !== '').join('\n')}`;
+}
+
+/** Scenarios by area and verdict; a verdict that nobody got has no column. */
+function areas(result: RunResult, style: Style): string {
+  const columns = VERDICTS.filter((verdict) => verdict === 'pass' || result.counts[verdict] > 0);
+  const names = [...new Set(result.results.map((one) => one.area))];
+  const row = (name: string, results: readonly ScenarioResult[]): Cell[] => [
+    cleanLine(name),
+    ...columns.map((verdict): Cell => {
+      const count = results.filter((one) => one.verdict === verdict).length;
+      return { text: count === 0 ? '-' : String(count), style: colourOf(verdict, count, style) };
+    }),
+    formatSeconds(results.reduce((sum, one) => sum + one.seconds, 0)),
+  ];
+  const rows = names.map((name) =>
+    row(
+      name,
+      result.results.filter((one) => one.area === name),
+    ),
+  );
+  if (names.length > 1) rows.push(row('in all', result.results));
+  const head = ['area', ...columns.map((verdict) => (verdict === 'pass' ? 'ok' : verdict)), 'guest time'];
+  return table(head, rows, style);
+}
+
+function colourOf(verdict: Verdict, count: number, style: Style): (text: string) => string {
+  if (count === 0 || verdict === 'skip') return style.dim;
+  if (verdict === 'pass') return style.green;
+  return verdict === 'infra' ? style.yellow : style.red;
+}
+
+/** What the image weighs, against the same image with the whole module tree. */
+function sizes({ image }: RunResult, style: Style): string {
+  const { vmlinuz, initramfs, modules } = image;
+  const rest = vmlinuz.bytes + initramfs.bytes;
+  const [all, whole] = [rest + modules.bytes, rest + modules.ofBytes];
+  const same = modules.bytes === modules.ofBytes;
+  return table(
+    ['size', 'this image', 'whole tree', ''],
+    [
+      ['vmlinuz', formatBytes(vmlinuz.bytes), formatBytes(vmlinuz.bytes), ''],
+      ['initramfs', formatBytes(initramfs.bytes), formatBytes(initramfs.bytes), ''],
+      [
+        'modules',
+        formatBytes(modules.bytes),
+        formatBytes(modules.ofBytes),
+        same ? '' : formatPercent(modules.bytes, modules.ofBytes),
+      ],
+      [
+        '  files',
+        String(modules.count),
+        String(modules.ofCount),
+        same ? '' : formatPercent(modules.count, modules.ofCount),
+      ],
+      ['in all', formatBytes(all), formatBytes(whole), same ? '' : formatPercent(all, whole)],
+    ],
+    style,
+  );
+}
+
+function additions(result: RunResult, width: number, style: Style): string {
+  if (result.additions.length === 0) return '';
+  const bytes = result.additions.reduce((sum, one) => sum + one.bytes, 0);
+  const count = result.additions.length;
+  const head = `added to the set because the rest needs it: ${count} module${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
+  const lines = additionLines(result.additions, 8).flatMap((line) =>
+    wrap(line, width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
+  );
+  return `${style.bold(head)}\n${lines.join('')}`;
+}
+
+/** Where the guests' time went, by phase, and what it cost in CPU time. */
+function times(result: RunResult, style: Style): string {
+  const spent = new Map(PHASES.map((phase) => [phase, 0]));
+  for (const one of result.results) {
+    for (const [at, { phase, at: from }] of one.phases.entries()) {
+      const until = one.phases[at + 1]?.at ?? one.seconds;
+      spent.set(phase, (spent.get(phase) ?? 0) + Math.max(0, until - from));
+    }
+  }
+  const sum = [...spent.values()].reduce((total, seconds) => total + seconds, 0);
+  if (sum === 0) return '';
+  const rows = [...spent]
+    .filter(([, seconds]) => seconds > 0)
+    .map(([phase, seconds]): Cell[] => [
+      phase,
+      formatSeconds(seconds),
+      formatPercent(seconds, sum),
+      { text: '█'.repeat(Math.round((seconds / sum) * 40)), style: style.cyan, left: true },
+    ]);
+  const { harness, qemu } = result.cpuSeconds;
+  const booted = result.results.filter((one) => one.verdict !== 'skip').length;
+  const clock = `${formatSeconds(result.seconds)} by the clock for ${booted} guest${booted === 1 ? '' : 's'}`;
+  const cpu = `CPU: QEMU ${formatSeconds(qemu)}, bootgate ${formatSeconds(harness)} (${formatPercent(harness, harness + qemu)})`;
+  return `${table(['phase', 'time', 'share', ''], rows, style)}${style.dim(`${clock}; ${cpu}`)}\n`;
+}
+
+/** The last word. */
+function verdictText(result: RunResult, folder: string, style: Style): string {
+  const { counts } = result;
+  const booted = result.results.length - counts.skip;
+  const bad = (['fail', 'crash', 'hang', 'infra'] as const).filter((verdict) => counts[verdict] > 0);
+  const told = bad.map((verdict) => `${counts[verdict]} ${verdict}`).join(', ');
+  const skipped = counts.skip > 0 ? `, ${counts.skip} skipped` : '';
+  const where = folder ? style.dim(`  ${folder}`) : '';
+  if (result.verdict === 'pass')
+    return `${style.green(style.bold('pass'))}  ${counts.pass} of ${booted} scenarios ok${skipped}${where}\n`;
+  const word =
+    result.verdict === 'fail' ? style.red(style.bold('fail')) : style.yellow(style.bold('incomplete'));
+  return `${word}  ${counts.pass} of ${booted} scenarios ok${told ? `, ${told}` : ''}${skipped}${where}\n`;
+}

@@ -1,0 +1,120 @@
+import { formatBytes, formatSeconds } from '../units.js';
+import type { Phase } from '../vm/machine.js';
+import { cleanLine } from './clean.js';
+import { resultLine } from './line.js';
+import type { Reporter, RunPlan } from './reporter.js';
+import type { ScenarioResult, Verdict } from './result.js';
+import { LiveRows, type RunningGuest } from './rows.js';
+import { MOST_COLUMNS, type Screen, styleOf, wrap } from './screen.js';
+import { summary } from './summary.js';
+
+/** Time as the reporter sees it; a test brings its own. */
+export interface Clock {
+  /** Milliseconds, from any beginning. */
+  now(): number;
+  /** Calls back again and again without keeping the process alive; returns how to stop. */
+  every(milliseconds: number, call: () => void): () => void;
+}
+
+const realClock: Clock = {
+  now: () => performance.now(),
+  every: (milliseconds, call) => {
+    const timer = setInterval(call, milliseconds);
+    timer.unref();
+    return () => clearInterval(timer);
+  },
+};
+
+/** How often live rows are drawn, and how often a log hears that somebody is still at work. */
+const REDRAW_MS = 100;
+const HEARTBEAT_MS = 30_000;
+
+/**
+ * `--reporter terminal`: a line for each result as it comes, and a summary at the end. A terminal also shows the
+ * running guests below them; a log gets a sign of life every half minute instead.
+ */
+export function terminalReporter(screen: Screen, clock: Clock = realClock): Reporter {
+  const style = styleOf(screen);
+  const width = Math.min(screen.columns, MOST_COLUMNS);
+  const rows = screen.isTTY ? new LiveRows(screen, style) : undefined;
+  const running = new Map<string, { started: number; phase: Phase; attempt: number }>();
+  const counts = new Map<Verdict, number>();
+  let plan: RunPlan | undefined;
+  let names = 0;
+  let started = 0;
+  let stop: (() => void) | undefined;
+
+  const done = () => [...counts.values()].reduce((sum, count) => sum + count, 0) - (counts.get('skip') ?? 0);
+  const guests = (): RunningGuest[] =>
+    [...running].map(([scenario, guest]) => ({
+      scenario,
+      phase: guest.phase,
+      attempt: guest.attempt,
+      seconds: (clock.now() - guest.started) / 1000,
+    }));
+  const countsLine = (): string => {
+    const bad = ['fail', 'crash', 'hang', 'infra'] as const;
+    const parts = [`${done()} of ${plan?.scenarios.length ?? 0} done`, `${counts.get('pass') ?? 0} ok`];
+    for (const verdict of bad) if (counts.get(verdict)) parts.push(`${counts.get(verdict)} ${verdict}`);
+    parts.push(formatSeconds((clock.now() - started) / 1000));
+    return parts.join(', ');
+  };
+  const liveRows = () => rows?.rowsFor(countsLine(), guests()) ?? [];
+  const print = (text: string) => (rows ? rows.print(text, liveRows()) : screen.write(text));
+  const heartbeat = () => {
+    const list = guests().map(
+      (guest) => `${guest.scenario} (${guest.phase}, ${formatSeconds(guest.seconds)})`,
+    );
+    const text = `${countsLine()}; running: ${list.join(', ') || 'none'}`;
+    screen.write(`${wrap(text, width - 2).join('\n  ')}\n`);
+  };
+
+  return {
+    onRunStart: (begun) => {
+      plan = begun;
+      started = clock.now();
+      names = Math.max(0, ...begun.scenarios.map((name) => name.length));
+      screen.write(heading(begun, width, style));
+      rows?.open();
+      stop = rows
+        ? clock.every(REDRAW_MS, () => rows.draw(liveRows()))
+        : clock.every(HEARTBEAT_MS, heartbeat);
+    },
+    onGuestStart: (scenario) => {
+      const before = running.get(scenario);
+      running.set(scenario, {
+        started: before?.started ?? clock.now(),
+        phase: 'firmware',
+        attempt: (before?.attempt ?? 0) + 1,
+      });
+    },
+    onGuestPhase: (scenario, phase) => {
+      const guest = running.get(scenario);
+      if (guest) guest.phase = phase;
+    },
+    onResult: (result: ScenarioResult) => {
+      running.delete(result.scenario);
+      counts.set(result.verdict, (counts.get(result.verdict) ?? 0) + 1);
+      print(`${resultLine(result, names, width, style)}\n`);
+    },
+    onRunEnd: (result) => {
+      stop?.();
+      rows?.close();
+      screen.write(summary(result, plan?.folder ?? '', width, style));
+    },
+  };
+}
+
+/** What is about to be booted, in three lines. */
+function heading(plan: RunPlan, width: number, style: ReturnType<typeof styleOf>): string {
+  const { image, accelerator } = plan;
+  const { modules, initramfs } = image;
+  const many = plan.scenarios.length === 1 ? '1 scenario' : `${plan.scenarios.length} scenarios`;
+  const what = cleanLine(`${image.name}: Linux ${image.kernel.release} from ${image.kernel.source}`);
+  const why = cleanLine(`${many} under ${accelerator.used}: ${accelerator.reason}`);
+  const set = cleanLine(
+    `${modules.count} of ${modules.ofCount} modules (${modules.source}), initramfs ${formatBytes(initramfs.bytes)}`,
+  );
+  const lines = [...wrap(set, width - 2), ...wrap(why, width - 2)].map((line) => style.dim(`  ${line}`));
+  return `${style.bold(what)}\n${lines.join('\n')}\n\n`;
+}
