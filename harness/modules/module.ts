@@ -1,5 +1,3 @@
-import type { Problem } from '../errors.js';
-
 /** What is in a module tree, as kmod sees it. Names are kmod's: `-` is `_`, no folder, no suffix. */
 
 export interface Module {
@@ -72,6 +70,8 @@ export interface Addition {
   /** The listed modules that need it, sorted. */
   neededBy: string[];
   bytes: number;
+  /** The rule that had left it out, where one had. */
+  excludedBy?: RulePlace;
 }
 
 /** The modules that a guest may load: a subset of a tree. */
@@ -87,6 +87,6 @@ export interface ModuleSet {
   additions: Addition[];
   /** For a module of the tree that is not in the set: the rule that left it out, where one did. */
   excludedBy: ReadonlyMap<string, RulePlace>;
-  /** What is odd but not wrong: a rule that matches nothing, with its place. */
-  warnings: Problem[];
+  /** What is odd but not wrong, as sentences with their file:line: a rule that matches nothing. */
+  warnings: string[];
 }
