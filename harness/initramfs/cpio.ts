@@ -53,8 +53,8 @@ const trailer: PlannedRecord = {
   minor: 0,
 };
 
-/** https://reproducible-builds.org/specs/source-date-epoch/ */
-function archiveTime(): number {
+/** The time of everything in an archive: https://reproducible-builds.org/specs/source-date-epoch/ */
+export function archiveTime(): number {
   const text = process.env.SOURCE_DATE_EPOCH ?? '';
   if (text === '') return 0;
   if (!/^\d{1,10}$/.test(text) || Number(text) > 0xffff_ffff)

@@ -1,0 +1,114 @@
+import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type ElfDynamic, fileSource, parseElf } from '../elf.js';
+import { hostError } from '../errors.js';
+import { parseLdCache } from './ld-cache.js';
+
+/**
+ * Finds shared libraries as ld.so(8) does: RPATH of the object and of those that loaded it (where the object has no
+ * RUNPATH), RUNPATH, ld.so.cache, then the built-in folders. LD_LIBRARY_PATH does not count: the guest has none.
+ */
+export class LibraryFinder {
+  readonly machine: number;
+  readonly #cached: Map<string, string>;
+  readonly #folders: string[];
+  /** Something was found by ld.so.cache alone, so the guest needs that file too. */
+  usesLdCache = false;
+
+  /** @param machine e_machine of the guest's programs */
+  constructor(machine: number, ldCache = '/etc/ld.so.cache') {
+    this.machine = machine;
+    this.#cached = existsSync(ldCache) ? parseLdCache(readFileSync(ldCache), machine) : new Map();
+    const triplet = machine === 183 ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+    this.#folders = [`/lib/${triplet}`, `/usr/lib/${triplet}`, '/lib64', '/usr/lib64', '/lib', '/usr/lib'];
+  }
+
+  /** The library folders of this host, for `$LIB` in a pattern. */
+  get folders(): readonly string[] {
+    return this.#folders;
+  }
+
+  /** Every file that the programs and libraries given need to be loaded, themselves not included, as they are named. */
+  closure(roots: readonly string[], sonames: readonly string[] = []): string[] {
+    const found = new Set<string>();
+    const done = new Set<string>();
+    const queue: { file: string; rpath: string[] }[] = roots.map((file) => ({ file, rpath: [] }));
+    const add = (file: string, rpath: string[]) => {
+      if (found.has(file)) return;
+      found.add(file);
+      queue.push({ file, rpath });
+    };
+    for (const name of sonames) add(this.#find(name, [], 'images/userland.yaml'), []);
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const real = realpathSync(next.file);
+      const dynamic = done.has(real) ? null : this.#dynamic(real);
+      done.add(real);
+      if (!dynamic) continue;
+      if (dynamic.interp) add(dynamic.interp, []);
+      const here = (folders: string[]) => folders.flatMap((folder) => this.#expand(folder, dirname(real)));
+      const own = here(dynamic.rpath);
+      const inherited = dynamic.runpath.length > 0 ? [] : [...own, ...next.rpath];
+      for (const name of dynamic.needed)
+        add(this.#find(name, [...inherited, ...here(dynamic.runpath)], next.file), [...own, ...next.rpath]);
+    }
+    return [...found];
+  }
+
+  #find(name: string, folders: readonly string[], neededBy: string): string {
+    if (name.startsWith('/') && existsSync(name)) return name;
+    const cached = this.#cached.get(name);
+    const places = [
+      ...folders.map((folder) => join(folder, name)),
+      ...(cached ? [cached] : []),
+      ...this.#folders.map((folder) => join(folder, name)),
+    ];
+    const place = places.find((path) => existsSync(path) && this.#fits(path));
+    if (place) {
+      if (place === cached && !this.#folders.includes(dirname(place))) this.usesLdCache = true;
+      return place;
+    }
+    throw hostError('E_USERLAND_LIBRARY', `${neededBy} needs ${name}, which is nowhere on this machine`, {
+      hint: 'reinstall the package that has that program',
+    });
+  }
+
+  /** A folder of RPATH or RUNPATH: `$LIB` differs between distributions, so both spellings are tried. */
+  #expand(folder: string, origin: string): string[] {
+    const path = folder.replace(/\$ORIGIN|\$\{ORIGIN\}/g, origin);
+    if (!/\$LIB|\$\{LIB\}/.test(path)) return [path];
+    return ['lib64', 'lib', this.#folders[0]?.slice(1) ?? 'lib'].map((lib) =>
+      path.replace(/\$LIB|\$\{LIB\}/g, lib),
+    );
+  }
+
+  /** ld.so passes over a library of another architecture and looks further. */
+  #fits(path: string): boolean {
+    const fd = openSync(path, 'r');
+    try {
+      const head = Buffer.alloc(20);
+      return readSync(fd, head, 0, 20, 0) === 20 && isElf(head) && head.readUInt16LE(18) === this.machine;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Null for what is no ELF file: scripts and data. */
+  #dynamic(path: string): ElfDynamic | null {
+    const fd = openSync(path, 'r');
+    try {
+      const head = Buffer.alloc(4);
+      if (readSync(fd, head, 0, 4, 0) < 4 || !isElf(head)) return null;
+      const elf = parseElf(fileSource(fd, path));
+      if (elf.machine === this.machine) return elf.dynamic();
+      throw hostError('E_USERLAND_ARCH', `${path} is not a program for the guest's architecture`, {
+        hint: 'the userland is copied from this machine, so it must be of the same architecture as the kernel under test',
+      });
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function isElf(head: Buffer): boolean {
+  return head.subarray(0, 4).equals(Buffer.from([0x7f, 0x45, 0x4c, 0x46]));
+}

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { type Cache, digestOf, digestOfFile } from '../cache.js';
+import { ELF_MACHINE } from '../elf.js';
+import { BootgateError, hostError } from '../errors.js';
+import { exec } from '../exec.js';
+import type { Architecture } from '../kernel/kernel.js';
+import { guestDir } from '../paths.js';
+import { archiveTime } from './cpio.js';
+import { expandPattern, HostFiles, quickStamp, textOf, USR_MERGED } from './host-files.js';
+import { findCommand, missingPrograms } from './host-programs.js';
+import type { Entry, Segment } from './initramfs.js';
+import { LibraryFinder } from './libraries.js';
+import { cachedSegment, onceAtATime } from './segment.js';
+import { type GuestTool, readUserlandTable, selectTools } from './userland-table.js';
+
+export interface UserlandOptions {
+  /** Tools beyond the base, by the names of images/userland.yaml. */
+  tools: readonly string[];
+  cache: Cache;
+  arch?: Architecture;
+  /** Unless given: images/userland.yaml and harness/guest. */
+  tableFile?: string;
+  guestDir?: string;
+}
+
+/** A program of the table, found. */
+interface FoundTool extends GuestTool {
+  file: string;
+}
+
+/**
+ * The userland segment: base programs, the tools asked for, every library that they load, the guest's agent, and the
+ * folders of a root file system. Copied from this machine; cached by the contents of what goes in.
+ * @throws BootgateError blame `user`, E_TOOL_UNKNOWN; blame `host`, E_USERLAND_MISSING (each program with its
+ *   package), E_USERLAND_LIBRARY, E_USERLAND_ARCH.
+ */
+export async function userlandSegment(options: UserlandOptions): Promise<Segment> {
+  const table = await readUserlandTable(options.tableFile);
+  const tools = [...table.base, ...selectTools(table, options.tools)];
+  const names = tools.map((tool) => tool.name).join(' ');
+  return onceAtATime([options.cache.root, 'userland', names, options.guestDir].join('\0'), async () => {
+    const found = await findAll(tools);
+    const agent = agentEntries(options.guestDir ?? guestDir);
+    const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
+    const stamps = [...found.map(({ file }) => file), '/etc/ld.so.cache'].map(quickStamp);
+    const key = digestOf(
+      'userland 1',
+      `${archiveTime()}`,
+      table.text,
+      names,
+      options.arch ?? '',
+      ...scripts,
+      ...stamps,
+    );
+    const memo = new UserlandMemo(options.cache, key);
+    const known = await memo.read();
+    if (known) return known;
+    const { entries, paths } = await collect(found, agent, options.arch ?? 'x86_64');
+    const contents = await Promise.all(entries.map(contentKey));
+    const segment = await cachedSegment(
+      options.cache,
+      'userland',
+      digestOf(...contents.sort()),
+      () => entries,
+    );
+    await memo.write(segment, paths);
+    return segment;
+  });
+}
+
+async function findAll(tools: readonly GuestTool[]): Promise<FoundTool[]> {
+  const found = await Promise.all(
+    tools.map(async (tool) => ({ ...tool, file: (await findCommand(tool.command)) ?? '' })),
+  );
+  const missing = found.filter((tool) => tool.file === '');
+  if (missing.length > 0) throw await missingPrograms(missing);
+  return found;
+}
+
+/** Everything that goes in, and every host path that this depends on. */
+async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Architecture) {
+  const libraries = new LibraryFinder(ELF_MACHINE[arch]);
+  const files = new HostFiles();
+  const links: Entry[] = [];
+  const objects: string[] = [];
+  for (const tool of tools) {
+    const place = files.add(tool.file);
+    objects.push(tool.file);
+    links.push(
+      ...tool.links.map((link): Entry => ({ path: link.slice(1), type: 'symlink', target: `/${place}` })),
+    );
+    for (const { pattern, optional } of tool.files) {
+      const matches = expandPattern(pattern, libraries.folders);
+      if (matches.length === 0 && !optional)
+        throw hostError('E_USERLAND_FILE', `${tool.name} needs ${pattern}, and nothing here is called so`, {
+          hint: `reinstall the package that has ${tool.command}, or mend images/userland.yaml`,
+        });
+      for (const match of matches) files.add(match);
+      objects.push(...matches);
+    }
+  }
+  const sonames = [...new Set(tools.flatMap((tool) => tool.libs))];
+  for (const library of libraries.closure(objects, sonames)) files.add(library);
+  if (libraries.usesLdCache) files.add('/etc/ld.so.cache');
+  const fixed = [...skeleton, ...agent];
+  const busybox = tools.find((tool) => tool.name === 'busybox');
+  const taken = new Map<string, Entry>();
+  // Earlier ones win: the agent's /sbin/modprobe over anything that the host calls so.
+  for (const entry of [...fixed, ...links, ...files.entries()])
+    if (!taken.has(entry.path)) taken.set(entry.path, entry);
+  const applets = busybox ? await appletLinks(busybox.file, files.add(busybox.file), [...taken.keys()]) : [];
+  return { entries: [...taken.values(), ...applets], paths: files.paths() };
+}
+
+/** A symbolic link for each applet, except where a real program has that name. */
+async function appletLinks(busybox: string, place: string, taken: readonly string[]): Promise<Entry[]> {
+  const { stdout } = await exec(busybox, ['--list']);
+  const programs = new Set(taken.filter((path) => /^usr\/s?bin\//.test(path)).map((path) => basename(path)));
+  return stdout
+    .split('\n')
+    .filter((name) => name !== '' && !name.includes('/') && !programs.has(name))
+    .map((name): Entry => ({ path: `usr/bin/${name}`, type: 'symlink', target: `/${place}` }));
+}
+
+/** harness/guest/*.sh: init and modprobe where the kernel looks for them, the rest below /bootgate. */
+function agentEntries(folder: string): Entry[] {
+  const places = new Map([
+    ['init.sh', 'init'],
+    ['modprobe.sh', 'usr/sbin/modprobe'],
+  ]);
+  const scripts = readdirSync(folder).filter((name) => name.endsWith('.sh'));
+  if (!scripts.includes('init.sh'))
+    throw new BootgateError(`${folder} holds no init.sh: the installation is not whole`, {
+      code: 'E_GUEST_AGENT',
+      blame: 'bug',
+    });
+  return scripts.sort().map((name): Entry => {
+    const data = Buffer.from(textOf(join(folder, name)));
+    return { path: places.get(name) ?? `bootgate/${name}`, type: 'file', mode: 0o755, data };
+  });
+}
+
+const text = (path: string, data: string): Entry => ({ path, type: 'file', data: Buffer.from(data) });
+const folder = (path: string, mode = 0o755): Entry => ({ path, type: 'directory', mode });
+
+/** A usr-merged root. /dev/console must be there before anything is mounted: init's own output goes to it. */
+const skeleton: Entry[] = [
+  ...USR_MERGED.map((name): Entry => ({ path: name, type: 'symlink', target: `usr/${name}` })),
+  ...['usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'usr/lib/modules'].map((path) => folder(path)),
+  ...['dev', 'proc', 'sys', 'run', 'etc', 'mnt', 'var', 'bootgate'].map((path) => folder(path)),
+  folder('tmp', 0o1777),
+  folder('root', 0o700),
+  { path: 'var/run', type: 'symlink', target: '/run' },
+  { path: 'dev/console', type: 'device', kind: 'char', major: 5, minor: 1, mode: 0o600 },
+  { path: 'dev/null', type: 'device', kind: 'char', major: 1, minor: 3, mode: 0o666 },
+  text('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'),
+  text('etc/group', 'root:x:0:\n'),
+  text('etc/hosts', '127.0.0.1 localhost\n::1 localhost\n'),
+];
+
+async function contentKey(entry: Entry): Promise<string> {
+  if (entry.type !== 'file') return JSON.stringify(entry);
+  const digest = 'data' in entry ? digestOf(entry.data) : await digestOfFile(entry.source);
+  return JSON.stringify([entry.path, entry.mode ?? null, digest]);
+}
+
+/**
+ * Which segment a row of unchanged host files came to, so that a warm build reads no libraries. Only a hint, replaced
+ * when a file has changed: the segment itself is keyed by content.
+ */
+class UserlandMemo {
+  readonly #path: string;
+
+  constructor(cache: Cache, key: string) {
+    this.#path = cache.path('userland-memo', key, '.json');
+  }
+
+  async read(): Promise<Segment | null> {
+    try {
+      const { segment, stamps } = JSON.parse(await readFile(this.#path, 'utf8')) as {
+        segment: Segment;
+        stamps: [path: string, stamp: string][];
+      };
+      if (stamps.some(([path, stamp]) => quickStamp(path) !== stamp)) return null;
+      return (await stat(segment.path)).size === segment.bytes ? segment : null;
+    } catch {
+      return null;
+    }
+  }
+
+  async write(segment: Segment, paths: readonly string[]): Promise<void> {
+    const stamps = paths.map((path) => [path, quickStamp(path)]);
+    await mkdir(dirname(this.#path), { recursive: true });
+    const temporary = `${this.#path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+    await writeFile(temporary, JSON.stringify({ segment, stamps }));
+    await rename(temporary, this.#path);
+  }
+}
