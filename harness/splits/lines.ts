@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { BootgateError, type Problem, userError } from '../errors.js';
+import type { RulePlace } from '../modules/module.js';
+
+/** A line-based list. Lines are numbered from 1 by their position. */
+export interface LineFile {
+  /** As it is shown. */
+  file: string;
+  lines: string[];
+}
+
+/** How a file is shown: relative to the working directory where it lies below it. */
+export function shownPath(file: string): string {
+  const below = relative(process.cwd(), file);
+  return below && !below.startsWith('..') ? below : file;
+}
+
+/**
+ * Reads a list as UTF-8.
+ * @param crlf `refuse` where the distribution's own tool would take the carriage return as part of a word.
+ * @throws BootgateError blame `user`, E_SPLIT_TEXT: bytes that are not UTF-8, NULs or CRLF, with their place.
+ */
+export async function readLines(file: string, crlf: 'refuse' | 'trim' = 'refuse'): Promise<LineFile> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw userError('E_SPLIT_READ', `cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+  return linesOf(shownPath(file), bytes, crlf);
+}
+
+/** The same for bytes at hand. */
+export function linesOf(file: string, bytes: Uint8Array, crlf: 'refuse' | 'trim' = 'refuse'): LineFile {
+  const problems: Problem[] = [];
+  const at = (offset: number) => {
+    const before = Buffer.from(bytes.subarray(0, offset)).toString('latin1');
+    return { file, line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
+  };
+  const wrong = firstNotUtf8(bytes);
+  if (wrong >= 0)
+    problems.push({
+      ...at(wrong),
+      message: `byte 0x${bytes[wrong]?.toString(16)} is not UTF-8`,
+      hint: 'the file looks like Latin-1: convert it with `iconv -f latin1 -t utf8`',
+    });
+  const nul = bytes.indexOf(0);
+  if (nul >= 0) problems.push({ ...at(nul), message: 'a NUL byte: this is no text file' });
+  const carriage = crlf === 'refuse' ? bytes.indexOf(13) : -1;
+  if (carriage >= 0)
+    problems.push({
+      ...at(carriage),
+      message: 'the line ends in CR LF: the carriage return would be read as part of the last word',
+      hint: "remove them with `sed -i 's/\\r$//'`",
+    });
+  if (problems.length > 0)
+    throw new BootgateError(`${file} cannot be read as a list`, {
+      code: 'E_SPLIT_TEXT',
+      blame: 'user',
+      problems,
+    });
+  const lines = Buffer.from(bytes).toString('utf8').split(/\r?\n/);
+  if (lines.at(-1) === '') lines.pop();
+  return { file, lines };
+}
+
+/** Offset of the first byte that breaks UTF-8, or -1. */
+function firstNotUtf8(bytes: Uint8Array): number {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const right = (end: number) => {
+    try {
+      decoder.decode(bytes.subarray(0, end), { stream: false });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  if (right(bytes.length)) return -1;
+  // The first wrong byte is the first high byte behind which no prefix that ends before a high byte is right.
+  let from = 0;
+  let to = bytes.length;
+  while (to - from > 1) {
+    const middle = (from + to) >> 1;
+    let end = middle;
+    while (end < to && ((bytes[end] ?? 0) & 0xc0) === 0x80) end++; // not in the middle of a character
+    if (right(end)) from = end < to ? end : middle;
+    else to = middle;
+    if (end >= to && from < middle) to = middle;
+  }
+  return from;
+}
+
+/** A rule's place from a line of a file. */
+export function placeAt(list: LineFile, line: number, text = list.lines[line - 1] ?? ''): RulePlace {
+  return { file: list.file, line, text: text.trim() };
+}

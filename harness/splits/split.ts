@@ -1,0 +1,150 @@
+import type { ModuleIndex, RulePlace } from '../modules/module.js';
+
+/** The value that every reader translates its distribution's split into. Plain, and frozen by convention. */
+
+export const SPLIT_FORMATS = [
+  'bootgate',
+  'fedora-variants',
+  'fedora-filters',
+  'kernel-wedge',
+  'ubuntu',
+  'suse-supported',
+  'suse-base',
+  'packages',
+] as const;
+export type SplitFormat = (typeof SPLIT_FORMATS)[number];
+
+export interface SplitPackage {
+  name: string;
+  /** Packages of this split that it directly needs. */
+  depends: string[];
+  /** Where the package is declared. */
+  place: RulePlace;
+  /** Most bytes that its modules may have as installed. */
+  budget?: number;
+  /** It has no modules by intention: a metapackage. */
+  meta?: boolean;
+}
+
+/** Where one module ended up, and why. */
+export interface Placed {
+  package: string;
+  /** The rule that decided; null where no rule named the module and none was needed (a default without a line). */
+  rule: RulePlace | null;
+  /** The package that the rule asked for, when the module ended elsewhere. */
+  wished?: string;
+  /** Why it ended elsewhere, or came in without a rule of its own: `md_cluster in modules-core needs it`. */
+  why?: string;
+}
+
+export type Severity = 'error' | 'warning' | 'note';
+
+/** Something that reading the split showed, for `split check`. Ids are stable. */
+export interface SplitNote {
+  id: string;
+  severity: Severity;
+  message: string;
+  place?: RulePlace;
+  module?: string;
+  package?: string;
+}
+
+export interface Split {
+  name: string;
+  format: SplitFormat;
+  /** The file or folder that it was read from. */
+  file: string;
+  packages: SplitPackage[];
+  /** By module name. A module that is not here is in no package. */
+  placement: ReadonlyMap<string, Placed>;
+  /** Modules that more than one package brings, the one in `placement` first. */
+  twice: ReadonlyMap<string, string[]>;
+  /** Modules in no package are the format's intention (kernel-wedge), not an oversight. */
+  partial: boolean;
+  /** Rules that placed nothing. */
+  unused: RulePlace[];
+  notes: SplitNote[];
+  budgets: Record<string, number>;
+}
+
+export interface ReadSplitOptions {
+  /** Instead of looking at the file. */
+  format?: SplitFormat;
+  /** Fedora's `if_variant_in`: what filtermods gets with -r. */
+  variants?: readonly string[];
+  /** As the distribution spells it, for per-architecture files: `amd64`, `x86_64`. Taken from the host unless given. */
+  arch?: string;
+  /** Debian's flavour (`amd64`, `cloud-amd64`), SUSE's and Ubuntu's (`default`, `generic`). */
+  flavour?: string;
+  /** What each module itself says it depends on (`.modinfo`); derived from the closure where it is not at hand. */
+  direct?: ReadonlyMap<string, readonly string[]>;
+  /** For format `packages`: what the package files contain. */
+  packages?: readonly BuiltPackage[];
+}
+
+/** What a package file brings, as harness/kernel reads it. */
+export interface BuiltPackage {
+  name: string;
+  version: string;
+  file: string;
+  modules: readonly string[];
+  depends?: readonly string[];
+  provides?: readonly string[];
+}
+
+/** Each package with everything that it needs, directly or not, itself included. */
+export function withDependencies(packages: readonly SplitPackage[]): Map<string, Set<string>> {
+  const byName = new Map(packages.map((one) => [one.name, one]));
+  const found = new Map<string, Set<string>>();
+  const visit = (name: string): Set<string> => {
+    const known = found.get(name);
+    if (known) return known;
+    const all = new Set([name]);
+    found.set(name, all); // before the dependencies: a cycle ends here; readers refuse cycles
+    for (const dependency of byName.get(name)?.depends ?? []) {
+      if (!byName.has(dependency)) continue;
+      for (const one of visit(dependency)) all.add(one);
+    }
+    return all;
+  };
+  for (const { name } of packages) visit(name);
+  return found;
+}
+
+/** Modules of each package, in the tree's order. */
+export function modulesByPackage(split: Split, index: ModuleIndex): Map<string, string[]> {
+  const found = new Map<string, string[]>(split.packages.map(({ name }) => [name, []]));
+  for (const name of index.modules.keys()) {
+    const placed = split.placement.get(name);
+    if (!placed) continue;
+    for (const owner of split.twice.get(name) ?? [placed.package]) found.get(owner)?.push(name);
+  }
+  return found;
+}
+
+/** A cycle among packages as its names in a row, or undefined. */
+export function packageCycle(
+  packages: readonly { name: string; depends: readonly string[] }[],
+): string[] | undefined {
+  const byName = new Map(packages.map((one) => [one.name, one]));
+  const state = new Map<string, 'open' | 'done'>();
+  const path: string[] = [];
+  const visit = (name: string): string[] | undefined => {
+    if (state.get(name) === 'done') return undefined;
+    if (state.get(name) === 'open') return [...path.slice(path.indexOf(name)), name];
+    state.set(name, 'open');
+    path.push(name);
+    for (const dependency of byName.get(name)?.depends ?? []) {
+      const cycle = byName.has(dependency) ? visit(dependency) : undefined;
+      if (cycle) return cycle;
+    }
+    path.pop();
+    state.set(name, 'done');
+    return undefined;
+  };
+  for (const { name } of packages) {
+    const cycle = visit(name);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
