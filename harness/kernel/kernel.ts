@@ -12,6 +12,9 @@ export interface KernelPackage {
   file: string;
   /** Module paths relative to /lib/modules/RELEASE. */
   modules: string[];
+  /** As the package writes them, one clause each: `linux-base (>= 4.3~)`, `a | b`, `kernel-core-uname-r = 6.5.6`. */
+  depends: string[];
+  provides: string[];
 }
 
 export interface Kernel {

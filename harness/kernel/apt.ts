@@ -1,0 +1,172 @@
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type Cache, digestOfFile } from '../cache.js';
+import { BootgateError, hostError, userError } from '../errors.js';
+import { exec } from '../exec.js';
+import { formatBytes } from '../units.js';
+import { clauses, parseControl } from './deb.js';
+import type { KernelSource } from './source.js';
+
+/** One package as apt knows it, from its signed lists. */
+interface AptPackage {
+  name: string;
+  version: string;
+  architecture: string;
+  depends: string[];
+  /** Base name of the file in the archive. */
+  file: string;
+  bytes: number;
+  sha256: string;
+}
+
+/**
+ * What a kernel's files are split over: Debian's and Ubuntu's image packages depend on these. Everything else that
+ * they depend on (kmod, initramfs-tools, firmware) is not the kernel.
+ */
+const KERNEL_PART = /^linux-(image|modules|binary|base-\d)/;
+const NOT_PART = /-dbg(sym)?$/;
+
+interface AptContext {
+  cache: Cache;
+  log: (sentence: string) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Follows a package through metapackages to everything that may carry the kernel's files, and fetches those without
+ * installing them. The files are kept in the cache by name, version and checksum: a second time needs no network.
+ * @throws BootgateError blame `user` E_APT_UNKNOWN, blame `host` E_APT_DOWNLOAD, E_APT_CHECKSUM, E_TOOL_MISSING.
+ */
+export async function fetchFromApt(
+  source: KernelSource & { kind: 'apt' },
+  context: AptContext,
+): Promise<string[]> {
+  const queue = [source.version ? `${source.name}=${source.version}` : source.name];
+  const seen = new Set<string>();
+  const files: string[] = [];
+  while (queue.length > 0) {
+    const wanted = queue.splice(0).filter((one) => !seen.has(one));
+    for (const one of wanted) seen.add(one);
+    for (const one of await show(wanted, source, context)) {
+      files.push(await download(one, source, context));
+      queue.push(...one.depends.flatMap(partOf));
+    }
+  }
+  return files;
+}
+
+/** `linux-image-6.1.0-56-amd64 (= 6.1.192-2)` -> `linux-image-6.1.0-56-amd64=6.1.192-2`; of alternatives the first. */
+function partOf(clause: string): string[] {
+  const match = /^([a-z0-9][a-z0-9+.-]+)(?::\S+)?(?: \((=) ([^)]+)\))?/.exec(clause);
+  if (!match?.[1] || !KERNEL_PART.test(match[1]) || NOT_PART.test(match[1])) return [];
+  return [match[2] ? `${match[1]}=${match[3]}` : match[1]];
+}
+
+/** The candidate version of each name, or the exact one of NAME=VERSION. */
+async function show(
+  wanted: readonly string[],
+  source: KernelSource & { kind: 'apt' },
+  { signal }: AptContext,
+): Promise<AptPackage[]> {
+  if (wanted.length === 0) return [];
+  const options = [...targetRelease(source), '--no-all-versions', 'show', '--', ...wanted];
+  const { stdout } = await exec('apt-cache', options, {
+    env: { LC_ALL: 'C' },
+    ...(signal ? { signal } : {}),
+  }).catch((error: unknown) => {
+    throw isCode(error, 'E_TOOL_FAILED') ? unknown(wanted, source, error) : withAptHint(error);
+  });
+  const packages = stdout
+    .split(/\n\n+/)
+    .map(parseControl)
+    .filter((fields) => fields.has('package'))
+    .map(packageOf);
+  // apt-cache leaves out what it does not know as long as it knows one of them.
+  const missing = wanted.filter((one) => !packages.some(({ name }) => name === one.replace(/[:=].*$/, '')));
+  if (missing.length > 0) throw unknown(missing, source);
+  return packages;
+}
+
+function packageOf(fields: Map<string, string>): AptPackage {
+  const field = (key: string) => fields.get(key) ?? '';
+  return {
+    name: field('package'),
+    version: field('version'),
+    architecture: field('architecture'),
+    depends: [...clauses(fields.get('pre-depends')), ...clauses(fields.get('depends'))],
+    file: basename(field('filename')),
+    bytes: Number(field('size')),
+    sha256: field('sha256'),
+  };
+}
+
+async function download(one: AptPackage, source: KernelSource & { kind: 'apt' }, context: AptContext) {
+  const { cache, log, signal } = context;
+  if (!/^[0-9a-f]{64}$/.test(one.sha256) || one.file === '')
+    throw hostError(
+      'E_APT_DOWNLOAD',
+      `apt knows ${one.name} ${one.version} only as installed: it can be got nowhere`,
+      {
+        hint: 'use installed, or run `apt-get update` with the archive that has it',
+      },
+    );
+  const key = `${one.name} ${one.version} ${one.architecture} ${one.sha256}`;
+  const folder = await cache.entry('apt', key, async (temporary) => {
+    log(`downloading ${one.name} ${one.version} (${formatBytes(one.bytes)})`);
+    await mkdir(temporary, { recursive: true });
+    const spec = `${one.name}${one.architecture === 'all' ? '' : `:${one.architecture}`}=${one.version}`;
+    const args = [...targetRelease(source), '-q', 'download', '--', spec];
+    await exec('apt-get', args, {
+      cwd: temporary,
+      timeout: 1_800_000,
+      env: { LC_ALL: 'C' },
+      ...(signal ? { signal } : {}),
+    }).catch((error: unknown) => {
+      if (!isCode(error, 'E_TOOL_FAILED')) throw withAptHint(error);
+      throw hostError(
+        'E_APT_DOWNLOAD',
+        `cannot download ${one.name} ${one.version}: ${(error as Error).message}`,
+        {
+          hint: 'check the network; when the archive has moved on, run `apt-get update`',
+          cause: error,
+        },
+      );
+    });
+    const got = (await readdir(temporary)).find((name) => name.endsWith('.deb') || name.endsWith('.udeb'));
+    const file = join(temporary, got ?? 'nothing');
+    if (!got || (await digestOfFile(file)) !== `sha256:${one.sha256}`)
+      throw hostError(
+        'E_APT_CHECKSUM',
+        `the download of ${one.name} ${one.version} is not what apt's lists promise`,
+        {
+          hint: 'run `apt-get update` and try again',
+        },
+      );
+    await rename(file, join(temporary, one.file));
+  });
+  return join(folder, one.file);
+}
+
+function targetRelease({ suite }: { suite: string | null }): string[] {
+  return suite === null ? [] : ['-o', `APT::Default-Release=${suite}`];
+}
+
+function unknown(wanted: readonly string[], { suite }: { suite: string | null }, cause?: unknown) {
+  const where = suite ? ` in ${suite}` : '';
+  return userError('E_APT_UNKNOWN', `apt knows no package ${wanted.join(', ')}${where}`, {
+    hint: 'check the name with `apt-cache search linux-image`; if that prints nothing, run `apt-get update` first',
+    cause,
+  });
+}
+
+function withAptHint(error: unknown): unknown {
+  if (!isCode(error, 'E_TOOL_MISSING')) return error;
+  return hostError('E_TOOL_MISSING', (error as Error).message, {
+    hint: 'apt: sources need Debian or Ubuntu; give the package files instead',
+    cause: error,
+  });
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof BootgateError && error.code === code;
+}

@@ -1,0 +1,181 @@
+import { chmod, lstat, mkdir, readdir, realpath, unlink } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { BootgateError, type Problem, userError } from '../errors.js';
+import { exec } from '../exec.js';
+
+/** One entry of a package's payload. */
+export interface ArchiveEntry {
+  /** As the archive has it, a leading `./` included. */
+  raw: string;
+  /** Without leading `./` and trailing `/`; empty for the top itself. */
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other';
+  /** Of a symlink or hard link. */
+  target: string | null;
+}
+
+/** What of a package is kept: a kernel's files, not its documentation. */
+export const KEPT_FOLDERS = ['boot', 'lib/modules', 'usr/lib/modules'] as const;
+
+// Numeric owners keep hostile user names out of the listing; UTF-8 names are printed as they are.
+const LOCALE = { LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+const TIMEOUT = 300_000;
+
+/**
+ * Lists an archive that bsdtar can read. `name` is what the user knows the file by.
+ * @throws BootgateError blame `user`, E_PACKAGE_DAMAGED, when it is cut short or no archive at all.
+ */
+export async function listArchive(file: string, name: string, signal?: AbortSignal): Promise<ArchiveEntry[]> {
+  const { stdout } = await bsdtar(['-tvf', file, '--numeric-owner'], name, signal);
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => parseLine(line, name));
+}
+
+const LINE = /^([a-z?-])\S{9,10} +\d+ +\d+ +\d+ +[\d,]+ +\S{3} +\d+ +[\d:]+ (.*)$/i;
+const TYPES: Record<string, ArchiveEntry['type']> = {
+  '-': 'file',
+  d: 'directory',
+  l: 'symlink',
+  h: 'hardlink',
+};
+
+function parseLine(line: string, name: string): ArchiveEntry {
+  const match = LINE.exec(line);
+  if (!match?.[1] || match[2] === undefined)
+    throw userError('E_PACKAGE_DAMAGED', `${name}: cannot read the entry ${JSON.stringify(line)}`);
+  const type = TYPES[match[1]] ?? 'other';
+  const mark = type === 'symlink' ? ' -> ' : ' link to ';
+  let raw = match[2];
+  let target: string | null = null;
+  if (type === 'symlink' || type === 'hardlink') {
+    const parts = raw.split(mark);
+    // More than one mark: a name that was made to be misread.
+    if (parts.length !== 2) throw unsafe(name, [{ message: `${raw}: a link whose name cannot be told` }]);
+    [raw, target] = [parts[0] ?? '', unescapeName(parts[1] ?? '')];
+  }
+  raw = unescapeName(raw);
+  return {
+    raw,
+    path: raw
+      .replace(/^(\.\/+)+/, '')
+      .replace(/\/+$/, '')
+      .replace(/^\.$/, ''),
+    type,
+    target,
+  };
+}
+
+/** bsdtar prints what is not printable as `\ooo` or `\n`, and a backslash as `\\`. */
+function unescapeName(text: string): string {
+  if (!text.includes('\\')) return text;
+  const letters: Record<string, number> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '\\': 92 };
+  const bytes = [...text.matchAll(/\\([0-7]{3}|.)|[^\\]+/gs)].map(([whole, code]) => {
+    if (code === undefined) return Buffer.from(whole);
+    return Buffer.from([
+      code.length === 3 ? Number.parseInt(code, 8) : (letters[code] ?? code.charCodeAt(0)),
+    ]);
+  });
+  return Buffer.concat(bytes).toString('utf8');
+}
+
+/**
+ * Refuses a package whole when one entry could be written outside the folder it is unpacked into.
+ * @throws BootgateError blame `user`, E_PACKAGE_UNSAFE, with the entries.
+ */
+export function checkEntries(entries: readonly ArchiveEntry[], name: string): void {
+  const links = new Set(entries.filter((entry) => entry.type === 'symlink').map((entry) => entry.path));
+  const seen = new Set<string>();
+  const problems: Problem[] = [];
+  const add = (entry: ArchiveEntry, why: string) => problems.push({ message: `${entry.raw}: ${why}` });
+  for (const entry of entries) {
+    if (entry.raw.startsWith('/')) add(entry, 'an absolute path');
+    else if (climbs(entry.path)) add(entry, 'it climbs with ..');
+    else if (throughLink(entry.path, links)) add(entry, 'it goes through a symlink of the same package');
+    else if (seen.has(entry.path) && links.has(entry.path)) add(entry, 'it comes twice, once as a symlink');
+    if (entry.type === 'hardlink' && entry.target !== null) {
+      const target = entry.target.replace(/^(\.\/+)+/, '');
+      if (target.startsWith('/') || climbs(target)) add(entry, `a hard link out of the package (${target})`);
+      else if (links.has(target) || throughLink(target, links))
+        add(entry, `a hard link through a symlink (${target})`);
+    }
+    if (entry.type === 'other' && isKept(entry.path)) add(entry, 'neither file, folder nor link');
+    seen.add(entry.path);
+  }
+  if (problems.length > 0) throw unsafe(name, problems);
+}
+
+function climbs(path: string): boolean {
+  return path.split('/').includes('..');
+}
+
+function throughLink(path: string, links: ReadonlySet<string>): boolean {
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
+    if (links.has(path.slice(0, at))) return true;
+  }
+  return false;
+}
+
+export function isKept(path: string): boolean {
+  return KEPT_FOLDERS.some((folder) => path === folder || path.startsWith(`${folder}/`));
+}
+
+function unsafe(name: string, problems: Problem[]): BootgateError {
+  const more = problems.length > 10 ? [{ message: `and ${problems.length - 10} more` }] : [];
+  return userError('E_PACKAGE_UNSAFE', `${name} would write outside its folder; nothing of it was unpacked`, {
+    problems: [...problems.slice(0, 10), ...more],
+    hint: 'do not install this package; get it again from where it is built',
+  });
+}
+
+/**
+ * Unpacks the kept folders of a checked archive into `into`. Owners, set-user-ID bits, ACLs and extended
+ * attributes are left out, everything is made readable, and symlinks that lead nowhere inside are dropped
+ * (`build -> /usr/src/...`).
+ */
+export async function extractArchive(
+  file: string,
+  entries: readonly ArchiveEntry[],
+  into: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await mkdir(into, { recursive: true });
+  const patterns = new Set<string>();
+  for (const { raw, path } of entries) {
+    const folder = KEPT_FOLDERS.find((one) => path === one || path.startsWith(`${one}/`));
+    if (folder) patterns.add(raw.startsWith('./') ? `./${folder}` : folder);
+  }
+  if (patterns.size === 0) return;
+  const plain = ['--no-same-owner', '--no-same-permissions', '--no-acls', '--no-xattrs', '--no-fflags'];
+  await bsdtar(['-xf', file, '-C', into, ...plain, '--', ...patterns], name, signal);
+  await settle(await realpath(into), await realpath(into));
+}
+
+async function settle(folder: string, root: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isSymbolicLink()) {
+      const target = await realpath(path).catch(() => null);
+      if (target !== root && !target?.startsWith(root + sep)) await unlink(path);
+      continue;
+    }
+    const { mode } = await lstat(path);
+    if (entry.isDirectory()) {
+      if ((mode & 0o700) !== 0o700) await chmod(path, 0o755);
+      await settle(path, root);
+    } else if ((mode & 0o600) !== 0o600) await chmod(path, 0o644);
+  }
+}
+
+async function bsdtar(args: string[], name: string, signal?: AbortSignal) {
+  const options = { env: LOCALE, timeout: TIMEOUT, ...(signal ? { signal } : {}) };
+  return exec('bsdtar', args, options).catch((error: unknown) => {
+    if (!(error instanceof BootgateError) || error.code !== 'E_TOOL_FAILED') throw error;
+    throw userError('E_PACKAGE_DAMAGED', `${name} cannot be read: ${error.message}`, {
+      hint: 'the file may be cut short: get it again',
+      cause: error,
+    });
+  });
+}

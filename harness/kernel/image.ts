@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { type Compression, compressionOf, decompress } from '../decompress.js';
+import { bufferSource, ELF_MACHINE, parseElf } from '../elf.js';
+import { userError } from '../errors.js';
+import type { Architecture } from './kernel.js';
+
+/** What a vmlinuz is, read from its own bytes. */
+export interface KernelImage {
+  arch: Architecture;
+  /** uname -r, as it was built in. */
+  release: string;
+  format: 'bzImage' | 'Image' | 'elf';
+  /** How the kernel proper is packed. */
+  compression: Compression;
+  /** The kernel proper where it was unpacked to be read (arm64) or lay there as it is (ELF); else null. */
+  unpacked: Uint8Array | null;
+  /** Where the packed kernel proper lies in a bzImage that says so (boot protocol 2.08 and later). */
+  payload: { offset: number; bytes: number } | null;
+}
+
+/**
+ * Reads a kernel image: x86 bzImage (Documentation/arch/x86/boot.rst), arm64 Image (Documentation/arch/arm64/booting.rst),
+ * the same packed with gzip or the like, or as EFI zboot (drivers/firmware/efi/libstub/zboot-header.S), or a bare ELF vmlinux.
+ * @throws BootgateError blame `user`: E_KERNEL_IMAGE for what is no kernel or cut short, E_KERNEL_ARCH for a kernel
+ *   of another architecture.
+ */
+export async function readKernelImage(path: string, signal?: AbortSignal): Promise<KernelImage> {
+  let bytes: Uint8Array = await readFile(path);
+  const more = { name: path, ...(signal ? { signal } : {}) };
+  let compression = compressionOf(bytes);
+  if (compression !== 'none') bytes = await decompress(bytes, compression, more);
+  else if (isZboot(bytes)) {
+    const view = dataOf(bytes);
+    const [offset, length] = [view.getUint32(8, true), view.getUint32(12, true)];
+    if (offset + length > bytes.length) throw bad(path, 'is cut short: its payload goes past its end');
+    const payload = bytes.subarray(offset, offset + length);
+    compression = compressionOf(payload);
+    bytes = await decompress(payload, compression, { ...more, tolerant: true }); // its size may follow
+  }
+  if (isElf(bytes)) return readElfKernel(bytes, compression, path);
+  if (isX86(bytes)) return readBzImage(bytes, path);
+  if (text(bytes, 56, 4) === 'ARM\x64')
+    return {
+      arch: 'aarch64',
+      release: banner(bytes, path),
+      format: 'Image',
+      compression,
+      unpacked: bytes,
+      payload: null,
+    };
+  const other = otherArchitecture(bytes);
+  if (other) throw wrongArchitecture(path, other);
+  throw bad(path, 'is not a kernel image (no x86 boot header, no arm64 Image, no ELF)');
+}
+
+/** The x86 setup header starts at 0x1F1; its fields are named as in boot.rst. */
+function readBzImage(bytes: Uint8Array, path: string): KernelImage {
+  const view = dataOf(bytes);
+  if (bytes.length < 0x268) throw bad(path, 'is cut short in its boot header');
+  const version = view.getUint16(0x206, true);
+  const setupSects = bytes[0x1f1] || 4; // 0 stands for 4
+  const protectedMode = (setupSects + 1) * 512;
+  // xloadflags came with 2.12; bit 0, XLF_KERNEL_64: there is a 64 bit entry point.
+  if (version < 0x20c || (view.getUint16(0x236, true) & 1) === 0) throw wrongArchitecture(path, '32 bit x86');
+  const end = protectedMode + view.getUint32(0x1f4, true) * 16; // syssize, in paragraphs
+  if (bytes.length + 16 < end)
+    throw bad(path, `is cut short: it should have ${end} bytes and has ${bytes.length}`);
+  const versionAt = view.getUint16(0x20e, true) + 0x200;
+  const release = text(bytes, versionAt, 256).replace(/[\0 ].*$/s, '');
+  if (!isRelease(release)) throw bad(path, 'has no version in its boot header');
+  const payload = { offset: protectedMode + view.getUint32(0x248, true), bytes: view.getUint32(0x24c, true) };
+  if (payload.offset + payload.bytes > bytes.length)
+    throw bad(path, 'is cut short: its payload goes past its end');
+  const known = payload.bytes > 0 ? payload : null;
+  const compression = known ? compressionOf(bytes.subarray(known.offset, known.offset + 16)) : 'none';
+  return { arch: 'x86_64', release, format: 'bzImage', compression, unpacked: null, payload: known };
+}
+
+function readElfKernel(bytes: Uint8Array, compression: Compression, path: string): KernelImage {
+  const { machine } = parseElf(bufferSource(bytes, path));
+  const arch = machine === ELF_MACHINE.x86_64 ? 'x86_64' : machine === ELF_MACHINE.aarch64 ? 'aarch64' : null;
+  if (arch === null) throw wrongArchitecture(path, machineName(machine));
+  return { arch, release: banner(bytes, path), format: 'elf', compression, unpacked: bytes, payload: null };
+}
+
+/** linux_banner (init/version-timestamp.c): `Linux version RELEASE (builder) ...`. */
+function banner(bytes: Uint8Array, path: string): string {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const mark = 'Linux version ';
+  for (let at = all.indexOf(mark); at >= 0; at = all.indexOf(mark, at + 1)) {
+    const release = /^(\S+) \(/.exec(all.toString('latin1', at + mark.length, at + mark.length + 256))?.[1];
+    if (release && isRelease(release)) return release;
+  }
+  throw bad(path, 'does not say which release it is: there is no "Linux version" in it');
+}
+
+/** What can be a folder below /lib/modules: a release is joined to paths. */
+function isRelease(release: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._+~-]*$/.test(release);
+}
+
+function isElf(bytes: Uint8Array): boolean {
+  return text(bytes, 0, 4) === '\x7fELF';
+}
+
+function isZboot(bytes: Uint8Array): boolean {
+  return bytes.length > 64 && text(bytes, 0, 2) === 'MZ' && text(bytes, 4, 4) === 'zimg';
+}
+
+function isX86(bytes: Uint8Array): boolean {
+  return text(bytes, 0x202, 4) === 'HdrS' && bytes[0x1fe] === 0x55 && bytes[0x1ff] === 0xaa;
+}
+
+/** Kernels that are met in the wild beside ours: 32 bit ARM zImage, RISC-V and LoongArch Image. */
+function otherArchitecture(bytes: Uint8Array): string | null {
+  if (text(bytes, 0x24, 4) === '\x18\x28\x6f\x01') return 'arm';
+  if (text(bytes, 0x38, 4) === 'RSC\x05') return 'riscv64';
+  if (text(bytes, 0x38, 4) === '\xcd\x23\x82\x81') return 'loongarch64';
+  return null;
+}
+
+export function machineName(machine: number): string {
+  const names: Record<number, string> = {
+    3: 'i386',
+    20: 'ppc',
+    21: 'ppc64',
+    22: 's390x',
+    40: 'arm',
+    62: 'x86_64',
+    183: 'aarch64',
+    243: 'riscv64',
+    258: 'loongarch64',
+  };
+  return names[machine] ?? `ELF machine ${machine}`;
+}
+
+function text(bytes: Uint8Array, offset: number, length: number): string {
+  return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');
+}
+
+function dataOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function bad(path: string, why: string) {
+  return userError('E_KERNEL_IMAGE', `${path} ${why}`, { hint: 'get the kernel again, or give another one' });
+}
+
+function wrongArchitecture(path: string, arch: string) {
+  return userError('E_KERNEL_ARCH', `${path} is a kernel for ${arch}; bootgate knows x86_64 and aarch64`, {
+    hint: 'give the package for amd64 (x86_64) or arm64 (aarch64)',
+  });
+}

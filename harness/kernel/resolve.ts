@@ -1,0 +1,143 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
+import { type Cache, digestOf } from '../cache.js';
+import { userError } from '../errors.js';
+import { fetchFromApt } from './apt.js';
+import { digestOfTree, digestOfUnchanged } from './digest.js';
+import { findInstalled } from './installed.js';
+import type { Kernel, KernelPackage } from './kernel.js';
+import { findKernel, type KernelLayout, MODULE_FILE, makeEmptyTree } from './layout.js';
+import { filesBelow, type UnpackedPackage, unpackPackage } from './package.js';
+import { KERNEL_FORMS, type KernelSource, parseKernelSource } from './source.js';
+import { unionOf } from './union.js';
+
+export interface ResolveContext {
+  cache: Cache;
+  /** What takes its time, a sentence each. */
+  log?: (sentence: string) => void;
+  signal?: AbortSignal;
+  /** Where `installed` looks; `/` unless given. */
+  systemRoot?: string;
+}
+
+/**
+ * A kernel out of what --kernel was given: one apt name, directory or installed kernel, or any number of package
+ * files and apt names that make one kernel together.
+ * @throws BootgateError blame `user` (E_KERNEL_*, E_PACKAGE_*, E_APT_UNKNOWN) or `host` (E_APT_DOWNLOAD, E_TOOL_*).
+ */
+export async function resolveKernel(sources: readonly string[], context: ResolveContext): Promise<Kernel> {
+  const parsed = sources.map(parseKernelSource);
+  const [first] = parsed;
+  if (!first)
+    throw userError('E_KERNEL_SOURCE', 'no kernel was given', {
+      hint: `a kernel is one of: ${KERNEL_FORMS}`,
+    });
+  const source = sources.join(' ');
+  const packaged = parsed.filter((one) => one.kind === 'apt' || one.kind === 'package');
+  if (packaged.length === parsed.length) return fromPackages(packaged, source, context);
+  if (parsed.length > 1)
+    throw userError('E_KERNEL_SOURCE', `${first.text} and ${parsed[1]?.text}: only packages go together`, {
+      hint: 'give one directory, or installed, or several package files',
+    });
+  if (first.kind === 'directory') return fromFolder(first.path, source, context);
+  if (first.kind === 'installed') {
+    const { root, release } = await findInstalled(context.systemRoot ?? '/', first.release);
+    return fromFolder(root, source, context, release);
+  }
+  throw new Error(`unreachable: ${first.kind}`);
+}
+
+async function fromPackages(
+  sources: readonly (KernelSource & { kind: 'apt' | 'package' })[],
+  source: string,
+  context: ResolveContext,
+): Promise<Kernel> {
+  const options = { ...context, log: context.log ?? (() => undefined) };
+  const packages = new Map<string, UnpackedPackage>();
+  for (const one of sources) {
+    const files = one.kind === 'apt' ? await fetchFromApt(one, options) : [one.path];
+    for (const file of files) {
+      const unpacked = await unpackPackage(file, file.endsWith('.rpm') ? 'rpm' : 'deb', options);
+      // A metapackage that apt led us through is not part of the kernel; one that was given is part of the split.
+      if (one.kind === 'package' || unpacked.paths.length > 0) packages.set(unpacked.digest, unpacked);
+    }
+  }
+  const chosen = [...packages.values()];
+  const root = await unionOf(chosen, context.cache);
+  const digest = digestOf('packages', ...[...packages.keys()].sort());
+  const layout = await rememberedLayout(root, digest, source, context);
+  return {
+    ...layout,
+    source,
+    resolved: chosen.map((one) => `${one.name} ${one.version}`),
+    digest,
+    packages: chosen.map((one) => packageOf(one, layout.release)),
+  };
+}
+
+/** What an unpacked package contains never changes: its layout is found once. */
+async function rememberedLayout(
+  root: string,
+  digest: string,
+  name: string,
+  context: ResolveContext,
+): Promise<KernelLayout> {
+  const { cache, signal } = context;
+  const file = await cache.entry('layout', `layout 1 ${digest}`, async (temporary) => {
+    const emptyTree = (release: string) => emptyTreeIn(cache, release);
+    const layout = await findKernel(root, { name, emptyTree, ...(signal ? { signal } : {}) });
+    // Relative paths, so that the cache can be moved.
+    await writeFile(temporary, JSON.stringify(mapPaths(layout, (path) => relative(cache.root, path))));
+  });
+  return mapPaths(JSON.parse(await readFile(file, 'utf8')) as KernelLayout, (path) => join(cache.root, path));
+}
+
+function mapPaths(layout: KernelLayout, change: (path: string) => string): KernelLayout {
+  const { vmlinuz, modulesDir, config, systemMap } = layout;
+  return {
+    ...layout,
+    vmlinuz: change(vmlinuz),
+    modulesDir: change(modulesDir),
+    config: config && change(config),
+    systemMap: systemMap && change(systemMap),
+  };
+}
+
+function packageOf(one: UnpackedPackage, release: string): KernelPackage {
+  const prefix = new RegExp(`^(?:usr/)?lib/modules/${release.replace(/[.+]/g, '\\$&')}/`);
+  const modules = one.paths
+    .filter((path) => prefix.test(path) && MODULE_FILE.test(path))
+    .map((path) => path.replace(prefix, ''));
+  const { name, version, file, depends, provides } = one;
+  return { name, version, file, modules, depends, provides };
+}
+
+async function fromFolder(
+  root: string,
+  source: string,
+  context: ResolveContext,
+  release?: string,
+): Promise<Kernel> {
+  const { cache, signal } = context;
+  const layout = await findKernel(root, {
+    name: source,
+    emptyTree: (built) => emptyTreeIn(cache, built),
+    ...(release === undefined ? {} : { release }),
+    ...(signal ? { signal } : {}),
+  });
+  const modules = (await filesBelow(layout.modulesDir)).filter((path) => MODULE_FILE.test(path));
+  const digest = digestOf(
+    'folder',
+    await digestOfUnchanged(cache, layout.vmlinuz),
+    await digestOfTree(cache, layout.modulesDir, modules),
+  );
+  return { ...layout, source, resolved: [layout.modulesDir], digest, packages: [] };
+}
+
+async function emptyTreeIn(cache: Cache, release: string): Promise<string> {
+  const parent = await cache.entry('no-modules', release, async (temporary) => {
+    await mkdir(temporary, { recursive: true });
+    await makeEmptyTree(temporary, release);
+  });
+  return join(parent, 'lib/modules', basename(release));
+}

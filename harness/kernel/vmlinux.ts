@@ -1,0 +1,116 @@
+import { closeSync, openSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import type { Cache } from '../cache.js';
+import { compressionOf, decompress, MAGICS } from '../decompress.js';
+import { bufferSource, ELF_MACHINE, type Elf, fileSource, parseElf } from '../elf.js';
+import { BootgateError, userError } from '../errors.js';
+import { digestOfUnchanged } from './digest.js';
+import { type KernelImage, machineName, readKernelImage } from './image.js';
+import type { Kernel, Vmlinux } from './kernel.js';
+
+/** Xen's note that the PVH boot protocol uses: include/xen/interface/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY. */
+const PHYS32_ENTRY = 18;
+/** How many places of one kind are tried in an image that does not say where its payload is. */
+const MOST_TRIES = 16;
+
+/**
+ * The kernel proper inside vmlinuz, unpacked once into the cache. For x86_64 an ELF file; for aarch64 the flat Image
+ * that QEMU boots as it is. Rules: Documentation/arch/x86/boot.rst (payload_offset, payload_length) and, for
+ * images that do not say, scripts/extract-vmlinux in the kernel's tree.
+ * @throws BootgateError blame `user`: E_KERNEL_IMAGE when there is no whole kernel of the right architecture in it.
+ */
+export async function extractVmlinux(
+  kernel: Pick<Kernel, 'vmlinuz' | 'arch'>,
+  cache: Cache,
+  options: { signal?: AbortSignal } = {},
+): Promise<Vmlinux> {
+  const key = `vmlinux 1 ${await digestOfUnchanged(cache, kernel.vmlinuz)}`;
+  const path = await cache.entry('vmlinux', key, async (temporary) => {
+    const image = await readKernelImage(kernel.vmlinuz, options.signal);
+    if (image.arch !== kernel.arch) throw bad(kernel.vmlinuz, `is for ${image.arch}, not ${kernel.arch}`);
+    await writeFile(temporary, image.unpacked ?? (await unpack(kernel.vmlinuz, image, options)));
+  });
+  const { size } = await stat(path);
+  const compression = await packingOf(kernel.vmlinuz, key, cache, options.signal);
+  return { path, bytes: size, compression, pvhEntry: kernel.arch === 'x86_64' ? pvhEntryOf(path) : null };
+}
+
+/** Remembered beside the kernel: reading it from an arm64 vmlinuz means unpacking that again. */
+async function packingOf(vmlinuz: string, key: string, cache: Cache, signal?: AbortSignal): Promise<string> {
+  const file = await cache.entry('packing', key, async (temporary) =>
+    writeFile(temporary, (await readKernelImage(vmlinuz, signal)).compression),
+  );
+  return readFile(file, 'utf8');
+}
+
+async function unpack(
+  path: string,
+  image: KernelImage,
+  options: { signal?: AbortSignal },
+): Promise<Uint8Array> {
+  const bytes = await readFile(path);
+  if (image.payload && image.compression !== 'none') {
+    const { offset, bytes: length } = image.payload;
+    const payload = bytes.subarray(offset, offset + length);
+    // Except with gzip, whose trailer it is, the unpacked size (32 bits) is appended: arch/x86/boot/compressed/mkpiggy.c.
+    const stream = image.compression === 'gzip' ? payload : payload.subarray(0, -4);
+    const unpacked = await decompress(stream, image.compression, { name: path, ...options });
+    if (unpacked.length !== payload.readUInt32LE(length - 4))
+      throw bad(path, 'is damaged: its payload is not of the size that it says');
+    checkElf(unpacked, path);
+    return unpacked;
+  }
+  return scan(bytes, path, options);
+}
+
+/** Tries every place that looks like a packed kernel, as extract-vmlinux does. */
+async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal }): Promise<Uint8Array> {
+  let reason: unknown;
+  for (const [kind, hex] of MAGICS) {
+    const magic = Buffer.from(hex, 'hex');
+    let at = bytes.indexOf(magic);
+    for (let tries = 0; at >= 0 && tries < MOST_TRIES; tries++, at = bytes.indexOf(magic, at + 1)) {
+      try {
+        const unpacked = await decompress(bytes.subarray(at), kind, {
+          name: path,
+          tolerant: true,
+          ...options,
+        });
+        checkElf(unpacked, path);
+        return unpacked;
+      } catch (error) {
+        if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
+        if (compressionOf(bytes.subarray(at)) === kind) reason ??= error;
+      }
+    }
+  }
+  throw bad(path, 'holds no packed kernel that can be read', reason);
+}
+
+/** parseElf refuses a file whose sections or segments go past its end, which is what a damaged kernel shows. */
+function checkElf(bytes: Uint8Array, path: string): Elf {
+  const elf = parseElf(bufferSource(bytes, `the kernel in ${path}`));
+  if (elf.machine !== ELF_MACHINE.x86_64)
+    throw bad(path, `holds a kernel for ${machineName(elf.machine)}, not x86_64`);
+  return elf;
+}
+
+function pvhEntryOf(path: string): number | null {
+  const fd = openSync(path, 'r');
+  try {
+    const note = parseElf(fileSource(fd, path))
+      .notes()
+      .find(({ name, type }) => name === 'Xen' && type === PHYS32_ENTRY);
+    if (!note || note.data.length < 4) return null;
+    return Buffer.from(note.data).readUInt32LE(0); // 8 bytes in a 64 bit kernel, the upper half zero
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function bad(path: string, why: string, cause?: unknown) {
+  return userError('E_KERNEL_IMAGE', `${path} ${why}`, {
+    hint: 'get the kernel again; a file that is cut short or made for another architecture cannot be booted',
+    cause,
+  });
+}
