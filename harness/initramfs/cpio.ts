@@ -5,6 +5,7 @@ import { checkArchive } from './check.js';
 import type { Entry } from './initramfs.js';
 import { ARCHIVE_ALIGN, formatHeader, padding, TRAILER } from './newc.js';
 import { type PlannedRecord, planArchive, type WrittenRecord } from './plan.js';
+import { writeAll } from './write-all.js';
 
 /** What was written: one archive, a multiple of 512 bytes long, so that a next one may follow at once. */
 export interface WrittenArchive {
@@ -147,7 +148,7 @@ class Sink {
   async #flush(): Promise<void> {
     const full = this.#buffer.subarray(0, this.#used);
     this.#hash.update(full);
-    await this.#file.writev([full]);
+    await writeAll(this.#file, full);
     this.#used = 0;
   }
 }

@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { archiveTime, writeCpio } from './cpio.js';
 import type { Entry, Segment } from './initramfs.js';
+import { onceAtATime } from './once.js';
 
 /** Raise it when the same key should come to other bytes: the writer, or what a segment holds, has changed. */
 const FORMAT = '1';
-
-const underWay = new Map<string, Promise<Segment>>();
 
 /**
  * The segment of `kind` for `key`, from the cache or made now. Asked for by several at once, it is made once.
@@ -45,13 +44,4 @@ async function readSegment(folder: string, kind: Segment['kind']): Promise<Segme
   } catch {
     return null;
   }
-}
-
-/** Shares one promise between callers with the same key, for as long as it is pending. */
-export function onceAtATime(key: string, make: () => Promise<Segment>): Promise<Segment> {
-  const pending = underWay.get(key);
-  if (pending) return pending;
-  const made = make().finally(() => underWay.delete(key));
-  underWay.set(key, made);
-  return made;
 }

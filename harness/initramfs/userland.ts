@@ -13,7 +13,8 @@ import { expandPattern, HostFiles, quickStamp, textOf, USR_MERGED } from './host
 import { findCommand, missingPrograms } from './host-programs.js';
 import type { Entry, Segment } from './initramfs.js';
 import { LibraryFinder } from './libraries.js';
-import { cachedSegment, onceAtATime } from './segment.js';
+import { onceAtATime } from './once.js';
+import { cachedSegment } from './segment.js';
 import { type GuestTool, readUserlandTable, selectTools } from './userland-table.js';
 
 export interface UserlandOptions {
@@ -108,30 +109,44 @@ async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Archit
   const fixed = [...skeleton, ...agent];
   const busybox = tools.find((tool) => tool.name === 'busybox');
   const taken = new Map<string, Entry>();
-  // Earlier ones win: the agent's /sbin/modprobe over anything that the host calls so.
-  for (const entry of [...fixed, ...links, ...files.entries()])
+  // Earlier ones win: the agent's /sbin/modprobe over the host's, and a real file over a link to it.
+  for (const entry of [...fixed, ...files.entries(), ...links])
     if (!taken.has(entry.path)) taken.set(entry.path, entry);
   const applets = busybox ? await appletLinks(busybox.file, files.add(busybox.file), [...taken.keys()]) : [];
   return { entries: [...taken.values(), ...applets], paths: files.paths() };
 }
 
-/** A symbolic link for each applet, except where a real program has that name. */
+/**
+ * A symbolic link for each applet, except where a real program has that name. busybox's sh may be built to run its
+ * applets before it looks at PATH (Debian's is: FEATURE_SH_STANDALONE), so /bootgate/programs.sh makes a function of
+ * each real program that an applet would hide; steps source it.
+ */
 async function appletLinks(busybox: string, place: string, taken: readonly string[]): Promise<Entry[]> {
   const { stdout } = await exec(busybox, ['--list']);
-  const programs = new Set(taken.filter((path) => /^usr\/s?bin\//.test(path)).map((path) => basename(path)));
-  return stdout
-    .split('\n')
-    .filter((name) => name !== '' && !name.includes('/') && !programs.has(name))
-    .map((name): Entry => ({ path: `usr/bin/${name}`, type: 'symlink', target: `/${place}` }));
+  const programs = new Map<string, string>();
+  for (const path of taken) if (/^usr\/s?bin\//.test(path)) programs.set(basename(path), path);
+  const applets = stdout.split('\n').filter((name) => name !== '' && !name.includes('/'));
+  const hidden = applets.filter(
+    (name) => programs.has(name) && /^[a-z_]\w*$/i.test(name) && name !== 'busybox',
+  );
+  return [
+    ...applets
+      .filter((name) => !programs.has(name))
+      .map((name): Entry => ({ path: `usr/bin/${name}`, type: 'symlink', target: `/${place}` })),
+    text(
+      'bootgate/programs.sh',
+      hidden.map((name) => `${name}() { /${programs.get(name)} "$@"; }\n`).join(''),
+    ),
+  ];
 }
 
-/** harness/guest/*.sh: init and modprobe where the kernel looks for them, the rest below /bootgate. */
+/** The scripts of harness/guest: init and modprobe where the kernel looks for them, the rest below /bootgate. */
 function agentEntries(folder: string): Entry[] {
   const places = new Map([
     ['init.sh', 'init'],
     ['modprobe.sh', 'usr/sbin/modprobe'],
   ]);
-  const scripts = readdirSync(folder).filter((name) => name.endsWith('.sh'));
+  const scripts = readdirSync(folder).filter((name) => /\.(sh|awk)$/.test(name));
   if (!scripts.includes('init.sh'))
     throw new BootgateError(`${folder} holds no init.sh: the installation is not whole`, {
       code: 'E_GUEST_AGENT',
