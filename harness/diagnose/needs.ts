@@ -1,0 +1,112 @@
+import { closure } from '../modules/closure.js';
+import type { ModuleIndex } from '../modules/module.js';
+import type { Scenario } from '../scenarios/scenario.js';
+import type { GuestReport } from '../vm/records.js';
+import type { ConsoleReport } from './console.js';
+import { lostDevices } from './devices.js';
+
+/** Something that the guest needed and did not get. */
+export interface Need {
+  /** What modprobe would be asked: `fs-xfs`, `pci:v0000...`, `symbol:jbd2_journal_start`, `veth`. */
+  request: string;
+  /** As a person should read it. */
+  evidence: string;
+  /** Made by, or for, the step that failed. */
+  close: boolean;
+}
+
+/**
+ * Every unmet need, likely causes first: drivers of devices that the scenario declares and the guest did not find, what
+ * the failing step asked for, symbols that nobody exported, then what others asked for, then other devices.
+ * Within each in order of time.
+ */
+export function needsOf(
+  scenario: Scenario,
+  report: GuestReport,
+  reports: readonly ConsoleReport[],
+  failingStep: string | null,
+): Need[] {
+  const isLost = lostDevices(scenario, report);
+  const devices = report.unbound.map(({ modalias, device }): Need => {
+    const lost = isLost(modalias);
+    return {
+      request: modalias,
+      evidence: `device without a driver: ${modalias} (/sys/${device.replace(/^\/?(sys\/)?/, '')})`,
+      close: lost,
+    };
+  });
+  const requests = report.requests
+    .filter((one) => one.status !== 0)
+    .map(({ name, step }): Need => {
+      const when = step ? ` during the step "${step}"` : '';
+      return {
+        request: name,
+        evidence: `request without an answer: ${name}${when}`,
+        close: step !== '' && step === failingStep,
+      };
+    });
+  const symbols = reports
+    .filter((one) => one.kind === 'unknown-symbol' && one.groups[2] === '-2')
+    .map((one): Need => ({ request: `symbol:${one.groups[1]}`, evidence: one.text, close: false }));
+  const names = report.loadErrors.flatMap((line): Need[] => {
+    const missing = /Module (\S+) not found/.exec(line)?.[1];
+    return missing ? [{ request: missing, evidence: line, close: false }] : [];
+  });
+  const close = (need: Need) => need.close;
+  const far = (need: Need) => !need.close;
+  return [
+    ...devices.filter(close),
+    ...requests.filter(close),
+    ...symbols,
+    ...names,
+    ...requests.filter(far),
+    ...devices.filter(far),
+  ];
+}
+
+/** What a need comes to, in the whole tree and then in the set. */
+export type Answer =
+  /** The whole tree has it, the set does not. `bytes`: the module and all that it needs, as far as not in the set. */
+  | { kind: 'missing'; module: string; brings: string[]; bytes: number; alternatives: string[] }
+  /** The set has it with all that it needs, and yet it did not load. */
+  | { kind: 'present'; modules: string[] }
+  /** The tree has nothing that answers to it. */
+  | { kind: 'unknown' }
+  | { kind: 'builtin' };
+
+/** Resolves a name in the whole tree and within the set. */
+export function answerTo(request: string, tree: ModuleIndex, set: ReadonlySet<string>): Answer {
+  const whole = tree.resolve(request);
+  if (whole.kind === 'none') return { kind: 'unknown' };
+  if (whole.kind === 'builtin') return { kind: 'builtin' };
+  const within = tree.resolve(request, set);
+  if (within.kind === 'builtin') return { kind: 'builtin' };
+  if (within.kind === 'modules') {
+    // A set may be taken as it is, without what its modules need: the first that is not there is the answer.
+    const missing = closure(tree, within.names).filter((name) => tree.modules.has(name) && !set.has(name));
+    const [first] = missing;
+    if (first === undefined) return { kind: 'present', modules: within.names };
+    return { kind: 'missing', module: first, ...costOf(first, tree, set), alternatives: [] };
+  }
+  const ranked = whole.names
+    .map((module) => ({ module, ...costOf(module, tree, set) }))
+    .sort((a, b) => Number(isGeneric(b.module)) - Number(isGeneric(a.module)) || a.bytes - b.bytes);
+  const [best, ...others] = ranked;
+  if (!best) return { kind: 'unknown' };
+  return { kind: 'missing', ...best, alternatives: others.map((one) => one.module) };
+}
+
+/** Crypto aliases name an implementation for each CPU and one for all: the one for all always loads. */
+const isGeneric = (module: string): boolean => module.endsWith('_generic');
+
+function costOf(
+  module: string,
+  tree: ModuleIndex,
+  set: ReadonlySet<string>,
+): { brings: string[]; bytes: number } {
+  const added = closure(tree, [module]).filter((name) => !set.has(name) && tree.modules.has(name));
+  return {
+    brings: added.filter((name) => name !== module),
+    bytes: added.reduce((sum, name) => sum + (tree.modules.get(name)?.bytes ?? 0), 0),
+  };
+}

@@ -1,0 +1,175 @@
+import type { StepResult, Verdict } from '../report/result.js';
+import type { Scenario } from '../scenarios/scenario.js';
+import { formatBytes, formatSeconds } from '../units.js';
+import type { Phase, Recording } from '../vm/machine.js';
+import type { GuestReport } from '../vm/records.js';
+import type { ConsoleReport } from './console.js';
+
+/** Everything that a verdict is made from. */
+export interface Facts {
+  scenario: Scenario;
+  recording: Recording;
+  report: GuestReport;
+  /** What was checked after the guest was gone. */
+  outside: readonly StepResult[];
+  /** Fatal kernel reports on the console, in order. */
+  fatal: readonly ConsoleReport[];
+  /** The last phase that was entered. */
+  phase: Phase;
+}
+
+export interface Rule {
+  name: string;
+  verdict: Verdict;
+  /** The sentence that says why, where this rule applies. */
+  reason(facts: Facts): string | undefined;
+  /** Where it happened, if not in the last phase entered. */
+  phase?: Phase;
+}
+
+/**
+ * The verdicts, in the order in which they are asked. Nothing passes by default: what no rule explains is a crash,
+ * and the rule for a pass asks for every step and the end record by itself.
+ */
+export const RULES: readonly Rule[] = [
+  {
+    name: 'kernel report',
+    verdict: 'crash',
+    // Outranks everything, a failed step and a lost QEMU among them: those are what follows from it.
+    reason: ({ fatal, report }) => {
+      const first = fatal[0];
+      if (!first) return undefined;
+      const last = fatal[fatal.length - 1];
+      const then = last && last !== first ? `, then ${last.title}` : '';
+      const step = failedStep(report)?.name ?? report.unfinishedStep;
+      return `${first.title}${then}${step ? `; the step "${step}" ${failedStep(report) ? 'had failed' : 'was running'}` : ''}`;
+    },
+  },
+  {
+    name: 'kernel report seen by the monitor',
+    verdict: 'crash',
+    // It may lie in what the console's cap cut away.
+    reason: ({ recording: { ending } }) => (ending.kind === 'fatal' ? ending.title : undefined),
+  },
+  {
+    name: 'QEMU trouble',
+    verdict: 'infra',
+    reason: ({ recording: { ending } }) => (ending.kind === 'infra' ? ending.message : undefined),
+  },
+  {
+    name: 'QEMU killed',
+    verdict: 'infra',
+    // A guest cannot end QEMU with a signal or a status; somebody or something on the host did.
+    reason: ({ recording: { ending } }) => {
+      if (ending.kind !== 'exit') return undefined;
+      if (ending.signal) return `QEMU was ended by ${ending.signal}`;
+      return ending.status ? `QEMU ended with status ${ending.status}` : undefined;
+    },
+  },
+  {
+    name: 'step ran out of time',
+    verdict: 'hang',
+    phase: 'steps',
+    reason: ({ report, scenario }) => {
+      const step = failedStep(report);
+      if (!step?.timedOut) return undefined;
+      const limit = scenario.steps.find((one) => one.name === step.name)?.timeout ?? step.seconds;
+      return `the step "${step.name}" did not end within its ${formatSeconds(limit)} of guest time`;
+    },
+  },
+  {
+    name: 'step said no',
+    verdict: 'fail',
+    phase: 'steps',
+    reason: ({ report }) => {
+      const step = failedStep(report);
+      if (!step) return undefined;
+      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, without a word`}`;
+    },
+  },
+  {
+    name: 'deadline',
+    verdict: 'hang',
+    reason: ({ recording: { ending }, report }) => {
+      if (ending.kind !== 'deadline') return undefined;
+      const step = ending.phase === 'steps' && report.unfinishedStep;
+      const limit = formatSeconds(ending.limitSeconds);
+      if (step) return `no end of the steps within ${limit}; the step "${step}" was running`;
+      if (report.ended)
+        return `everything was reported, and then the guest did not power off within ${limit}`;
+      return `${STUCK[ending.phase]} within ${limit}`;
+    },
+  },
+  {
+    name: 'flood',
+    verdict: 'hang',
+    reason: ({ recording: { ending } }) =>
+      ending.kind === 'flood'
+        ? `the console was flooded (${formatBytes(ending.bytes)}) in the phase ${ending.phase}`
+        : undefined,
+  },
+  {
+    name: 'no hello',
+    verdict: 'crash',
+    reason: ({ report, phase }) =>
+      report.hello ? undefined : `the guest ended in the phase ${phase}, before its agent said anything`,
+  },
+  {
+    name: 'no end record',
+    verdict: 'crash',
+    reason: ({ report, phase }) => {
+      if (report.ended) return undefined;
+      const step = report.unfinishedStep;
+      return `the guest ended in the phase ${phase}${step ? `, in the step "${step}"` : ''}, without an end record`;
+    },
+  },
+  {
+    name: 'lost records',
+    verdict: 'crash',
+    reason: ({ report }) =>
+      report.missing > 0 ? `${report.missing} of the agent's records were lost on the way` : undefined,
+  },
+  {
+    name: 'step never reported',
+    verdict: 'crash',
+    phase: 'steps',
+    reason: ({ scenario, report }) => {
+      const reported = new Set(report.steps.map((step) => step.name));
+      const silent = scenario.steps.find((step) => !reported.has(step.name));
+      return silent ? `the agent ended without a word about the step "${silent.name}"` : undefined;
+    },
+  },
+  {
+    name: 'outside check',
+    verdict: 'fail',
+    phase: 'shutdown',
+    reason: ({ outside }) => {
+      const check = outside.find((one) => !one.ok);
+      return check ? `${check.name}: ${lastLine(check.message ?? '') || 'not as it should be'}` : undefined;
+    },
+  },
+  {
+    name: 'pass',
+    verdict: 'pass',
+    reason: ({ report }) => (report.ended && report.steps.every((step) => step.ok) ? '' : undefined),
+  },
+];
+
+const STUCK: Record<Phase, string> = {
+  firmware: 'the kernel printed nothing',
+  kernel: 'the kernel did not come to its init',
+  init: 'init did not come to load modules',
+  modules: 'loading modules did not end',
+  devices: 'devices did not come to rest',
+  steps: 'no end of the steps',
+  shutdown: 'the guest did not power off',
+};
+
+/** The step that said no: the first, should there ever be several. */
+export function failedStep(report: GuestReport) {
+  return report.steps.find((step) => !step.ok);
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.trim() ?? '';
+}
