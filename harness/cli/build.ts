@@ -1,7 +1,14 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { deliveryOption, imageOption, jsonOption, kernelOption, modulesOption, strictOption } from './options.js';
+import {
+  deliveryOption,
+  imageOption,
+  jsonOption,
+  kernelOption,
+  modulesOption,
+  strictOption,
+} from './options.js';
 
 interface BuildFlags {
   image?: string;
@@ -48,7 +55,13 @@ async function build(flags: BuildFlags): Promise<void> {
     delivery: flags.delivery ?? 'archive',
     log: (sentence) => process.stderr.write(`bootgate: ${sentence}\n`),
   });
-  const initramfs = await buildInitramfs({ set, tools: flags.tools ?? [], scenarioEntries: [], delivery, cache });
+  const initramfs = await buildInitramfs({
+    set,
+    tools: flags.tools ?? [],
+    scenarioEntries: [],
+    delivery,
+    cache,
+  });
 
   const answer = {
     release: kernel.release,

@@ -6,7 +6,9 @@ const MARKS = { ok: 'ok     ', poor: 'poor   ', missing: 'MISSING' } as const;
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('what this machine has and lacks: tools, KVM, firmware, memory, disk; exit 3 if runs cannot work')
+    .description(
+      'what this machine has and lacks: tools, KVM, firmware, memory, disk; exit 3 if runs cannot work',
+    )
     .addOption(kernelOption())
     .addOption(jsonOption())
     .action(doctor);
@@ -23,7 +25,11 @@ async function doctor(flags: { kernel?: string[]; json?: boolean }): Promise<voi
     const { chooseAccelerator } = await import('../vm/accelerator.js');
     const cache = new Cache();
     const kernel = await resolveKernel(flags.kernel, { cache });
-    const choice = await chooseAccelerator('auto', { kernel, vmlinux: await extractVmlinux(kernel, cache), cache });
+    const choice = await chooseAccelerator('auto', {
+      kernel,
+      vmlinux: await extractVmlinux(kernel, cache),
+      cache,
+    });
     checks.push({
       name: 'accelerator',
       state: choice.used === 'kvm' ? 'ok' : 'poor',

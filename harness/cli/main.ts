@@ -11,7 +11,9 @@ import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { splitCommand } from './split.js';
 
-const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('bootgate')
   .description(

@@ -2,7 +2,8 @@ import { InvalidArgumentError, Option } from 'commander';
 
 /** Options that several commands share. None has a default here: precedence is flag, environment, file, default. */
 
-export const imageOption = () => new Option('-i, --image <file>', 'image to test: a YAML file, or a name under images/');
+export const imageOption = () =>
+  new Option('-i, --image <file>', 'image to test: a YAML file, or a name under images/');
 export const kernelOption = () =>
   new Option(
     '-k, --kernel <source...>',
@@ -19,6 +20,7 @@ export const deliveryOption = () =>
 /** A whole number from 1 up, for commander. */
 export function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number from 1 up');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('expected a whole number from 1 up');
   return value;
 }

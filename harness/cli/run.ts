@@ -1,7 +1,14 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
-import { deliveryOption, imageOption, kernelOption, modulesOption, strictOption, wholeNumber } from './options.js';
+import {
+  deliveryOption,
+  imageOption,
+  kernelOption,
+  modulesOption,
+  strictOption,
+  wholeNumber,
+} from './options.js';
 
 interface RunFlags {
   image?: string;
@@ -19,14 +26,19 @@ interface RunFlags {
 export function runCommand(): Command {
   return new Command('run')
     .description('boot an image, one guest per scenario, and say what works')
-    .argument('[pattern...]', 'scenarios to run: storage/virtio-blk, storage, "network/*"; all of the image unless given')
+    .argument(
+      '[pattern...]',
+      'scenarios to run: storage/virtio-blk, storage, "network/*"; all of the image unless given',
+    )
     .addOption(imageOption())
     .addOption(kernelOption())
     .addOption(modulesOption())
     .addOption(strictOption())
     .addOption(new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']))
     .addOption(new Option('-j, --jobs <n>', 'guests at once').argParser(wholeNumber))
-    .addOption(new Option('--reporter <which>', 'what standard output gets').choices(['terminal', 'tap', 'json']))
+    .addOption(
+      new Option('--reporter <which>', 'what standard output gets').choices(['terminal', 'tap', 'json']),
+    )
     .addOption(new Option('--results <dir>', 'where the run folder goes (BOOTGATE_RESULTS, else results)'))
     .addOption(deliveryOption())
     .addOption(new Option('-v, --verbose', 'the log on standard error as well'))

@@ -42,6 +42,8 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       scenarioEntries: scenarioEntries(scenario, { nonce, seed }),
       delivery: prepared.delivery,
       cache,
+      arch: prepared.kernel.arch,
+      scenarioPath: join(scratch, 'scenario.cpio'),
     });
     const archive = join(scratch, 'initramfs.cpio');
     await assemble(initramfs.segments, archive);
@@ -76,7 +78,14 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       disks,
       nics,
     };
-    await writeJson(join(folder, 'recipe.json'), { scenario, machine, initramfs, kernel: prepared.kernel.digest, nonce, seed });
+    await writeJson(join(folder, 'recipe.json'), {
+      scenario,
+      machine,
+      initramfs,
+      kernel: prepared.kernel.digest,
+      nonce,
+      seed,
+    });
 
     const reader = new RecordReader(nonce);
     const recording = await runGuest({
@@ -98,7 +107,13 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       if (!disk.verifyPattern || !file || recording.ending.kind === 'infra') continue;
       const { ok, message } = await verifyPattern(file, disk.sizeMiB, seed);
       const seconds = (performance.now() - started) / 1000;
-      outside.push({ name: `pattern in the disk file of ${disk.serial}`, ok, seconds, where: 'outside', message });
+      outside.push({
+        name: `pattern in the disk file of ${disk.serial}`,
+        ok,
+        seconds,
+        where: 'outside',
+        message,
+      });
     }
 
     const judged = judge({

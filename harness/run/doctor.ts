@@ -1,8 +1,7 @@
-import { constants } from 'node:fs';
-import { access, open, statfs } from 'node:fs/promises';
+import { open, statfs } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
-import { delimiter, join } from 'node:path';
 import { exec } from '../exec.js';
+import { distributionFamily, findTool } from '../initramfs/host-programs.js';
 import { readToolTable } from '../initramfs/userland-table.js';
 import { cacheDir } from '../paths.js';
 import { formatBytes } from '../units.js';
@@ -18,46 +17,23 @@ export interface Check {
   hint?: string;
 }
 
-/** Folders that Debian keeps out of a user's PATH although mkfs, ip and modprobe live there. */
-const SYSTEM_PATHS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
-
 /** Every tool with its version, KVM opened, firmware, memory and disk. Booting under KVM is checked by the caller. */
 export async function examineHost(): Promise<Check[]> {
-  const table = await readToolTable();
-  const distribution = table.distribution;
+  const family = await distributionFamily();
   const tools = await Promise.all(
-    table.tools.map(async (tool): Promise<Check> => {
-      const path = tool.file ? await firstReadable(tool.file) : await which(tool.command);
-      const install = tool.packages[distribution];
-      if (path) return { name: tool.command, state: 'ok', detail: (await versionOf(tool.command, path)) ?? path };
+    (await readToolTable()).map(async (tool): Promise<Check> => {
+      const path = await findTool(tool);
+      if (path)
+        return { name: tool.command, state: 'ok', detail: (await versionOf(tool.command, path)) ?? path };
       return {
         name: tool.command,
-        state: tool.role === 'host' && !tool.optional ? 'missing' : 'poor',
+        state: tool.optional || tool.role === 'tool' ? 'poor' : 'missing',
         detail: `not found (${tool.role === 'host' ? 'used by the harness' : 'goes into the guest'})`,
-        ...(install ? { hint: `install ${install}, or run make setup` } : {}),
+        ...(family ? { hint: `install ${tool.packages[family]}, or run make setup` } : {}),
       };
     }),
   );
   return [...tools, await kvmOpens(), ...(await capacity())];
-}
-
-async function which(command: string): Promise<string | undefined> {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_PATHS];
-  return firstReadable(
-    folders.map((folder) => join(folder, command)),
-    constants.X_OK,
-  );
-}
-
-async function firstReadable(paths: readonly string[], mode: number = constants.R_OK): Promise<string | undefined> {
-  for (const path of paths) {
-    const found = await access(path, mode).then(
-      () => true,
-      () => false,
-    );
-    if (found) return path;
-  }
-  return undefined;
 }
 
 /** Tools that print their version when asked; the rest are shown by their path. */
@@ -77,7 +53,10 @@ const VERSION_FLAG: Record<string, string> = {
 async function versionOf(command: string, path: string): Promise<string | undefined> {
   const flag = VERSION_FLAG[command];
   if (!flag) return undefined;
-  const { stdout, stderr } = await exec(path, [flag], { timeout: 5000 }).catch(() => ({ stdout: '', stderr: '' }));
+  const { stdout, stderr } = await exec(path, [flag], { timeout: 5000 }).catch(() => ({
+    stdout: '',
+    stderr: '',
+  }));
   return (stdout || stderr).split('\n')[0]?.trim() || undefined;
 }
 
@@ -91,7 +70,10 @@ async function kvmOpens(): Promise<Check> {
     return {
       name: '/dev/kvm',
       state: 'poor',
-      detail: code === 'ENOENT' ? 'not there: guests run under TCG, several times slower' : `does not open (${code})`,
+      detail:
+        code === 'ENOENT'
+          ? 'not there: guests run under TCG, several times slower'
+          : `does not open (${code})`,
       ...(code === 'EACCES' ? { hint: 'add yourself to the group kvm' } : {}),
     };
   }
@@ -113,7 +95,9 @@ async function capacity(): Promise<Check[]> {
       name: 'disk',
       state: room > 3 * 2 ** 30 ? 'ok' : 'poor',
       detail: `${formatBytes(room)} free for the cache in ${cache}`,
-      ...(room > 3 * 2 ** 30 ? {} : { hint: 'a kernel takes about 1 GiB there; set BOOTGATE_CACHE to another disk' }),
+      ...(room > 3 * 2 ** 30
+        ? {}
+        : { hint: 'a kernel takes about 1 GiB there; set BOOTGATE_CACHE to another disk' }),
     },
     { name: 'node', state: 'ok', detail: process.version },
   ];

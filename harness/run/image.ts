@@ -25,7 +25,9 @@ export const imageSchema = z
     description: z.string().default('').describe('one sentence for people'),
     kernel: z
       .union([z.string(), z.array(z.string()).min(1)])
-      .describe('apt:NAME, package files, a folder, installed or installed:RELEASE; several for a split kernel'),
+      .describe(
+        'apt:NAME, package files, a folder, installed or installed:RELEASE; several for a split kernel',
+      ),
     modules: moduleSource.default('all'),
     scenarios: z
       .array(z.string())
@@ -85,7 +87,10 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
   };
 }
 
-function readModuleSource(value: z.infer<typeof moduleSource>, beside: (path: string) => string): ModuleSource {
+function readModuleSource(
+  value: z.infer<typeof moduleSource>,
+  beside: (path: string) => string,
+): ModuleSource {
   if (value === 'all') return { kind: 'all' };
   return 'policy' in value
     ? { kind: 'policy', file: beside(value.policy) }

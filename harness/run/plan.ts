@@ -22,7 +22,7 @@ export function planRun(image: Image, scenarios: readonly Scenario[], patterns: 
   );
   if (chosen.length === 0) {
     throw userError('E_NOTHING_TO_RUN', `${image.file} offers none of: ${patterns.join(', ')}`, {
-      hint: 'see `bootgate scenarios list` and the image\'s `scenarios:`',
+      hint: "see `bootgate scenarios list` and the image's `scenarios:`",
     });
   }
   const reasons = new Map(image.skip.map((skip) => [skip.scenario, skip.reason]));

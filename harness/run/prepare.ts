@@ -43,15 +43,28 @@ export async function prepareImage(image: Image, options: PrepareOptions): Promi
   ]);
   const set = await makeModuleSet(index, image.modules, options.strict ?? false);
   for (const warning of set.warnings) log(warning);
-  return { image, kernel, vmlinux, index, set, delivery: await chooseDelivery(kernel, index, options.delivery) };
+  return {
+    image,
+    kernel,
+    vmlinux,
+    index,
+    set,
+    delivery: await chooseDelivery(kernel, index, options.delivery),
+  };
 }
 
 /** The module set of an image or of `--modules`. */
-export async function makeModuleSet(index: ModuleIndex, source: ModuleSource, strict: boolean): Promise<ModuleSet> {
+export async function makeModuleSet(
+  index: ModuleIndex,
+  source: ModuleSource,
+  strict: boolean,
+): Promise<ModuleSet> {
   if (source.kind === 'all') return wholeTree(index);
   if (source.kind === 'policy') return setFromPolicy(index, source.file, { strict });
   const text = await readFile(source.file).catch((cause: Error) => {
-    throw userError('E_MODULE_LIST', `cannot read the module list ${source.file}: ${cause.message}`, { cause });
+    throw userError('E_MODULE_LIST', `cannot read the module list ${source.file}: ${cause.message}`, {
+      cause,
+    });
   });
   return setFromList(index, text, source.file, { strict });
 }

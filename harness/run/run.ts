@@ -1,6 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Cache } from '../cache.js';
 import { BootgateError, EXIT } from '../errors.js';
 import { buildInitramfs } from '../initramfs/build.js';
 import { writeRunJson } from '../report/json.js';
@@ -8,11 +9,10 @@ import { writeJunit } from '../report/junit.js';
 import { type Reporter, safely } from '../report/reporter.js';
 import { type RunResult, type ScenarioResult, VERDICTS, type Verdict } from '../report/result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { Cache } from '../cache.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { AdmissionGate } from './admission.js';
 import { bootScenario } from './boot.js';
-import { type RunFolder, makeRunFolder, pointLatest, scenarioFolder } from './folder.js';
+import { makeRunFolder, pointLatest, type RunFolder, scenarioFolder } from './folder.js';
 import { hostCapacity } from './host.js';
 import type { Plan } from './plan.js';
 import type { PreparedImage } from './prepare.js';
@@ -62,7 +62,9 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
     logger?.info({ scenario: result.scenario, verdict: result.verdict, seconds: result.seconds }, 'judged');
   });
 
-  const order = new Map([...plan.boots, ...plan.skips.map((skip) => skip.scenario)].map((one, at) => [one.name, at]));
+  const order = new Map(
+    [...plan.boots, ...plan.skips.map((skip) => skip.scenario)].map((one, at) => [one.name, at]),
+  );
   finished.sort((a, b) => (order.get(a.scenario) ?? 0) - (order.get(b.scenario) ?? 0));
   const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
   for (const result of finished) counts[result.verdict]++;
@@ -100,7 +102,10 @@ async function bootAll(
   onResult: (result: ScenarioResult) => void,
 ): Promise<void> {
   const { default: PQueue } = await import('p-queue');
-  const capacity = hostCapacity(options.jobs, Math.max(1, ...options.plan.boots.map((scenario) => scenario.cpus)));
+  const capacity = hostCapacity(
+    options.jobs,
+    Math.max(1, ...options.plan.boots.map((scenario) => scenario.cpus)),
+  );
   const gate = new AdmissionGate(capacity);
   const queue = new PQueue({ concurrency: options.jobs ?? Math.max(1, capacity.cpus) });
   const broken = new AbortController();
@@ -193,7 +198,12 @@ async function describeImage(prepared: PreparedImage, cache: Cache): Promise<Run
   const initramfs = await buildInitramfs({ set, tools: [], scenarioEntries: [], delivery, cache });
   return {
     name: prepared.image.name,
-    kernel: { release: kernel.release, source: kernel.source, resolved: kernel.resolved, digest: kernel.digest },
+    kernel: {
+      release: kernel.release,
+      source: kernel.source,
+      resolved: kernel.resolved,
+      digest: kernel.digest,
+    },
     vmlinuz: { bytes: (await stat(kernel.vmlinuz)).size },
     modules: {
       source: set.source,

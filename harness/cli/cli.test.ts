@@ -1,0 +1,53 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { packageRoot } from '../paths.js';
+
+const main = join(packageRoot, 'dist', 'cli', 'main.js');
+const bootgate = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+
+t.test('the bin is there and says what it can do', async (t) => {
+  t.ok(existsSync(main), 'make build made it');
+  t.ok(statSync(main).mode & 0o111, 'it can be started by its name');
+  const { stdout, status } = bootgate('--help');
+  t.equal(status, 0);
+  for (const command of ['run', 'build', 'modules', 'scenarios', 'doctor'])
+    t.match(stdout, new RegExp(`^  ${command} `, 'm'));
+});
+
+t.test('--help answers within 150 ms', async (t) => {
+  const taken: number[] = [];
+  for (let count = 0; count < 7; count++) {
+    const before = performance.now();
+    execFileSync(main, ['--help']);
+    taken.push(performance.now() - before);
+  }
+  const best = Math.min(...taken);
+  t.ok(best < 150, `${Math.round(best)} ms`);
+});
+
+t.test('wrong usage ends with 2 and says what was meant', async (t) => {
+  for (const [args, words] of [
+    [['rnu'], /Did you mean run/],
+    [['run', '--iamge', 'x'], /Did you mean --image/],
+    [['run', '--jobs', 'many'], /whole number/],
+    [['run', '--accel', 'xen'], /auto, kvm, tcg/],
+    [['run', '--image', 'no-such-image'], /no image no-such-image/],
+    [['scenarios', 'show', 'no/such'], /no\/such/],
+    [['run', '--image', 'debian', '--kernel', '/no/such.deb'], /no\/such\.deb/],
+  ] as [string[], RegExp][]) {
+    const { status, stderr, stdout } = bootgate(...args);
+    t.equal(status, 2, args.join(' '));
+    t.match(stderr, words);
+    t.equal(stdout, '', 'standard output belongs to the answer');
+    t.notMatch(stderr, /at .*\.js:\d+/, 'no stack for what the user can mend');
+  }
+});
+
+t.test("the version is the package's", async (t) => {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  t.equal(bootgate('--version').stdout.trim(), version);
+});

@@ -1,0 +1,185 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { z } from 'zod';
+import { BootgateError, exitCodeOf } from '../errors.js';
+import { imagesDir } from '../paths.js';
+import type { RunResult } from '../report/result.js';
+import type { Scenario } from '../scenarios/scenario.js';
+import { AdmissionGate } from './admission.js';
+import { makeRunFolder, pointLatest } from './folder.js';
+import { imageSchema, loadImage } from './image.js';
+import { planRun } from './plan.js';
+import { exitCodeOfRun } from './run.js';
+
+const scratch = () => mkdtempSync(join(tmpdir(), 'bootgate-run-test-'));
+
+function writeImage(text: string): string {
+  const file = join(scratch(), 'image.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+t.test('admission', async (t) => {
+  await t.test('never more than the host has, and everything gets its turn', async (t) => {
+    const weights = fc.array(
+      fc.record({ memoryMiB: fc.integer({ min: 1, max: 900 }), cpus: fc.integer({ min: 1, max: 4 }) }),
+      { minLength: 1, maxLength: 25 },
+    );
+    await fc.assert(
+      fc.asyncProperty(weights, fc.scheduler(), async (guests, scheduler) => {
+        const limit = { memoryMiB: 1000, cpus: 4 };
+        const gate = new AdmissionGate(limit);
+        const running = new Set<number>();
+        let ended = 0;
+        const all = guests.map((weight, number) =>
+          gate.run(weight, async () => {
+            running.add(number);
+            const sum = [...running].map((one) => guests[one] ?? { memoryMiB: 0, cpus: 0 });
+            const memory = sum.reduce((total, one) => total + one.memoryMiB, 0);
+            const cpus = sum.reduce((total, one) => total + one.cpus, 0);
+            if (memory > limit.memoryMiB || cpus > limit.cpus)
+              throw new Error(`over: ${memory} MiB, ${cpus} cpus`);
+            await scheduler.schedule(Promise.resolve());
+            running.delete(number);
+            ended++;
+          }),
+        );
+        await scheduler.waitFor(Promise.all(all));
+        return ended === guests.length;
+      }),
+      { numRuns: 60 },
+    );
+    t.pass('60 schedules');
+  });
+
+  await t.test('a guest larger than the host runs alone rather than never', async (t) => {
+    const gate = new AdmissionGate({ memoryMiB: 100, cpus: 1 });
+    t.equal(await gate.run({ memoryMiB: 5000, cpus: 8 }, async () => 'ran'), 'ran');
+  });
+
+  await t.test('a guest that throws gives its place back', async (t) => {
+    const gate = new AdmissionGate({ memoryMiB: 100, cpus: 1 });
+    const weight = { memoryMiB: 100, cpus: 1 };
+    await t.rejects(gate.run(weight, async () => Promise.reject(new Error('no'))));
+    t.equal(await gate.run(weight, async () => 'ran'), 'ran');
+  });
+});
+
+t.test('images', async (t) => {
+  await t.test('every shipped image is well formed and found by its name', async (t) => {
+    for (const name of ['debian', 'debian-cloud', 'debian-2014']) {
+      const image = await loadImage(name);
+      t.equal(image.name, name);
+      if (image.modules.kind !== 'all')
+        t.ok(existsSync(image.modules.file), `${image.modules.file} is there`);
+    }
+  });
+
+  await t.test('every problem at once, with its place', async (t) => {
+    const file = writeImage('version: 1\nname: Bad Name\nkernal: apt:x\nmodules:\n  polcy: x\n');
+    const error = (await loadImage(file).catch((caught: unknown) => caught)) as BootgateError;
+    t.ok(error instanceof BootgateError);
+    t.equal(exitCodeOf(error), 2);
+    const places = error.problems.map((problem) => `${problem.line}: ${problem.message}`).join('\n');
+    t.match(places, /2: name: expected lower-case/);
+    t.match(places, /3: kernal: unknown key \(did you mean kernel\?\)/);
+    t.match(places, /kernel/, 'the missing key is named');
+  });
+
+  await t.test('what is not YAML at all', async (t) => {
+    for (const text of ['name: [', '\u0000\u0001', 'a: 1\na: 2\n', '- just\n- a list\n', '']) {
+      const error = await loadImage(writeImage(text)).catch((caught: unknown) => caught);
+      t.equal(exitCodeOf(error), 2, JSON.stringify(text));
+      t.ok(error instanceof BootgateError);
+    }
+  });
+
+  await t.test('an unknown name is met with the nearest', async (t) => {
+    await t.rejects(loadImage('debian-2015'), {
+      code: 'E_IMAGE_NOT_FOUND',
+      message: /did you mean debian-2014/,
+    });
+  });
+
+  await t.test('the command line lays over the file', async (t) => {
+    const file = writeImage('version: 1\nname: x\nkernel: [a.deb, ./b.deb]\n');
+    const plain = await loadImage(file);
+    t.equal(plain.kernel[0], 'a.deb', 'a bare name stays as it is');
+    t.equal(plain.kernel[1], join(file, '..', 'b.deb'), 'a relative path is beside the file');
+    const over = await loadImage(file, { kernel: ['installed'], modules: 'list.txt' });
+    t.same(over.kernel, ['installed']);
+    t.equal(over.modules.kind, 'list');
+    t.equal((await loadImage(file, { modules: 'p.yaml' })).modules.kind, 'policy');
+  });
+
+  await t.test('the schema that editors complete from is fresh', async (t) => {
+    const fresh = `${JSON.stringify(z.toJSONSchema(imageSchema, { target: 'draft-7', io: 'input' }), null, 2)}\n`;
+    const file = join(imagesDir, 'schema.json');
+    if (process.env.UPDATE_SCHEMAS) writeFileSync(file, fresh);
+    t.equal(readFileSync(file, 'utf8'), fresh, 'UPDATE_SCHEMAS=1 writes it anew');
+  });
+});
+
+const scenario = (name: string): Scenario => ({
+  name,
+  area: name.split('/')[0] ?? '',
+  description: '',
+  file: 'x.yaml',
+  line: 1,
+  cpus: 1,
+  memoryMiB: 512,
+  boot: 'direct',
+  disks: [],
+  nics: [],
+  tools: [],
+  cmdline: '',
+  steps: [],
+});
+
+t.test('planning', async (t) => {
+  const all = ['boot/a', 'storage/b', 'storage/c'].map(scenario);
+  const image = await loadImage(
+    writeImage('version: 1\nname: x\nkernel: k\nskip: [{scenario: storage/b, reason: no}]\n'),
+  );
+  const names = (plan: ReturnType<typeof planRun>) => plan.boots.map((one) => one.name);
+  t.same(names(planRun(image, all, [])), ['boot/a', 'storage/c']);
+  t.same(
+    planRun(image, all, []).skips.map((skip) => [skip.scenario.name, skip.reason]),
+    [['storage/b', 'no']],
+  );
+  t.same(names(planRun(image, all, ['storage/*'])), ['storage/c']);
+  t.same(
+    names(planRun(image, all, ['storage/b'])),
+    ['storage/b'],
+    'named exactly, it is booted all the same',
+  );
+  t.throws(() => planRun(image, all, ['stroage/*']), { code: /^E_/ });
+});
+
+t.test('run folders', async (t) => {
+  const results = join(scratch(), 'results');
+  const now = new Date(2026, 10, 3, 4, 5, 6);
+  const first = await makeRunFolder(results, 'img', now);
+  const second = await makeRunFolder(results, 'img', now);
+  t.equal(first.id, '20261103-040506-img');
+  t.equal(second.id, '20261103-040506-img-2', 'the same second');
+  await pointLatest(results, first.id);
+  await pointLatest(results, second.id);
+  t.equal(readlinkSync(join(results, 'latest')), second.id);
+  t.same(readdirSync(results).sort(), [first.id, second.id, 'latest'], 'nothing else is left');
+  const blocked = join(scratch(), 'file');
+  writeFileSync(blocked, '');
+  const error = await makeRunFolder(join(blocked, 'results'), 'img').catch((caught: unknown) => caught);
+  t.equal(exitCodeOf(error), 3, "a results folder that cannot be made is the host's trouble");
+});
+
+t.test('exit codes of a run', async (t) => {
+  const run = (verdict: RunResult['verdict']) => ({ verdict }) as RunResult;
+  t.equal(exitCodeOfRun(run('pass'), false), 0);
+  t.equal(exitCodeOfRun(run('fail'), false), 1);
+  t.equal(exitCodeOfRun(run('incomplete'), false), 3);
+  t.equal(exitCodeOfRun(run('pass'), true), 130);
+});
