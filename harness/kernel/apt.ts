@@ -1,10 +1,11 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Cache, digestOfFile } from '../cache.js';
 import { BootgateError, hostError, userError } from '../errors.js';
 import { exec } from '../exec.js';
 import { formatBytes } from '../units.js';
 import { clauses, parseControl } from './deb.js';
+import { stampOfFolders } from './digest.js';
 import type { KernelSource } from './source.js';
 
 /** One package as apt knows it, from its signed lists. */
@@ -26,6 +27,9 @@ interface AptPackage {
 const KERNEL_PART = /^linux-(image|modules|binary|base-\d)/;
 const NOT_PART = /-dbg(sym)?$/;
 
+/** What apt's answer depends on: the lists, what is installed, sources, pins and settings. */
+const APT_STATE = ['/var/lib/apt/lists', '/var/lib/dpkg/status', '/etc/apt'];
+
 interface AptContext {
   cache: Cache;
   log: (sentence: string) => void;
@@ -41,18 +45,33 @@ export async function fetchFromApt(
   source: KernelSource & { kind: 'apt' },
   context: AptContext,
 ): Promise<string[]> {
-  const queue = [source.version ? `${source.name}=${source.version}` : source.name];
-  const seen = new Set<string>();
+  const plan = await rememberedPlan(source, context);
   const files: string[] = [];
-  while (queue.length > 0) {
-    const wanted = queue.splice(0).filter((one) => !seen.has(one));
-    for (const one of wanted) seen.add(one);
-    for (const one of await show(wanted, source, context)) {
-      files.push(await download(one, source, context));
-      queue.push(...one.depends.flatMap(partOf));
-    }
-  }
+  for (const one of plan) files.push(await download(one, source, context));
   return files;
+}
+
+/** Asking apt costs half a second of CPU each time; its answer stays the same while what it reads does. */
+async function rememberedPlan(source: KernelSource & { kind: 'apt' }, context: AptContext) {
+  const key = `plan 1 ${source.text} ${process.env.APT_CONFIG ?? ''} ${await stampOfFolders(APT_STATE)}`;
+  const file = await context.cache.entry('apt-plan', key, async (temporary) =>
+    writeFile(temporary, JSON.stringify(await makePlan(source, context))),
+  );
+  return JSON.parse(await readFile(file, 'utf8')) as AptPackage[];
+}
+
+async function makePlan(source: KernelSource & { kind: 'apt' }, context: AptContext): Promise<AptPackage[]> {
+  let wanted = [source.version ? `${source.name}=${source.version}` : source.name];
+  const seen = new Set<string>();
+  const plan: AptPackage[] = [];
+  while (wanted.length > 0) {
+    for (const one of wanted) seen.add(one);
+    const found = await show(wanted, source, context);
+    plan.push(...found);
+    const next = found.flatMap((one) => one.depends.flatMap(partOf));
+    wanted = [...new Set(next)].filter((one) => !seen.has(one));
+  }
+  return plan;
 }
 
 /** `linux-image-6.1.0-56-amd64 (= 6.1.192-2)` -> `linux-image-6.1.0-56-amd64=6.1.192-2`; of alternatives the first. */
@@ -68,7 +87,6 @@ async function show(
   source: KernelSource & { kind: 'apt' },
   { signal }: AptContext,
 ): Promise<AptPackage[]> {
-  if (wanted.length === 0) return [];
   const options = [...targetRelease(source), '--no-all-versions', 'show', '--', ...wanted];
   const { stdout } = await exec('apt-cache', options, {
     env: { LC_ALL: 'C' },

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
 
@@ -27,6 +27,17 @@ async function remembered(cache: Cache, stamp: string, make: () => Promise<strin
 async function stampOf(path: string): Promise<string> {
   const { size, mtimeMs, ctimeMs, ino, dev } = await stat(path);
   return [path, size, mtimeMs, ctimeMs, ino, dev].join('\0');
+}
+
+/** Changes when a file below one of the paths appears, goes or is written; a path that is not there counts as empty. */
+export async function stampOfFolders(paths: readonly string[]): Promise<string> {
+  const stamps: string[] = [];
+  for (const path of paths) {
+    const below = await readdir(path, { recursive: true }).catch(() => []);
+    const files = [path, ...below.sort().map((name) => join(path, name))];
+    stamps.push(...(await inTurns(files, (file) => stampOf(file).catch(() => ''))));
+  }
+  return digestOf(...stamps);
 }
 
 /** Thousands of files: sixteen at a time keep the disk busy and the descriptors few. */
