@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { type Cache, digestOfFile } from '../cache.js';
 import { BootgateError, hostError, userError } from '../errors.js';
 import { exec } from '../exec.js';
+import { didYouMean } from '../suggest.js';
 import { formatBytes } from '../units.js';
 import { clauses, parseControl } from './deb.js';
 import { stampOfFolders } from './digest.js';
@@ -91,8 +92,8 @@ async function show(
   const { stdout } = await exec('apt-cache', options, {
     env: { LC_ALL: 'C' },
     ...(signal ? { signal } : {}),
-  }).catch((error: unknown) => {
-    throw isCode(error, 'E_TOOL_FAILED') ? unknown(wanted, source, error) : withAptHint(error);
+  }).catch(async (error: unknown) => {
+    throw isCode(error, 'E_TOOL_FAILED') ? await unknown(wanted, source, error) : withAptHint(error);
   });
   const packages = stdout
     .split(/\n\n+/)
@@ -101,7 +102,7 @@ async function show(
     .map(packageOf);
   // apt-cache leaves out what it does not know as long as it knows one of them.
   const missing = wanted.filter((one) => !packages.some(({ name }) => name === one.replace(/[:=].*$/, '')));
-  if (missing.length > 0) throw unknown(missing, source);
+  if (missing.length > 0) throw await unknown(missing, source);
   return packages;
 }
 
@@ -169,10 +170,21 @@ function targetRelease({ suite }: { suite: string | null }): string[] {
   return suite === null ? [] : ['-o', `APT::Default-Release=${suite}`];
 }
 
-function unknown(wanted: readonly string[], { suite }: { suite: string | null }, cause?: unknown) {
+/** Empty lists and a misspelt name look alike to apt; what other names it knows tells them apart. */
+async function unknown(wanted: readonly string[], { suite }: { suite: string | null }, cause?: unknown) {
+  const { stdout } = await exec('apt-cache', ['pkgnames', 'linux-image-']);
+  const known = stdout.split('\n').filter(Boolean);
+  const [first = ''] = wanted;
+  const name = first.replace(/=.*$/, '');
   const where = suite ? ` in ${suite}` : '';
-  return userError('E_APT_UNKNOWN', `apt knows no package ${wanted.join(', ')}${where}`, {
-    hint: 'check the name with `apt-cache search linux-image`; if that prints nothing, run `apt-get update` first',
+  const near = known.includes(name) ? '' : didYouMean(name, known);
+  const hint = known.includes(name)
+    ? `\`apt-cache policy ${name}\` shows the versions and suites that there are`
+    : known.length > 0
+      ? '`apt-cache search linux-image` shows the names; `apt-get update` (as root) brings new ones'
+      : "apt's lists are empty here: run `apt-get update` (as root), then try again";
+  return userError('E_APT_UNKNOWN', `apt knows no package ${wanted.join(', ')}${where}${near}`, {
+    hint,
     cause,
   });
 }
