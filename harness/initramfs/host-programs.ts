@@ -19,13 +19,13 @@ export async function findCommand(name: string, path = process.env.PATH ?? ''): 
 
 /** Where a line of the tool table is on this machine: the command, or the first of its paths that is there. */
 export async function findTool(tool: SystemTool): Promise<string | null> {
-  if (!tool.file) return findCommand(tool.command);
-  for (const path of tool.file) if (await isFile(path)) return path;
+  if (!tool.paths) return findCommand(tool.command);
+  for (const path of tool.paths) if (await isFile(path)) return path;
   return null;
 }
 
-/** Which names of the table's packages hold here, by ID and ID_LIKE of os-release(5). */
-export async function distributionFamily(osRelease?: string): Promise<Family> {
+/** Which names of the table's packages hold here, by ID and ID_LIKE of os-release(5); null where none does. */
+export async function distributionFamily(osRelease?: string): Promise<Family | null> {
   const text = osRelease ?? (await readFile('/etc/os-release', 'utf8').catch(() => ''));
   const value = (key: string) => new RegExp(`^${key}=["']?([^"'\n]*)`, 'm').exec(text)?.[1] ?? '';
   for (const id of `${value('ID')} ${value('ID_LIKE')}`.split(/\s+/)) {
@@ -33,14 +33,14 @@ export async function distributionFamily(osRelease?: string): Promise<Family> {
     if (id === 'fedora' || id === 'rhel' || id === 'centos') return 'fedora';
     if (id === 'suse' || id === 'opensuse' || id === 'sles') return 'suse';
   }
-  return 'other';
+  return null;
 }
 
 /** The error for programs that the userland lacks: blame `host`, E_USERLAND_MISSING, each with its package. */
 export async function missingPrograms(tools: readonly SystemTool[]): Promise<BootgateError> {
   const family = await distributionFamily();
   const packageOf = (tool: SystemTool) =>
-    tool.packages[family] ?? [...new Set(Object.values(tool.packages))].join(' or ');
+    family ? tool.packages[family] : [...new Set(Object.values(tool.packages))].join(' or ');
   const packages = [...new Set(tools.map(packageOf))];
   return hostError('E_USERLAND_MISSING', 'this machine lacks programs that go into the guest', {
     problems: tools.map((tool) => ({ message: `${tool.command}, from the package ${packageOf(tool)}` })),

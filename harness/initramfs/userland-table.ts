@@ -5,21 +5,20 @@ import { parseDocument } from '../document.js';
 import { userError } from '../errors.js';
 import { imagesDir } from '../paths.js';
 import { didYouMean } from '../suggest.js';
-import { distributionFamily } from './host-programs.js';
 
-/** The families of distributions that the table has package names for, and all the rest. */
-export type Family = 'debian' | 'fedora' | 'suse' | 'other';
-export type PackageNames = Readonly<Partial<Record<Family, string>>>;
+/** The families of distributions that the table has package names for. */
+export const FAMILIES = ['debian', 'fedora', 'suse'] as const;
+export type Family = (typeof FAMILIES)[number];
 
 /** One line of images/userland.yaml, for whoever looks for programs on the host. */
 export interface SystemTool {
   /** A command's name; of a file that is no command, its base name. */
   command: string;
-  packages: PackageNames;
+  packages: Record<Family, string>;
   role: 'host' | 'base' | 'tool';
   optional: boolean;
   /** For a file that is no command: any one of these absolute paths will do. */
-  file: string[] | null;
+  paths: string[] | null;
 }
 
 /** A program for the guest, with what comes along. */
@@ -86,7 +85,7 @@ export async function readUserlandTable(path: string = defaultFile): Promise<Use
     host: value.host.map((entry) => ({
       ...shared(entry, 'host'),
       command: 'command' in entry ? entry.command : entry.file,
-      file: 'paths' in entry ? entry.paths : null,
+      paths: 'paths' in entry ? entry.paths : null,
     })),
     base: value.base.map((entry) => guestTool(entry, 'base')),
     tools: value.tools.map((entry) => guestTool(entry, 'tool')),
@@ -94,10 +93,10 @@ export async function readUserlandTable(path: string = defaultFile): Promise<Use
   };
 }
 
-/** The whole table as one list, and whose package names hold here: what a machine must have for everything to work. */
-export async function readToolTable(path?: string): Promise<{ distribution: Family; tools: SystemTool[] }> {
+/** The whole table as one list: what a machine must have for everything to work. */
+export async function readToolTable(path?: string): Promise<SystemTool[]> {
   const { host, base, tools } = await readUserlandTable(path);
-  return { distribution: await distributionFamily(), tools: [...host, ...base, ...tools] };
+  return [...host, ...base, ...tools];
 }
 
 /**
@@ -116,10 +115,7 @@ export function selectTools(table: UserlandTable, names: readonly string[]): Gue
   });
 }
 
-function shared(
-  entry: { debian: string; fedora: string; suse: string; optional: boolean },
-  role: SystemTool['role'],
-) {
+function shared(entry: Record<Family, string> & { optional: boolean }, role: SystemTool['role']) {
   const { debian, fedora, suse, optional } = entry;
   return { packages: { debian, fedora, suse }, optional, role };
 }
@@ -129,7 +125,7 @@ function guestTool(entry: z.output<typeof guest>, role: 'base' | 'tool'): GuestT
     ...shared(entry, role),
     name: entry.tool ?? entry.command,
     command: entry.command,
-    file: null,
+    paths: null,
     links: entry.links,
     libs: entry.libs,
     files: entry.files.map((pattern) => ({
