@@ -63,8 +63,8 @@ export type Phase = (typeof PHASES)[number];
 
 /** How a guest came to its end, as the monitor saw it. */
 export type Ending =
-  /** QEMU ended by itself. */
-  | { kind: 'exit'; status: number | null; signal: string | null }
+  /** QEMU ended by itself. `shutdown`: why, in QEMU's words: `guest-shutdown` (powered off), `guest-reset` (it rebooted). */
+  | { kind: 'exit'; status: number | null; signal: string | null; shutdown?: string }
   /** A deadline passed in `phase`. */
   | { kind: 'deadline'; phase: Phase; limitSeconds: number }
   /** A fatal kernel report was seen; the monitor waited for the whole of it and then killed the guest. */

@@ -77,7 +77,7 @@ const MARK = '@bg1 ';
 const LONGEST_LINE = 4096;
 
 /** The value of a record's first such key, or ''. */
-export function valueOf(record: AgentRecord, key: string): string {
+export function fieldOf(record: AgentRecord, key: string): string {
   return record.pairs.find((pair) => pair[0] === key)?.[1] ?? '';
 }
 
@@ -125,7 +125,7 @@ export class RecordReader {
 
   #apply(record: AgentRecord): void {
     const report = this.#report;
-    const value = (key: string) => valueOf(record, key);
+    const value = (key: string) => fieldOf(record, key);
     switch (record.type) {
       case 'hello':
         report.hello = true;

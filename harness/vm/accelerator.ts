@@ -1,0 +1,154 @@
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { Cache } from '../cache.js';
+import { hostError } from '../errors.js';
+import type { Kernel, Vmlinux } from '../kernel/kernel.js';
+import { architectureOf, canBootDirectly, directFirmware } from './arch/index.js';
+import { qemuArgv } from './argv.js';
+import { Follower } from './follow.js';
+import type { Accelerator, AcceleratorChoice, Machine } from './machine.js';
+import { Qemu, QMP_CHARDEV } from './qemu.js';
+
+const KVM = '/dev/kvm';
+/** Where KVM works the first line is there within a second. */
+const PROBE_SECONDS = 10;
+const POLL_MS = 25;
+
+export interface AcceleratorContext {
+  kernel: Kernel;
+  vmlinux: Vmlinux;
+  cache: Cache;
+  signal?: AbortSignal;
+}
+
+interface Probe {
+  works: boolean;
+  /** A sentence's end: `this kernel's first line came after 0.3 s`. */
+  seen: string;
+}
+
+/**
+ * KVM only when this very kernel is seen to boot under it: there are hosts where /dev/kvm opens, firmware prints, and
+ * a distribution kernel then hangs for ever. The answer is remembered per host, QEMU and kernel.
+ * @throws BootgateError blame `host` E_KVM when `kvm` is asked for and does not work.
+ */
+export async function chooseAccelerator(
+  requested: 'auto' | Accelerator,
+  context: AcceleratorContext,
+): Promise<AcceleratorChoice> {
+  if (requested === 'tcg') return { requested, used: 'tcg', reason: 'emulation was asked for' };
+  const { works, seen } = await kvmWorks(context);
+  if (works) return { requested, used: 'kvm', reason: `KVM works: ${seen}` };
+  if (requested === 'kvm')
+    throw hostError('E_KVM', `KVM does not work here: ${seen}`, {
+      hint: 'use `--accel auto` or `--accel tcg` to emulate, which is slower and as good a test',
+    });
+  return { requested, used: 'tcg', reason: `emulating, since KVM does not work here: ${seen}` };
+}
+
+async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
+  const { kernel, cache, signal } = context;
+  if (kernel.arch !== hostArch()) return { works: false, seen: `the host is no ${kernel.arch}` };
+  if (!existsSync(KVM)) return { works: false, seen: `there is no ${KVM}` };
+  try {
+    accessSync(KVM, constants.R_OK | constants.W_OK);
+  } catch {
+    return { works: false, seen: `${KVM} may not be opened by this user` };
+  }
+  const path = await cache.entry('kvm-probe', probeKey(kernel), async (temporary) => {
+    await writeFile(temporary, JSON.stringify(await probe(context)));
+  });
+  signal?.throwIfAborted();
+  return JSON.parse(await readFile(path, 'utf8')) as Probe;
+}
+
+/** The host as it was started, its kernel and processor, the QEMU binary and the kernel under test. */
+function probeKey(kernel: Kernel): string {
+  const program = architectureOf(kernel.arch).qemu;
+  return [
+    readOr('/proc/sys/kernel/random/boot_id'),
+    readOr('/proc/sys/kernel/osrelease'),
+    cpus()[0]?.model ?? '',
+    binaryIdentity(program),
+    kernel.digest,
+  ].join('\n');
+}
+
+/** Boots the kernel with nothing else, until its first line or until the time is up. */
+async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<Probe> {
+  signal?.throwIfAborted();
+  const direct = canBootDirectly(kernel.arch, vmlinux).ok;
+  const machine: Machine = {
+    arch: kernel.arch,
+    cpus: 1,
+    memoryMiB: 256,
+    boot: direct ? 'direct' : 'packaged',
+    kernel: direct ? vmlinux.path : kernel.vmlinuz,
+    initramfs: '',
+    cmdline: '',
+    window: null,
+    disks: [],
+    nics: [],
+  };
+  const folder = await mkdtemp(join(tmpdir(), 'bootgate-kvm-'));
+  const undo: (() => unknown)[] = [() => rm(folder, { recursive: true, force: true })];
+  try {
+    const console = new Follower(join(folder, 'console.log'));
+    undo.push(() => console.close());
+    const args = qemuArgv(machine, {
+      accelerator: 'kvm',
+      firmware: direct ? directFirmware(kernel.arch) : null,
+      console: { backend: 'file', path: 'console.log' },
+      control: { backend: 'null' },
+      qmp: QMP_CHARDEV,
+    });
+    const start = performance.now();
+    const qemu = Qemu.start(architectureOf(kernel.arch).qemu, args, folder, () => {});
+    undo.push(() => qemu.stop());
+    let exit: string | null = null;
+    void qemu.exited.then(({ stderr }) => {
+      exit = stderr.trim().split('\n').at(-1) || 'QEMU ended at once';
+    });
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      signal?.throwIfAborted();
+      console.read();
+      const seconds = (performance.now() - start) / 1000;
+      if (console.kept.toBuffer().includes('Linux version'))
+        return { works: true, seen: `this kernel's first line came after ${seconds.toFixed(1)} s` };
+      if (exit !== null) return { works: false, seen: exit };
+      if (seconds > PROBE_SECONDS)
+        return {
+          works: false,
+          seen: `${KVM} opens, but this kernel said nothing for ${PROBE_SECONDS} s under it`,
+        };
+    }
+  } finally {
+    for (const step of undo.reverse()) await step();
+  }
+}
+
+function hostArch(): string {
+  return process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch;
+}
+
+/** Path, size and time of a program in PATH: a new QEMU is a new answer, and asking it for its version takes longer. */
+function binaryIdentity(program: string): string {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, program);
+    if (!existsSync(path)) continue;
+    const { size, mtimeMs } = statSync(path);
+    return `${path} ${size} ${mtimeMs}`;
+  }
+  return program;
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,30 @@
+import type { ArchitectureTable } from './table.js';
+
+const MIB = 1024 * 1024;
+/** The kernel, its early allocations and the direct map's tables want some memory below the window. */
+const LOW = 256 * MIB;
+
+export const x86_64: ArchitectureTable = {
+  arch: 'x86_64',
+  qemu: 'qemu-system-x86_64',
+  // The board's own AHCI and SMBus are off: every device in the guest is there because a scenario asked for it.
+  machine: 'q35,sata=off,smbus=off,vmport=off',
+  cpu: { kvm: 'host', tcg: 'max' },
+  control: 'ttyS1',
+  cmdline: 'console=ttyS0 loglevel=6 panic=-1',
+  directFirmware: [
+    '/usr/share/qemu/qboot.rom',
+    '/usr/share/qboot/bios.bin',
+    '/usr/local/share/qemu/qboot.rom',
+  ],
+  pciBus: 'pcie.0',
+  window: {
+    // q35 ends low memory at 2 GiB when there is more than 2.75 GiB: low + window stay below that, with room above.
+    maxBytes: 1280 * MIB,
+    // The initramfs lies at the top of memory below 4 GiB (hw/i386/x86.c): it must fit above the window.
+    minMemoryMiB: 320,
+    layout: (memoryMiB) => ({ low: LOW, base: LOW, high: memoryMiB * MIB - LOW }),
+    // kernel-parameters.txt: memmap=nn$ss reserves a region; numa=off because the window is a node for QEMU's sake only.
+    cmdline: (layout, windowBytes) => `numa=off memmap=${windowBytes / MIB}M$${layout.base / MIB}M`,
+  },
+};

@@ -1,0 +1,67 @@
+import type { Follower } from './follow.js';
+import type { Ending } from './machine.js';
+import type { GuestEvent, Monitor } from './monitor.js';
+
+/** How often the UARTs' files are looked at: a phase is known to this precision, an end at once. */
+const TICK_MS = 50;
+
+/**
+ * The one loop of a guest: process exit, UART bytes, QMP events, ticks and the abort signal all come in here, one at
+ * a time, and each is heard after whatever the guest had said before it.
+ */
+export class Watch {
+  readonly #monitor: Monitor;
+  readonly #uarts: { kind: 'console' | 'control'; file: Follower }[];
+  readonly #start = performance.now();
+  readonly #ticker: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+  #settle: (ending: Ending) => void = () => {};
+  #fail: (reason: unknown) => void = () => {};
+  /** Rejects with the signal's reason, or with what went wrong while listening. */
+  readonly ended: Promise<Ending>;
+
+  constructor(monitor: Monitor, uarts: { console: Follower; control: Follower }, signal?: AbortSignal) {
+    this.#monitor = monitor;
+    this.#uarts = [
+      { kind: 'console', file: uarts.console },
+      { kind: 'control', file: uarts.control },
+    ];
+    this.ended = new Promise<Ending>((settle, fail) => {
+      this.#settle = settle;
+      this.#fail = fail;
+    });
+    this.ended.catch(() => {}); // Whoever waits for it hears of it; who was stopped before need not.
+    this.#ticker = setInterval(() => this.feed({ kind: 'tick' }), TICK_MS);
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  /** Since the beginning of the watch. */
+  get seconds(): number {
+    return (performance.now() - this.#start) / 1000;
+  }
+
+  feed(event: GuestEvent): void {
+    try {
+      for (const { kind, file } of this.#uarts) {
+        const bytes = file.read();
+        if (bytes) this.#hear({ kind, bytes });
+      }
+      this.#hear(event);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#ticker);
+    this.#signal?.removeEventListener('abort', this.#abort);
+  }
+
+  #hear(event: GuestEvent): void {
+    const ending = this.#monitor.handle(event, this.seconds);
+    if (ending) this.#settle(ending);
+  }
+
+  readonly #abort = () => this.#fail(this.#signal?.reason);
+}
