@@ -33,7 +33,7 @@ export function modulesSegment(
     const folder = `usr/lib/modules/${set.index.release}`;
     const modules = set.names.flatMap((name) => set.index.modules.get(name) ?? []);
     const entries: Entry[] = [{ path: folder, type: 'directory' }];
-    for (const [name, data] of await depmodIndexes(set)) {
+    for (const [name, data] of await depmodIndexes(set, cache, { without: LEFT_OUT })) {
       if (LEFT_OUT.has(name)) continue;
       entries.push({ path: `${folder}/${name}`, type: 'file', data: Buffer.from(data) });
     }
