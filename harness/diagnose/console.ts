@@ -1,5 +1,6 @@
 import { type ConsoleLine, consoleLines, STEP_PREFIX } from './lines.js';
-import { RECOGNISERS, type Recogniser, type Severity } from './recognisers.js';
+import type { Recogniser, Severity } from './recognisers/recogniser.js';
+import { RECOGNISERS } from './recognisers/table.js';
 
 /** A kernel report found on the console, with its whole text cut out. */
 export interface ConsoleReport {
@@ -30,7 +31,7 @@ export function scanConsole(text: string): ConsoleReport[] {
   const lines = consoleLines(text);
   const reports: ConsoleReport[] = [];
   const single = new Map<string, ConsoleReport>();
-  /** The first line that no report holds yet, and up to where reports that begin nothing inside are looked for. */
+  /** Up to where the last report goes: a line that only ever stands inside reports begins none before it. */
   let insideUntil = 0;
 
   for (let at = 0; at < lines.length && reports.length < MOST_REPORTS; at++) {
@@ -81,9 +82,7 @@ function recognise(line: ConsoleLine): { rule: Recogniser; match: RegExpExecArra
  */
 function cutOut(lines: readonly ConsoleLine[], start: number, rule: Recogniser) {
   const caller = lines[start]?.caller ?? null;
-  const body: string[] = [];
-  const before = lines[start - 1];
-  if (before && CUT_HERE.test(before.text) && before.caller === caller) body.push(before.text);
+  const body = leadIn(lines, start, caller);
   const last = Math.min(lines.length, start + (rule.most ?? MOST_LINES));
   let at = start;
   for (; at < last; at++) {
@@ -93,15 +92,24 @@ function cutOut(lines: readonly ConsoleLine[], start: number, rule: Recogniser) 
       const other = recognise(line);
       if (other?.rule.end && !other.rule.secondary)
         return { text: body.join('\n'), until: at, truncated: true };
-      if (CUT_HERE.test(line.text) && !rule.secondary) {
-        const next = lines[at + 1];
-        if (next && recognise(next)) return { text: body.join('\n'), until: at, truncated: true };
-      }
+      if (CUT_HERE.test(line.text)) return { text: body.join('\n'), until: at, truncated: true };
     }
     body.push(line.text);
     if (rule.end?.test(line.text)) return { text: body.join('\n'), until: at + 1, truncated: false };
   }
   return { text: body.join('\n').trimEnd(), until: at, truncated: true };
+}
+
+/** What belongs to a report and stands before the line that tells it: `cut here`, and the words of WARN(). */
+function leadIn(lines: readonly ConsoleLine[], start: number, caller: string | null): string[] {
+  const body: string[] = [];
+  for (let at = start - 1; at >= Math.max(0, start - 4); at--) {
+    const line = lines[at] as ConsoleLine;
+    if (line.caller !== caller) continue;
+    body.unshift(line.text);
+    if (CUT_HERE.test(line.text)) return body;
+  }
+  return [];
 }
 
 function fill(title: string, match: RegExpExecArray): string {

@@ -39,11 +39,10 @@ const OFF_CHANCE = /^crypto-.*-all$|^cryptomgr$/;
 export function findingsOf(input: FindingsInput): Finding[] {
   const { verdict, reports, outside } = input;
   const warnings = reports.filter((one) => one.severity === 'warn');
-  if (verdict === 'pass') return warnings.map(kernelFinding);
+  if (verdict === 'pass') return folded(warnings).map(kernelFinding);
   if (verdict === 'infra' || verdict === 'skip') return [];
 
   const modules = moduleFindings(input);
-  const said = new Set(modules.flatMap((finding) => finding.evidence));
   const checks = outside
     .filter((one) => !one.ok)
     .map(
@@ -57,11 +56,28 @@ export function findingsOf(input: FindingsInput): Finding[] {
     ...reports.filter((one) => one.severity === 'fatal').map(kernelFinding),
     ...modules,
     ...checks,
-    ...warnings.filter((one) => !said.has(cleanText(one.text))).map(kernelFinding),
+    ...folded(warnings.filter((one) => !isExplained(one, input))).map(kernelFinding),
   ];
   if (findings.length === 0 && input.failingStep !== null)
     findings.push(stepFinding(input, input.failingStep));
   return findings;
+}
+
+/** An unknown symbol that a missing module exports: the missing module has said it. */
+function isExplained(report: ConsoleReport, { set, tree }: FindingsInput): boolean {
+  if (report.kind !== 'unknown-symbol') return false;
+  return answerTo(`symbol:${report.groups[1]}`, tree, new Set(set.names)).kind === 'missing';
+}
+
+/** Sixty symbols that one module lacks are one warning: the first, with the count of all. */
+function folded(reports: readonly ConsoleReport[]): ConsoleReport[] {
+  const first = new Map<string, ConsoleReport>();
+  for (const report of reports) {
+    const key = `${report.kind} ${report.groups[0] ?? ''}`;
+    const before = first.get(key);
+    first.set(key, before ? { ...before, count: before.count + report.count } : report);
+  }
+  return [...first.values()];
 }
 
 function kernelFinding(report: ConsoleReport): Finding {

@@ -27,7 +27,8 @@ const EMBEDDED = /(?=\[ *\d{1,7}\.\d{6}\])/;
 export function consoleLines(text: string): ConsoleLine[] {
   const lines: ConsoleLine[] = [];
   // A carriage return never ends a line here: a step could make its output look like the kernel's otherwise.
-  for (const raw of stripAnsi(text).replaceAll('\r', '').split('\n')) {
+  for (const whole of stripAnsi(text).replaceAll('\r', '').split('\n')) {
+    const raw = whole.replace(LEVEL, '');
     if (raw.startsWith(STEP_PREFIX)) {
       lines.push({ text: raw, caller: null });
       continue;
@@ -39,7 +40,7 @@ export function consoleLines(text: string): ConsoleLine[] {
 }
 
 function parseLine(raw: string): ConsoleLine {
-  let text = raw.replace(LEVEL, '').replace(UPTIME, '').replace(CLOCK, '');
+  let text = raw.replace(UPTIME, '').replace(CLOCK, '');
   const caller = CALLER.exec(text);
   if (caller) text = text.slice(caller[0].length);
   return { text, caller: caller?.[1] ?? null };

@@ -1,0 +1,75 @@
+import { END_PANIC, READ_REPORT, type Recogniser } from './recogniser.js';
+
+/** The kernel stops, or never gets to its init. */
+export const DEATH: readonly Recogniser[] = [
+  {
+    kind: 'init-died',
+    severity: 'fatal',
+    literal: 'Attempted to kill init',
+    pattern:
+      /^Kernel panic - not syncing: Attempted to kill (?:init|the idle task)! ?(exitcode=0x[0-9a-f]+)?/,
+    title: 'init died ($1)',
+    end: END_PANIC,
+    hint: 'the last lines before it are what init said; the exit code holds the status in its second byte and a signal in its first',
+  },
+  {
+    kind: 'no-root',
+    severity: 'fatal',
+    literal: 'VFS: Unable to mount root fs',
+    pattern: /^Kernel panic - not syncing: VFS: Unable to mount root fs/,
+    title: 'no root file system: the kernel found no /init in an initramfs',
+    end: END_PANIC,
+    hint: 'the initramfs was not handed over, not unpacked, or holds no executable /init: look for "Initramfs unpacking failed" above',
+  },
+  {
+    kind: 'no-init',
+    severity: 'fatal',
+    literal: 'No working init found',
+    pattern: /^Kernel panic - not syncing: (?:No working init found|Requested init .* failed)/,
+    title: 'no working init',
+    end: END_PANIC,
+    hint: 'what /init is, or the interpreter or library that it needs, cannot be executed by this kernel',
+  },
+  {
+    kind: 'panic',
+    severity: 'fatal',
+    literal: 'Kernel panic',
+    pattern: /^Kernel panic - not syncing: (.*?)\s*$/,
+    title: 'kernel panic: $1',
+    end: END_PANIC,
+    hint: 'the kernel stopped itself: its report on the console says where',
+  },
+  {
+    kind: 'init-failed',
+    severity: 'fatal',
+    literal: 'Failed to execute',
+    pattern: /^Failed to execute (\S+) \(error (-\d+)\)/,
+    title: 'the kernel could not execute $1 (error $2)',
+    hint: 'error -2: it or its interpreter is missing; -8: wrong format or architecture; -13: not executable; -26: the archive was cut short in the middle of it',
+  },
+  {
+    kind: 'initramfs-unpack',
+    severity: 'fatal',
+    literal: 'Initramfs unpacking failed',
+    pattern: /^Initramfs unpacking failed: (.*?)\s*$/,
+    title: 'the initramfs could not be unpacked: $1',
+    hint: 'the archive is damaged or cut short, or its compression is not configured in this kernel (CONFIG_RD_*)',
+  },
+  {
+    kind: 'not-initramfs',
+    severity: 'warn',
+    literal: 'rootfs image is not initramfs',
+    pattern: /^rootfs image is not initramfs \((.*?)\)/,
+    title: 'the initramfs is not one: $1',
+    hint: 'the archive is damaged, or its compression is not configured in this kernel (CONFIG_RD_*)',
+  },
+  {
+    kind: 'double-fault',
+    severity: 'fatal',
+    literal: 'PANIC: double fault',
+    pattern: /^(?:traps: )?PANIC: double fault/,
+    title: 'double fault',
+    end: END_PANIC,
+    hint: READ_REPORT,
+  },
+];
