@@ -96,18 +96,14 @@ export interface BuiltPackage {
 export function withDependencies(packages: readonly SplitPackage[]): Map<string, Set<string>> {
   const byName = new Map(packages.map((one) => [one.name, one]));
   const found = new Map<string, Set<string>>();
-  const visit = (name: string): Set<string> => {
-    const known = found.get(name);
-    if (known) return known;
+  for (const { name } of packages) {
     const all = new Set([name]);
-    found.set(name, all); // before the dependencies: a cycle ends here; readers refuse cycles
-    for (const dependency of byName.get(name)?.depends ?? []) {
-      if (!byName.has(dependency)) continue;
-      for (const one of visit(dependency)) all.add(one);
-    }
-    return all;
-  };
-  for (const { name } of packages) visit(name);
+    // A Set is walked over what is added on the way; a circle ends because nothing is added twice.
+    for (const one of all)
+      for (const dependency of byName.get(one)?.depends ?? [])
+        if (byName.has(dependency)) all.add(dependency);
+    found.set(name, all);
+  }
   return found;
 }
 

@@ -89,7 +89,7 @@ export function parsePython(text: string): Node {
     if (char === '$') return { kind: 'end' };
     if (char === '[') return bracket(from);
     if (char === '(') return group(from);
-    if (char === '\\') return escape(from);
+    if (char === '\\') return escapeNode(from);
     if (char === '*' || char === '+' || char === '?') fail('nothing to repeat', from);
     return setOf([[char.charCodeAt(0), char.charCodeAt(0)]]);
   };
@@ -112,7 +112,7 @@ export function parsePython(text: string): Node {
     return inside;
   };
 
-  const escape = (from: number): Node => {
+  const escapeNode = (from: number): Node => {
     const code = escaped(from);
     if (typeof code === 'number') return setOf([[code, code]]);
     if (code === 'A') return { kind: 'start' };

@@ -1,0 +1,132 @@
+import { BootgateError, type Problem } from '../errors.js';
+import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { didYouMean } from '../suggest.js';
+import { placeAt, readLines } from './lines.js';
+import { expandBraces, parseGlob } from './patterns/glob.js';
+import { anyChar, literal, Matcher, PatternError, repeat } from './patterns/nfa.js';
+import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
+
+const SHELL = { doubleStar: false, brackets: true, crossSlash: false, dashIsUnderscore: false };
+
+/** Most rounds of Ubuntu's dependency pass. */
+const PASSES = 19;
+
+/**
+ * Reads an Ubuntu `FLAVOUR.inclusion-list`: what it names stays in linux-modules, with everything that this needs; the rest
+ * goes to linux-modules-extra. A line with `*` is a shell glob below kernel/, others are paths of one module.
+ * `!` lines are shell commands that Ubuntu's build runs: they are refused, because a split file is only read here.
+ */
+export async function readUbuntu(
+  file: string,
+  index: ModuleIndex,
+  options: ReadSplitOptions = {},
+): Promise<Split> {
+  const list = await readLines(file);
+  const problems: Problem[] = [];
+  const paths = new Map([...index.modules.values()].map(({ name, path }) => [plain(path), name]));
+  const builtin = new Set([...index.builtins.values()].map(plain));
+  const placement = new Map<string, Placed>();
+  const unused: RulePlace[] = [];
+  const notes: Split['notes'] = [];
+  for (const [at, text] of list.lines.entries()) {
+    if (text === '') continue;
+    const place = placeAt(list, at + 1);
+    const wrong = (message: string, column = 1, hint?: string) =>
+      problems.push({ file: list.file, line: at + 1, column, message, ...(hint ? { hint } : {}) });
+    if (text.startsWith('!')) {
+      wrong(
+        'a line with ! is a shell command, which bootgate does not run',
+        1,
+        'write the paths that the command would print, or a glob',
+      );
+      continue;
+    }
+    let found: string[] = [];
+    if (text.includes('*')) {
+      const expansion = /[$`;&|<>()"'\\]/.exec(text);
+      if (expansion) {
+        wrong(
+          `"${expansion[0]}" would be read by the shell; only globs and braces are supported`,
+          expansion.index + 1,
+        );
+        continue;
+      }
+      try {
+        found = globbed(text, paths);
+      } catch (error) {
+        if (!(error instanceof PatternError)) throw error;
+        wrong(error.message, error.offset + 1);
+      }
+    } else {
+      const path = plain(`kernel/${text}`);
+      const name = paths.get(path);
+      if (name) found = [name];
+      else if (!builtin.has(path))
+        notes.push({
+          id: 'module-missing',
+          severity: 'warning',
+          message: `there is no ${text} in this kernel${didYouMean(path, paths.keys()).replaceAll('kernel/', '')}`,
+          place,
+        });
+    }
+    if (found.length === 0) unused.push(place);
+    for (const name of found)
+      if (!placement.has(name)) placement.set(name, { package: 'linux-modules', rule: place });
+  }
+  if (problems.length > 0)
+    throw new BootgateError(`${list.file} is not a right inclusion list`, {
+      code: 'E_SPLIT',
+      blame: 'user',
+      problems,
+    });
+
+  let newly = [...placement.keys()];
+  for (let pass = 0; pass < PASSES && newly.length > 0; pass++) {
+    const next: string[] = [];
+    for (const name of newly)
+      for (const needed of index.modules.get(name)?.depends ?? []) {
+        if (placement.has(needed) || !index.modules.has(needed)) continue;
+        const rule = placement.get(name)?.rule ?? null;
+        placement.set(needed, { package: 'linux-modules', rule, why: `needed by ${name}` });
+        next.push(needed);
+      }
+    newly = next;
+  }
+  for (const name of index.modules.keys())
+    if (!placement.has(name)) placement.set(name, { package: 'linux-modules-extra', rule: null });
+  const place = (text: string) => ({ file: list.file, line: 1, text });
+  const packages: SplitPackage[] = [
+    { name: 'linux-modules', depends: [], place: place('what the list names') },
+    { name: 'linux-modules-extra', depends: ['linux-modules'], place: place('the rest') },
+  ];
+  return {
+    name: options.flavour ?? 'ubuntu',
+    format: 'ubuntu',
+    file: list.file,
+    packages,
+    placement,
+    twice: new Map(),
+    partial: false,
+    unused,
+    notes,
+    budgets: {},
+  };
+}
+
+const plain = (path: string) => path.replace(/\.ko(\.\w+)?$/, '.ko');
+
+/** `find GLOB -name "*.ko"`: a file that matches, and everything below a folder that does. */
+function globbed(text: string, paths: ReadonlyMap<string, string>): string[] {
+  const below = { kind: 'sequence' as const, items: [literal('/'), repeat(anyChar)] };
+  const matchers = expandBraces(text).map(
+    (one) =>
+      new Matcher(
+        {
+          kind: 'sequence',
+          items: [literal('kernel/'), parseGlob(one.replace(/\/+$/, ''), SHELL), repeat(below, 0, 1)],
+        },
+        false,
+      ),
+  );
+  return [...paths].filter(([path]) => matchers.some((one) => one.test(path))).map(([, name]) => name);
+}
