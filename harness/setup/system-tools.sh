@@ -7,7 +7,7 @@
 #   system-tools.sh --list      say what is missing and what would be run; change nothing (also --dry-run)
 #   system-tools.sh --table     print the table as it is read here: role|kind|name|debian|fedora|suse|optional|paths
 #
-# BOOTGATE_OS_RELEASE names another os-release(5) file; the tests use it.
+# For the tests: BOOTGATE_OS_RELEASE names another os-release(5) file, BOOTGATE_SBIN other folders than /usr/sbin:/sbin.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -59,7 +59,7 @@ read_family() {
 is_there() { # KIND NAME PATHS
   if [ "$1" = command ]; then
     # mkfs, ip and nft live where an ordinary user's PATH does not look.
-    PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null 2>&1
+    PATH=$PATH:${BOOTGATE_SBIN:-/usr/sbin:/sbin} command -v "$2" >/dev/null 2>&1
     return
   fi
   for path in $3; do
