@@ -15,7 +15,7 @@ export type Compression = 'none' | 'gzip' | 'xz' | 'lzma' | 'zstd' | 'lz4' | 'bz
 export const MAGICS: readonly (readonly [kind: Compression, magic: string])[] = [
   ['gzip', '1f8b08'],
   ['xz', 'fd377a585a00'],
-  ['lzma', '5d000000'],
+  ['lzma', '5d0000'],
   ['zstd', '28b52ffd'],
   ['lz4', '04224d18'],
   ['lz4', '02214c18'],
