@@ -2,6 +2,7 @@ import { type Problem, userError } from '../errors.js';
 import { didYouMean } from '../suggest.js';
 import type { ModuleIndex, RulePlace } from './module.js';
 import { nameOfPath } from './names.js';
+import { shownFile } from './place.js';
 import { Selector } from './selector.js';
 
 /** What rules pick out of a tree, before anything is added back. */
@@ -20,7 +21,8 @@ const MAX_SUGGESTIONS = 50;
  * trailing `?` allows the pattern to match nothing. Built-ins satisfy a line silently.
  * @throws BootgateError blame `user`, E_MODULE_LIST: every problem at once, as file:line.
  */
-export function readList(index: ModuleIndex, text: string | Uint8Array, file: string): Picked {
+export function readList(index: ModuleIndex, text: string | Uint8Array, path: string): Picked {
+  const file = shownFile(path);
   const selector = Selector.of(index);
   const picked: Picked = { names: new Set(), excludedBy: new Map(), warnings: [] };
   const problems: Problem[] = [];

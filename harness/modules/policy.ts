@@ -3,6 +3,7 @@ import { readDocument } from '../document.js';
 import { BootgateError, type Problem } from '../errors.js';
 import type { Picked } from './list.js';
 import type { ModuleIndex, ModuleSet } from './module.js';
+import { shownFile } from './place.js';
 import { Selector } from './selector.js';
 import { makeSet, type SetOptions } from './set.js';
 
@@ -30,9 +31,10 @@ export const policySchema = z.strictObject({
  */
 export async function setFromPolicy(
   index: ModuleIndex,
-  file: string,
+  path: string,
   options: SetOptions = {},
 ): Promise<ModuleSet> {
+  const file = shownFile(path);
   const document = await readDocument(file, policySchema);
   const selector = Selector.of(index);
   const picked: Picked = { names: new Set(), excludedBy: new Map(), warnings: [] };
@@ -41,8 +43,8 @@ export async function setFromPolicy(
     const key = 'include' in rule ? 'include' : 'exclude';
     const value = 'include' in rule ? rule.include : rule.exclude;
     for (const [item, pattern] of (Array.isArray(value) ? value : [value]).entries()) {
-      const path = ['rules', at, key, ...(Array.isArray(value) ? [item] : [])];
-      const { line } = document.locate(path);
+      const where = ['rules', at, key, ...(Array.isArray(value) ? [item] : [])];
+      const { line } = document.locate(where);
       const place = { file, line, text: `${key}: ${pattern}` };
       try {
         const { names, builtins } = selector.select(pattern);
@@ -58,7 +60,7 @@ export async function setFromPolicy(
           }
         }
       } catch {
-        problems.push(document.problem(path, `"${pattern}" is not a pattern: its brackets make no range`));
+        problems.push(document.problem(where, `"${pattern}" is not a pattern: its brackets make no range`));
       }
     }
   }

@@ -107,7 +107,10 @@ function finish(index: ModuleIndex, names: Set<string>, source: string, addition
  * `virtio_scsi needs scsi_mod, scsi_common (+312 KiB)`.
  * @param most Lines at most; the rest is counted on one more.
  */
-export function formatAdditions(set: ModuleSet, most = Number.POSITIVE_INFINITY): string[] {
+export function formatAdditions(
+  set: Pick<ModuleSet, 'additions'>,
+  most = Number.POSITIVE_INFINITY,
+): string[] {
   return additionLines(set.additions, most);
 }
 

@@ -1,0 +1,196 @@
+import { Command, Option } from 'commander';
+import type { ModuleIndex, ModuleSet } from '../modules/module.js';
+import { imageOption, jsonOption, kernelOption, modulesOption, strictOption } from './options.js';
+
+interface Flags {
+  kernel?: string[];
+  image?: string;
+  modules?: string;
+  strict?: boolean;
+  soft?: boolean;
+  json?: boolean;
+}
+
+export function modulesCommand(): Command {
+  const command = new Command('modules').description(
+    'what is in a module tree or set, what needs what, and what it weighs',
+  );
+  command.addCommand(
+    setCommand('list', 'the modules of a set, or of the whole tree: name, bytes, path').action(list),
+  );
+  command.addCommand(setCommand('size', 'bytes by subsystem: the set against the whole tree').action(size));
+  command.addCommand(
+    new Command('closure')
+      .description('everything that some modules need, in load order')
+      .argument('<request...>', 'names, paths or aliases: virtio_scsi, fs-ext4, pci:v00001AF4...')
+      .addOption(kernelOption())
+      .addOption(imageOption())
+      .addOption(new Option('--soft', 'follow softdeps too, as modprobe does'))
+      .addOption(jsonOption())
+      .action(closure),
+  );
+  command.addCommand(
+    new Command('needs')
+      .description('what a module needs and who needs it, with the reasons')
+      .argument('<module>', 'a name or path')
+      .addOption(kernelOption())
+      .addOption(imageOption())
+      .addOption(jsonOption())
+      .action(needs),
+  );
+  return command;
+}
+
+function setCommand(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .addOption(kernelOption())
+    .addOption(imageOption())
+    .addOption(modulesOption())
+    .addOption(strictOption())
+    .addOption(jsonOption());
+}
+
+async function list(flags: Flags): Promise<void> {
+  const { listModules } = await import('../modules/query.js');
+  const set = await loadSet(flags);
+  const modules = listModules(set);
+  if (flags.json) return printJson({ ...summary(set), modules });
+  for (const { name, path, bytes } of modules) print(`${name}\t${bytes}\t${path}`);
+}
+
+async function size(flags: Flags): Promise<void> {
+  const { sizeBySubsystem } = await import('../modules/size.js');
+  const { formatBytes, formatPercent } = await import('../units.js');
+  const set = await loadSet(flags);
+  const subsystems = sizeBySubsystem(set);
+  if (flags.json) return printJson({ ...summary(set), subsystems });
+  const total = {
+    subsystem: 'all',
+    modules: set.names.length,
+    bytes: set.bytes,
+    ofModules: set.index.modules.size,
+    ofBytes: set.index.bytes,
+  };
+  const rows = [...subsystems, total].map((row) => [
+    row.subsystem,
+    `${row.modules} of ${row.ofModules}`,
+    `${formatBytes(row.bytes)} of ${formatBytes(row.ofBytes)}`,
+    formatPercent(row.bytes, row.ofBytes),
+  ]);
+  printTable(rows);
+}
+
+async function closure(requests: string[], flags: Flags): Promise<void> {
+  const { closureOf } = await import('../modules/query.js');
+  const { formatBytes } = await import('../units.js');
+  const { index } = await loadTree(flags);
+  const answer = closureOf(index, requests, { soft: flags.soft ?? false });
+  if (flags.json) return printJson({ release: index.release, ...answer });
+  printTable([
+    ...answer.modules.map(({ name, path, bytes }) => [name, formatBytes(bytes), path]),
+    ...answer.builtins.map(({ request, names }) => [request, 'built in', names.join(', ')]),
+    [`${answer.modules.length} in all`, formatBytes(answer.bytes), ''],
+  ]);
+}
+
+async function needs(name: string, flags: Flags): Promise<void> {
+  const { needsOf } = await import('../modules/query.js');
+  const { loadModuleDetails } = await import('../modules/details.js');
+  const { formatBytes } = await import('../units.js');
+  const { index, cache } = await loadTree(flags);
+  const answer = needsOf(index, await loadModuleDetails(index, cache), name);
+  if (flags.json) return printJson({ release: index.release, ...answer });
+  const { module } = answer;
+  print(
+    `${module.name}  ${formatBytes(module.bytes)}, with all that it needs ${formatBytes(answer.bytes)}  ${module.path}`,
+  );
+  const rows = answer.needs.map((need) => {
+    if (need.edge === 'symbol') {
+      const why = need.direct ? `symbols: ${shorten(need.symbols)}` : 'through another of these';
+      return ['  needs', need.module, formatBytes(need.bytes), why];
+    }
+    const target =
+      [...need.modules, ...need.builtins.map((one) => `${one} (built in)`)].join(', ') || 'nothing here';
+    const label = need.edge === 'soft' ? `softdep ${need.order}` : 'weakdep';
+    return [`  ${label}`, need.request, '', target];
+  });
+  printTable(rows);
+  const [direct, through] = [true, false].map((kind) =>
+    answer.neededBy.filter((user) => user.direct === kind),
+  );
+  print(`  needed by ${shorten(direct?.map((user) => user.module) ?? [], 12) || 'no module'}`);
+  if (through?.length)
+    print(
+      `  needed through these by ${shorten(
+        through.map((user) => user.module),
+        12,
+      )}`,
+    );
+  if (answer.firmware.length > 0) print(`  firmware ${shorten(answer.firmware, 6)}`);
+}
+
+/** The kernel is that of --kernel, else of the image, else of the default image. */
+async function loadTree(flags: Flags) {
+  const { Cache } = await import('../cache.js');
+  const { resolveKernel } = await import('../kernel/resolve.js');
+  const { loadModuleIndex } = await import('../modules/index.js');
+  const { loadImage } = await import('../run/image.js');
+  const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
+    ...(flags.kernel ? { kernel: flags.kernel } : {}),
+    ...(flags.modules ? { modules: flags.modules } : {}),
+  });
+  const cache = new Cache();
+  const kernel = await resolveKernel(image.kernel, { cache, log });
+  const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
+  return { image, index, cache };
+}
+
+/** The set of --modules or --image; the whole tree where neither is given. */
+async function loadSet(flags: Flags): Promise<ModuleSet> {
+  const { makeModuleSet } = await import('../run/prepare.js');
+  const { formatAdditions, wholeTree } = await import('../modules/set.js');
+  const { image, index } = await loadTree(flags);
+  if (!flags.image && !flags.modules) return wholeTree(index);
+  const set = await makeModuleSet(index, image.modules, flags.strict ?? false);
+  for (const sentence of [...set.warnings, ...formatAdditions(set)]) log(sentence);
+  return set;
+}
+
+function summary(set: ModuleSet) {
+  const { index, source, names, bytes, digest, additions, warnings } = set;
+  return { ...treeSummary(index), source, count: names.length, bytes, digest, additions, warnings };
+}
+
+function treeSummary(index: ModuleIndex) {
+  return { release: index.release, ofCount: index.modules.size, ofBytes: index.bytes };
+}
+
+/** The first few of a long row: `a, b and 12 more`. */
+function shorten(names: readonly string[], most = 4): string {
+  if (names.length <= most) return names.join(', ');
+  return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
+}
+
+function printTable(rows: readonly string[][]): void {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  for (const row of rows)
+    print(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+}
+
+function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function log(sentence: string): void {
+  process.stderr.write(`bootgate: ${sentence}\n`);
+}
