@@ -1,6 +1,6 @@
+import { formatAdditions } from '../modules/set.js';
 import { formatBytes, formatPercent, formatSeconds } from '../units.js';
 import { PHASES } from '../vm/machine.js';
-import { additionLines } from './additions.js';
 import { cleanLine } from './clean.js';
 import { failureText } from './failure.js';
 import type { RunResult, ScenarioResult, Verdict } from './result.js';
@@ -89,7 +89,7 @@ function additions(result: RunResult, width: number, style: Style): string {
   const bytes = result.additions.reduce((sum, one) => sum + one.bytes, 0);
   const count = result.additions.length;
   const head = `added to the set because the rest needs it: ${count} module${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
-  const lines = additionLines(result.additions, 8).flatMap((line) =>
+  const lines = formatAdditions(result, 8).flatMap((line) =>
     wrap(line, width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
   );
   return `${style.bold(head)}\n${lines.join('')}`;
