@@ -1,0 +1,128 @@
+# What steps are written with. Each helper says in one sentence what is wrong, and then the step has failed.
+# Disks are named by their serial, network cards by nic0, nic1, ...
+
+# fail SENTENCE: ends the step.
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# quietly COMMAND...: runs it; what it printed is shown only when it fails, and then the step has failed.
+quietly() {
+	"$@" > /tmp/quietly 2>&1 || {
+		status=$?
+		tail -n 20 /tmp/quietly
+		fail "\`$*\` ended with status $status"
+	}
+}
+
+# within SECONDS COMMAND...: tries until it works; status 1 when the time has passed.
+within() {
+	local seconds=$1 up= end=
+	shift
+	read -r up _ < /proc/uptime
+	end=$((${up%.*} + seconds))
+	until "$@"; do
+		read -r up _ < /proc/uptime
+		[ "${up%.*}" -lt $end ] || return 1
+		usleep 50000
+	done
+}
+
+# Looks a declared device up, as init found it: into $node.
+look_up() {
+	local kind= name= id=
+	while read -r kind name id node; do
+		[ "$kind" = "$1" ] && { [ "$name" = "$2" ] || [ "$id" = "$2" ]; } && return
+	done < /run/bootgate/devices
+	fail "the scenario declares no $1 $2"
+}
+
+# Devices that nothing drives: what is probably behind a device that is not there.
+without_driver() {
+	local file= alias=
+	for file in /sys/bus/pci/devices/*/modalias /sys/bus/virtio/devices/*/modalias /sys/bus/scsi/devices/*/modalias; do
+		[ -e "$file" ] && [ ! -e "${file%/*}/driver" ] && read -r alias < "$file" && printf ' %s' "$alias"
+	done
+}
+
+# need_disk SERIAL: sets $disk to its device node.
+need_disk() {
+	local node=
+	look_up disk "$1"
+	[ -n "$node" ] || fail "no disk with serial $1; devices without a driver:$(without_driver)"
+	[ -b "$node" ] || fail "the disk with serial $1 has no device node $node"
+	disk=$node
+}
+
+# need_nic NIC: sets $nic to its interface.
+need_nic() {
+	local node=
+	look_up nic "$1"
+	[ -n "$node" ] || fail "no network card for $1; devices without a driver:$(without_driver)"
+	nic=$node
+}
+
+# need_driver NODE DRIVER...: the device of a disk or interface is driven by one of these, and not by something else.
+need_driver() {
+	local name=${1##*/} found= link=
+	shift
+	for link in "/sys/block/$name/device" "/sys/class/net/$name/device"; do
+		while [ -n "$link" ] && [ -e "$link" ] && link=$(readlink -f "$link") && [ "$link" != /sys/devices ]; do
+			[ ! -e "$link/driver" ] || found="$found $(basename "$(readlink "$link/driver")")"
+			link=${link%/*}
+		done
+	done
+	for link in "$@"; do
+		case " $found " in *" $link "*) return ;; esac
+	done
+	fail "$name is driven by${found:- nothing}, expected $*"
+}
+
+drop_caches() {
+	sync
+	echo 3 > /proc/sys/vm/drop_caches
+}
+
+# The pattern: at 64 places across the disk, a block of 4096 bytes that begins with the line `bootgate SEED NUMBER`, the
+# rest NUL. The harness looks for the same in the disk file when the guest is gone.
+pattern_stride() {
+	local sectors=
+	read -r sectors < "/sys/block/${disk##*/}/size"
+	stride=$((sectors * 512 / 64))
+}
+
+# pattern_write SERIAL: writes the pattern, flushes it to the disk.
+pattern_write() {
+	local block=0 stride=
+	need_disk "$1"
+	pattern_stride
+	while [ $block -lt 64 ]; do
+		pattern_block $block
+		dd of="$disk" bs=4096 seek=$((block * stride)) oflag=seek_bytes conv=notrunc status=none < /tmp/pattern ||
+			fail "could not write block $block of the pattern to $disk"
+		block=$((block + 1))
+	done
+	dd if=/dev/null of="$disk" bs=4096 count=0 conv=notrunc,fsync status=none || fail "could not flush $disk"
+	echo "64 blocks written to $disk, $stride bytes apart"
+}
+
+# pattern_check SERIAL: drops caches, reads the pattern back from the disk.
+pattern_check() {
+	local block=0 stride=
+	need_disk "$1"
+	pattern_stride
+	drop_caches
+	while [ $block -lt 64 ]; do
+		pattern_block $block
+		dd if="$disk" bs=4096 count=1 skip=$((block * stride)) iflag=skip_bytes status=none | cmp -s - /tmp/pattern ||
+			fail "block $block of the pattern does not read back from $disk"
+		block=$((block + 1))
+	done
+	echo "64 blocks read back from $disk"
+}
+
+pattern_block() {
+	printf 'bootgate %s %d\n' "$BOOTGATE_SEED" "$1" > /tmp/pattern
+	truncate -s 4096 /tmp/pattern
+}

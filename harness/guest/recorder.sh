@@ -1,0 +1,156 @@
+#!/bin/busybox sh
+# The only writer of records (README.md). Started once by init, so that a record costs no fork.
+#
+# Reads the nonce as its first line, then orders, one a line, words parted by tabs; answers each with `ok` when the record
+# is on its way, so that a step never runs before its step-start is out. usage: recorder.sh CHANNEL FILE
+#   TYPE KEY=VALUE ...            one record
+#   :requests                     what modprobe.sh has noted since the last time
+#   :output FILE                  the tail of a step's output
+#   :unbound AT FILE...           devices without a driver, by their modalias files
+#   :bound FILE...                bound devices, by /sys/bus/BUS/drivers/DRIVER/DEVICE/modalias
+#   :modules  :memory
+exec busybox awk -v channel="$1" -v out="$2" '
+# POSIX cksum: the CRC-32 with polynomial 0x04c11db7, highest bit first, over the bytes and then their number.
+function table(    i, j, crc, high) {
+    for (i = 0; i < 256; i++) {
+        crc = i * 16777216
+        for (j = 0; j < 8; j++) {
+            high = crc >= 2147483648
+            crc = (crc * 2) % 4294967296
+            if (high) crc = xor(crc, 79764919)
+        }
+        crcOf[i] = crc
+    }
+    for (i = 1; i < 256; i++) codeOf[sprintf("%c", i)] = i
+}
+function cksum(text,    i, n, crc) {
+    n = length(text)
+    for (i = 1; i <= n; i++)
+        crc = xor((crc % 16777216) * 256, crcOf[xor(int(crc / 16777216), codeOf[substr(text, i, 1)])])
+    for (; n > 0; n = int(n / 256)) crc = xor((crc % 16777216) * 256, crcOf[xor(int(crc / 16777216), n % 256)])
+    return sprintf("%.0f", 4294967295 - crc)
+}
+function encode(text,    i, c, result) {
+    if (text !~ /[^!-$&-<>-~]/) return text
+    for (i = 1; i <= length(text); i++) {
+        c = substr(text, i, 1)
+        result = result (c ~ /[!-$&-<>-~]/ ? c : sprintf("%%%02X", codeOf[c]))
+    }
+    return result
+}
+function record(type, payload,    body) {
+    body = nonce " " (seq + 1) " " type payload
+    seq++
+    # One write each: the whole line is in the buffer when it is flushed. /dev/kmsg makes lines by itself; on a UART
+    # the line brings its own beginning.
+    printf "%s@bg1 %s %d %s %s%s\n", (channel == "kmsg" ? "<1>" : "\n"), nonce, seq, cksum(body), type, payload > out
+    fflush(out)
+}
+# A record of many pairs, cut so that none grows past 900 bytes.
+function add(type, head, pair) {
+    if (length(packed) + length(pair) > 780) flush(type, head)
+    packed = packed " " pair
+}
+function flush(type, head) {
+    if (packed != "") record(type, head packed)
+    packed = ""
+}
+function pairOf(text,    at) {
+    at = index(text, "=")
+    return encode(substr(text, 1, at - 1)) "=" encode(substr(text, at + 1))
+}
+function requests(    line, n, word, head, before) {
+    # /run/bootgate/requests: STATUS STEP NAME...; only whole lines are looked at, and each once.
+    while ((getline line < "/run/bootgate/requests") > 0) {
+        if (++n <= seen) continue
+        seen++
+        split(line, word, "\t")
+        head = " step=" encode(word[2]) " status=" word[1]
+        if (head != before) flush("request", before)
+        before = head
+        add("request", head, "name=" encode(word[3]))
+    }
+    close("/run/bootgate/requests")
+    flush("request", before)
+    n = 0
+    while ((getline line < "/run/bootgate/errors") > 0)
+        if (++n > complained && ++complained <= 50) record("load-error", " text=" encode(substr(line, 1, 250)))
+    close("/run/bootgate/errors")
+}
+# The last 40 lines, and of those the last 3,000 bytes; they go to the console too, where a person looks first.
+function output(file,    line, n, i, text) {
+    while ((getline line < file) > 0) kept[n++ % 40] = line
+    close(file)
+    for (i = (n > 40 ? n - 40 : 0); i < n; i++) {
+        line = substr(kept[i % 40], 1, 400)
+        gsub(/[^ -~\t]/, "?", line)
+        print "step| " line > "/dev/console"
+        text = text kept[i % 40] "\n"
+    }
+    fflush("/dev/console")
+    if (length(text) > 3000) text = substr(text, length(text) - 2999)
+    for (i = 1; i <= length(text); i += 250) record("output", " text=" encode(substr(text, i, 250)))
+}
+function firstLine(file,    line) {
+    line = ""
+    getline line < file
+    close(file)
+    return line
+}
+function unbound(n, word,    i, alias, device) {
+    for (i = 3; i <= n; i++) {
+        alias = firstLine(word[i])
+        if (alias == "") continue
+        device = word[i]
+        sub(/^\/sys\//, "", device)
+        sub(/\/modalias$/, "", device)
+        # A cpu lists every feature it has; 300 bytes are enough to know it by.
+        add("unbound", " at=" word[2], encode(device) "=" encode(substr(alias, 1, 300)))
+    }
+    if (packed == "") record("unbound", " at=" word[2])
+    flush("unbound", " at=" word[2])
+}
+function bound(n, word,    i, part, count, driver) {
+    for (i = 2; i <= n; i++) {
+        split(word[i], part, "/")
+        count[part[6]]++
+    }
+    for (driver in count) add("bound", "", encode(driver) "=" count[driver])
+    flush("bound", "")
+}
+function modules(    line, word) {
+    while ((getline line < "/proc/modules") > 0) {
+        split(line, word, " ")
+        add("module", "", word[1] "=" word[2])
+    }
+    close("/proc/modules")
+    flush("module", "")
+}
+function memory(    line, word, kib, bytes) {
+    while ((getline line < "/proc/meminfo") > 0) { split(line, word, /:? +/); kib[word[1]] = word[2] }
+    close("/proc/meminfo")
+    while ((getline line < "/proc/modules") > 0) { split(line, word, " "); bytes += word[2] }
+    close("/proc/modules")
+    record("memory", sprintf(" modules=%.0f used=%.0f total=%.0f", bytes, 1024 * (kib["MemTotal"] - kib["MemFree"] \
+        - kib["Buffers"] - kib["Cached"] - kib["SReclaimable"]), 1024 * kib["MemTotal"]))
+}
+BEGIN { FS = "\t"; table(); getline nonce }
+{
+    if ($1 == ":requests") requests()
+    else if ($1 == ":output") output($2)
+    else if ($1 == ":modules") modules()
+    else if ($1 == ":memory") memory()
+    else if ($1 == ":unbound" || $1 == ":bound") {
+        n = split($0, words, "\t")
+        if ($1 == ":bound") bound(n, words)
+        else unbound(n, words)
+    } else {
+        payload = ""
+        # `end` says how many records there are, itself included; only we know.
+        if ($1 == "end") payload = " records=" (seq + 1)
+        for (i = 2; i <= NF; i++) payload = payload " " pairOf($i)
+        record($1, payload)
+    }
+    print "ok"
+    fflush()
+}'

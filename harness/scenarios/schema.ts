@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
+
+/** `${bus}`: filled in from the matrix before anything is looked at. */
+const PLACEHOLDER = '\\$\\{[A-Za-z]\\w*\\}';
+
+/** One of a list, or a placeholder. Checked after the matrix, so that the message can name the nearest word. */
+const oneOf = (words: readonly string[]) =>
+  z.string().meta({ anyOf: [{ enum: [...words] }, { pattern: `^${PLACEHOLDER}$` }] });
+
+const size = (what: string) =>
+  z
+    .union([z.string(), z.number().int()])
+    .describe(`${what}, in whole MiB or GiB: 64MiB, 2GiB`)
+    .meta({ examples: ['64MiB', '512MiB', '2GiB'] });
+
+const disk = z
+  .strictObject({
+    serial: z.string().describe('the guest finds it by this: 1 to 20 of letters, digits and dashes'),
+    bus: oneOf(DISK_BUSES).describe('what it hangs on'),
+    size: size('its size; sparse, so that only what is written takes room'),
+    verify: z
+      .literal('pattern')
+      .optional()
+      .describe('after the guest is gone, look for what pattern_write wrote in the disk file itself'),
+  })
+  .describe('An empty disk');
+
+const nic = z
+  .strictObject({
+    model: oneOf(NIC_MODELS).describe('what the guest sees'),
+    mac: z
+      .string()
+      .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'expected six pairs of lower-case hex digits')
+      .optional()
+      .describe('52:54:00:62:67:NN unless given'),
+    'far-end': z
+      .boolean()
+      .default(false)
+      .describe('a server of the harness answers at 10.0.2.100:9000 (far_end_exchange)'),
+  })
+  .describe('A network card; the steps call the first one nic0, the second nic1');
+
+const seconds = (what: string) => z.number().int().min(1).max(3600).describe(`${what}, in guest seconds`);
+
+const step = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[ -~]{1,80}$/, 'expected 1 to 80 printable ASCII characters')
+      .describe('what it shows, as a sentence'),
+    run: z.string().min(1).describe('POSIX sh with the helpers of harness/guest; status 0 is ok'),
+    timeout: seconds("this step's own limit").optional(),
+  })
+  .describe('One thing that must work. The first that fails ends the scenario');
+
+const scalar = z.union([z.string(), z.number()]).transform(String);
+
+export const scenarioFileSchema = z
+  .strictObject({
+    description: z.string().min(1).describe('one sentence: what this proves'),
+    name: z
+      .string()
+      .optional()
+      .describe(
+        `AREA/NAME, with \${word} where there is a matrix; the folder and file name unless given`,
+      ),
+    matrix: z
+      .array(z.record(z.string().regex(/^[A-Za-z]\w*$/, 'expected a word'), scalar))
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(`one scenario for each row; \${word} anywhere stands for the value in the row`),
+    cpus: z.number().int().min(1).max(64).default(1).describe('cores'),
+    memory: size('guest memory').default('512MiB'),
+    boot: z
+      .enum(['direct', 'packaged'])
+      .default('direct')
+      .describe(
+        'direct: the unpacked vmlinux by PVH. packaged: vmlinuz as shipped, through the usual firmware',
+      ),
+    disks: z.array(disk).max(8).default([]),
+    nics: z.array(nic).max(4).default([]),
+    tools: z
+      .array(z.string())
+      .default([])
+      .describe('programs for the guest beyond busybox, kmod and ip, by their names in images/userland.yaml'),
+    cmdline: z
+      .string()
+      .regex(/^[ -~]*$/, 'expected printable ASCII')
+      .default('')
+      .describe('added to the kernel command line'),
+    timeout: seconds('the limit of steps that have none of their own').default(20),
+    steps: z.array(step).min(1).max(64),
+  })
+  .describe('A scenario of bootgate: one boot with its machine, disks, network cards and steps');
+
+export type ScenarioFile = z.output<typeof scenarioFileSchema>;
+
+/** scenarios/schema.json, for editors: what may be written, before defaults are filled in. */
+export function scenarioJsonSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(scenarioFileSchema, { io: 'input' }), null, 2)}\n`;
+}
