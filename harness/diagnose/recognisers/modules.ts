@@ -63,7 +63,7 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'info',
     literal: 'irmware',
     pattern:
-      /^(\S+) [^:]+: (?:firmware: failed to load (\S+) \(-2\)|Direct firmware load for (\S+) failed with error -2)/,
+      /^(\S+) \S+: (?:firmware: failed to load (\S+) \(-2\)|Direct firmware load for (\S+) failed with error -2)/,
     title: '$1 lacks the firmware $2$3',
     hint: 'firmware files are not part of the module set',
   },
