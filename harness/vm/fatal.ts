@@ -53,7 +53,7 @@ const LONGEST_TITLE = 200;
 /** What a kernel message says, without the timestamp; what follows the last one where a line holds several. */
 export function messageOf(line: string): string {
   let start = 0;
-  for (const stamp of line.matchAll(STAMP)) start = stamp.index + stamp[0].length;
+  if (line.includes('[')) for (const stamp of line.matchAll(STAMP)) start = stamp.index + stamp[0].length;
   return line.slice(start);
 }
 

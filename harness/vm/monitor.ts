@@ -66,13 +66,19 @@ export class Monitor {
 
   #take(channel: 'console' | 'control', bytes: Uint8Array, at: number): void {
     this.#bytes[channel] += bytes.length;
+    if (channel === 'control') this.#hear(bytes, channel, at);
+    else for (const line of this.#lines.push(bytes)) this.#line(line, at);
+  }
+
+  #hear(bytes: Uint8Array, channel: 'console' | 'control', at: number): void {
     for (const record of this.#records.push(bytes, channel)) this.#phaseOfRecord(record, at);
-    if (channel === 'console') for (const line of this.#lines.push(bytes)) this.#line(line, at);
   }
 
   #line(line: string, at: number): void {
     if (isKernelLine(line)) this.#enter('kernel', at);
     if (messageOf(line).startsWith('Run /init as init process')) this.#enter('init', at);
+    // Line by line, lest the order of what the kernel and the agent say hang on where a read ended.
+    this.#hear(Buffer.from(`${line}\n`, 'latin1'), 'console', at);
     this.#fatal.push(line);
     if (this.#fatal.title !== null) this.#fatalSince ??= at;
     if (this.#fatal.whole) this.#wholeSince ??= at;
