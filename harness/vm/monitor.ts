@@ -2,7 +2,7 @@ import { LineSplitter } from './console.js';
 import type { Limits } from './deadlines.js';
 import { FatalWatch, isKernelLine, messageOf } from './fatal.js';
 import { type Ending, PHASES, type Phase } from './machine.js';
-import type { AgentRecord } from './records.js';
+import { type AgentRecord, MARK } from './records.js';
 
 /** Everything that can happen to a guest. */
 export type GuestEvent =
@@ -78,7 +78,7 @@ export class Monitor {
     if (isKernelLine(line)) this.#enter('kernel', at);
     if (messageOf(line).startsWith('Run /init as init process')) this.#enter('init', at);
     // Line by line, lest the order of what the kernel and the agent say hang on where a read ended.
-    this.#hear(Buffer.from(`${line}\n`, 'latin1'), 'console', at);
+    if (line.includes(MARK)) this.#hear(Buffer.from(`${line}\n`, 'latin1'), 'console', at);
     this.#fatal.push(line);
     if (this.#fatal.title !== null) this.#fatalSince ??= at;
     if (this.#fatal.whole) this.#wholeSince ??= at;

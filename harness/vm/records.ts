@@ -72,7 +72,8 @@ export interface AgentRecord {
   pairs: [key: string, value: string][];
 }
 
-const MARK = '@bg1 ';
+/** What every record has in its line. */
+export const MARK = '@bg1 ';
 /** A record has at most 900 bytes; a "line" that has grown past this is noise and is forgotten. */
 const LONGEST_LINE = 4096;
 
