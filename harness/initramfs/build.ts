@@ -40,6 +40,7 @@ export async function buildInitramfs(
 ): Promise<Initramfs & { window: Window | null }> {
   const started = performance.now();
   const { set, tools, delivery, cache, arch } = request;
+  checkScenarioEntries(request.scenarioEntries);
   const [userland, { modules, window }, scenario] = await Promise.all([
     userlandSegment({ tools, cache, ...(arch ? { arch } : {}) }),
     deliver(set, delivery, cache),
@@ -61,16 +62,19 @@ async function deliver(set: ModuleSet, delivery: ModuleDelivery, cache: Cache) {
   return { modules, window: built?.window ?? null };
 }
 
-async function scenarioSegment(request: InitramfsRequest): Promise<Segment | null> {
-  const { scenarioEntries, scenarioPath: path, cache } = request;
-  if (scenarioEntries.length === 0) return null;
-  // The kernel replaces the link /lib by a folder when an archive has an entry lib/x: every program would be gone.
-  for (const entry of scenarioEntries)
+/** The kernel replaces the link /lib by a folder when an archive has an entry lib/x: every program would be gone. */
+function checkScenarioEntries(entries: readonly Entry[]): void {
+  for (const entry of entries)
     if ((USR_MERGED as readonly string[]).includes(entry.path.split('/')[0] ?? ''))
       throw new BootgateError(`a scenario's segment must not hold ${entry.path}: write usr/${entry.path}`, {
         code: 'E_ARCHIVE_ENTRY',
         blame: 'bug',
       });
+}
+
+async function scenarioSegment(request: InitramfsRequest): Promise<Segment | null> {
+  const { scenarioEntries, scenarioPath: path, cache } = request;
+  if (scenarioEntries.length === 0) return null;
   if (path) return { kind: 'scenario', path, ...(await writeCpio(scenarioEntries, path)) };
   const key = digestOf(...scenarioEntries.map((entry) => JSON.stringify(entry)));
   return cachedSegment(cache, 'scenario', key, () => [...scenarioEntries]);
