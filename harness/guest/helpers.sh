@@ -126,3 +126,74 @@ pattern_block() {
 	printf 'bootgate %s %d\n' "$BOOTGATE_SEED" "$1" > /tmp/pattern
 	truncate -s 4096 /tmp/pattern
 }
+
+# The life of a file system, in four helpers so that a report says which part of it failed. What is written is kept as
+# checksums outside of it, in /tmp.
+
+# fs_make TYPE SERIAL: makes a file system across the disk.
+fs_make() {
+	need_disk "$2"
+	case $1 in
+	ext4) quietly mkfs.ext4 -q -F "$disk" ;;
+	xfs) quietly mkfs.xfs -q -f "$disk" ;;
+	btrfs) quietly mkfs.btrfs -q -f "$disk" ;;
+	vfat) quietly mkfs.vfat "$disk" ;;
+	*) fail "fs_make knows no $1" ;;
+	esac
+}
+
+# fs_mount TYPE SERIAL: mounts it on /mnt, by its own type and no other.
+fs_mount() {
+	need_disk "$2"
+	mkdir -p /mnt
+	mount -t "$1" "$disk" /mnt || fail "$1 on $disk does not mount"
+	grep -q "^$disk /mnt $1 " /proc/mounts || fail "$disk is not mounted as $1: $(grep "^$disk " /proc/mounts)"
+}
+
+fs_unmount() {
+	umount /mnt || fail "/mnt does not unmount"
+}
+
+# fs_write TYPE SERIAL: 40 small files in folders, one of 4 MiB, one renamed, one removed, one cut short.
+fs_write() {
+	local folder= number=0
+	fs_mount "$1" "$2"
+	mkdir -p /mnt/a/b /mnt/c || fail "no folder can be made on $1"
+	for folder in a a/b c .; do
+		number=0
+		while [ $number -lt 10 ]; do
+			echo "$BOOTGATE_SEED $folder $number" > "/mnt/$folder/file $number" || fail "$1 takes no file"
+			number=$((number + 1))
+		done
+	done
+	dd if=/dev/urandom of=/mnt/large bs=64k count=64 status=none || fail "$1 does not take 4 MiB"
+	cp /mnt/large /mnt/short && truncate -s 100001 /mnt/short || fail "$1 cannot cut a file short"
+	mv "/mnt/c/file 1" "/mnt/a/renamed" && rm "/mnt/c/file 2" || fail "$1 cannot rename and remove"
+	(cd /mnt && find . -type f -exec sha256sum {} + | sort) > /tmp/checksums
+	[ "$(wc -l < /tmp/checksums)" = 41 ] || fail "41 files were written to $1, $(wc -l < /tmp/checksums) are there"
+	fs_unmount
+}
+
+# fs_check TYPE SERIAL: what the file system's own checker says of it, unmounted.
+fs_check() {
+	need_disk "$2"
+	case $1 in
+	ext4) quietly fsck.ext4 -f -n "$disk" ;;
+	xfs) quietly xfs_repair -n "$disk" ;;
+	btrfs) quietly btrfs check --readonly "$disk" ;;
+	vfat) quietly fsck.vfat -n "$disk" ;;
+	*) fail "fs_check knows no $1" ;;
+	esac
+}
+
+# fs_verify TYPE SERIAL: mounts it again with cold caches; the same files with the same bytes.
+fs_verify() {
+	drop_caches
+	fs_mount "$1" "$2"
+	(cd /mnt && find . -type f -exec sha256sum {} + | sort) > /tmp/found
+	cmp -s /tmp/checksums /tmp/found || {
+		diff /tmp/checksums /tmp/found | head -n 10
+		fail "$1 does not hold what was written to it"
+	}
+	fs_unmount
+}
