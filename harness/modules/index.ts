@@ -3,6 +3,7 @@ import type { Cache } from '../cache.js';
 import { AliasTable } from './aliases.js';
 import type { Module, ModuleIndex, Resolution } from './module.js';
 import { nameOfPath, normaliseAlias } from './names.js';
+import { scanTree } from './scan.js';
 import {
   parseAlias,
   parseBuiltin,
@@ -11,13 +12,13 @@ import {
   parseSoftdep,
   parseWeakdep,
 } from './texts.js';
-import { indexDir, readOptional, readTree } from './tree.js';
+import { chooseModules, indexesFit, readOptional, readTree } from './tree.js';
 
 /**
- * The index of a module tree, from depmod's texts in it, or from depmod's run into the cache where the tree has none
- * that fit. Aliases and symbols are parsed when they are first asked for.
+ * The index of a module tree: from depmod's texts in it, or, where it has none that fit, from the module files themselves.
+ * Aliases and symbols are parsed when they are first asked for.
  * @param modulesDir Absolute path of /lib/modules/RELEASE; only read.
- * @throws BootgateError E_MODULES_DIR (no modules there); E_TOOL_MISSING or E_TOOL_FAILED when depmod is needed and does not work.
+ * @throws BootgateError blame `user`, E_MODULES_DIR: no folder there, or no module in it.
  */
 export async function loadModuleIndex(
   modulesDir: string,
@@ -25,7 +26,7 @@ export async function loadModuleIndex(
   cache: Cache,
 ): Promise<ModuleIndex> {
   const tree = await readTree(modulesDir, release);
-  const texts = await indexDir(tree, release, cache);
+  const texts = (await indexesFit(tree)) ? tree.dir : await scanTree(tree, chooseModules(tree), cache);
   const read = (name: string) => readOptional(join(texts, name));
   const [dep, alias, symbols, softdep, weakdep, builtin, modinfo] = await Promise.all([
     read('modules.dep'),

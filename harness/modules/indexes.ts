@@ -72,7 +72,7 @@ class Maker {
 
   constructor(set: ModuleSet, links: Links, orderText: string) {
     const names = new Set(set.names);
-    const all = [...set.index.modules.values()];
+    const all = links.names.map((name) => set.index.modules.get(name) as Module);
     const present = all.flatMap(({ name }, at) => (names.has(name) ? [at] : []));
     const pathOf = (at: number) => (all[at] as Module).path;
     this.#index = set.index;

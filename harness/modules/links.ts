@@ -1,19 +1,21 @@
 /**
  * Who needs whom directly, in the order in which depmod sees it: what has to be known of a tree to order the
- * dependencies of any part of it just as depmod would. Modules are numbers: their place in modules.dep.
+ * dependencies of any part of it just as depmod would. Modules are numbers: their place in `names`.
  */
 export interface Links {
+  /** In the order of depmod's modules.dep. */
+  names: readonly string[];
   /** For each module the modules that export what it needs; several in one place where they export the same symbol. */
   direct: readonly (readonly (number | readonly number[])[])[];
   /** Exported symbols in the order of depmod's hash table, which is that of modules.symbols. */
   symbols: readonly string[];
-  /** Who exports each of them, in modules.dep's order. */
+  /** Who exports each of them, in the order of `names`. */
   owners: readonly (readonly number[])[];
 }
 
 /** @param modules In modules.dep's order. */
 export function makeLinks(
-  modules: readonly { exports: readonly string[]; needs: readonly string[] }[],
+  modules: readonly { name: string; exports: readonly string[]; needs: readonly string[] }[],
 ): Links {
   const owners = new Map<string, number[]>();
   for (const [at, module] of modules.entries()) {
@@ -32,17 +34,47 @@ export function makeLinks(
     }
     return [...places.values()];
   });
-  const symbols = [...owners.keys()].sort(byBucket());
-  return { direct, symbols, owners: symbols.map((symbol) => owners.get(symbol) ?? []) };
+  const symbols = [...owners.keys()].sort(byBucket(2048));
+  return {
+    names: modules.map(({ name }) => name),
+    direct,
+    symbols,
+    owners: symbols.map((symbol) => owners.get(symbol) ?? []),
+  };
 }
 
-/** depmod keeps symbols in 2,048 buckets, sorted inside each (kmod shared/hash.c), and writes them out in that order. */
-function byBucket(): (a: string, b: string) => number {
+/**
+ * Modules in depmod's order: those of modules.order as they stand there, then the others as they lie in a hash table
+ * of 512 buckets (depmod.c, depmod_modules_sort() and depmod_modules_build_array()).
+ * @param orderText modules.order: uncompressed paths, one a line.
+ */
+export function orderModules<T extends { name: string; path: string }>(
+  modules: readonly T[],
+  orderText: string,
+): T[] {
+  const places = new Map(orderText.split('\n').map((path, at) => [path, at]));
+  const placeOf = new Map(
+    modules.map((module) => [module, places.get(uncompressed(module)) ?? Number.POSITIVE_INFINITY]),
+  );
+  const byHash = byBucket(512);
+  return modules.toSorted((a, b) => {
+    const [left, right] = [placeOf.get(a) ?? 0, placeOf.get(b) ?? 0];
+    return left === right ? byHash(a.name, b.name) : left - right;
+  });
+}
+
+/** The path of modules.order, which knows no `.xz`. */
+function uncompressed({ path }: { path: string }): string {
+  return path.replace(/\.ko\.\w+$/, '.ko');
+}
+
+/** kmod's hash table is walked bucket by bucket, and each is sorted inside (kmod shared/hash.c). */
+function byBucket(count: number): (a: string, b: string) => number {
   const buckets = new Map<string, number>();
   const bucketOf = (symbol: string) => {
     const known = buckets.get(symbol);
     if (known !== undefined) return known;
-    const bucket = superfast(symbol) & 2047;
+    const bucket = superfast(symbol) & (count - 1);
     buckets.set(symbol, bucket);
     return bucket;
   };

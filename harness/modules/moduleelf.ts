@@ -5,7 +5,9 @@ export interface ModuleFile {
   /** Symbols that it exports, in its symbol table's order. */
   exports: string[];
   /** Symbols that it takes from elsewhere, in the order in which depmod looks at them. */
-  needs: { symbol: string; weak: boolean }[];
+  needs: string[];
+  /** Those of them that may be missing. */
+  weak: string[];
   /** .modinfo, in order: `['alias', 'pci:...']`. */
   info: [key: string, value: string][];
   /** Whether a signature is appended (kernel: include/linux/module_signature.h). */
@@ -13,6 +15,7 @@ export interface ModuleFile {
 }
 
 const SIGNATURE = '~Module signature appended~\n';
+const STB_WEAK = 2;
 const CRC = Buffer.from('__crc_');
 
 /**
@@ -26,7 +29,7 @@ export function readModuleFile(bytes: Uint8Array, name: string): ModuleFile {
   const table = symbolTable(elf);
   return {
     exports: readExports(elf, table),
-    needs: readNeeds(elf, table),
+    ...readNeeds(elf, table),
     info: readInfo(elf),
     signed: tail.toString('latin1') === SIGNATURE,
   };
@@ -88,18 +91,20 @@ function readExports(elf: Elf, table: SymbolTable | null): string[] {
  * libkmod-elf.c, kmod_elf_get_dependency_symbols(): undefined symbols in the symbol table's order, then what only
  * __versions names (module_layout as a rule).
  */
-function readNeeds(elf: Elf, table: SymbolTable | null): ModuleFile['needs'] {
-  const needs: ModuleFile['needs'] = [];
-  if (!table) return needs;
+function readNeeds(elf: Elf, table: SymbolTable | null): Pick<ModuleFile, 'needs' | 'weak'> {
+  const needs: string[] = [];
+  const weak: string[] = [];
+  if (!table) return { needs, weak };
   for (let at = table.entry; at + table.entry <= table.bytes.length; at += table.entry) {
     // st_shndx 0 is SHN_UNDEF in either byte order.
     if (table.bytes[at + table.section] !== 0 || table.bytes[at + table.section + 1] !== 0) continue;
     const symbol = stringAt(table.names, read32(table, at));
-    if (symbol) needs.push({ symbol, weak: (table.bytes[at + table.info] ?? 0) >> 4 === 2 });
+    if (symbol) needs.push(symbol);
+    if (symbol && (table.bytes[at + table.info] ?? 0) >> 4 === STB_WEAK) weak.push(symbol);
   }
-  const seen = new Set(needs.map(({ symbol }) => symbol));
-  for (const symbol of readVersions(elf)) if (!seen.has(symbol)) needs.push({ symbol, weak: false });
-  return needs;
+  const seen = new Set(needs);
+  for (const symbol of readVersions(elf)) if (!seen.has(symbol)) needs.push(symbol);
+  return { needs, weak };
 }
 
 /** struct modversion_info is 64 bytes: a checksum as wide as a long, and a name. */

@@ -1,19 +1,8 @@
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
-import {
-  copyFile,
-  mkdir,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Cache, digestOf } from '../cache.js';
+import { digestOf } from '../cache.js';
 import { userError } from '../errors.js';
-import { exec } from '../exec.js';
 import { isModulePath, nameOfPath } from './names.js';
 import { parseDep } from './texts.js';
 
@@ -27,7 +16,7 @@ export interface Tree {
 }
 
 /** What the kernel's build leaves in a tree and depmod cannot make again. */
-export const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'] as const;
+const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'] as const;
 
 /**
  * Looks at every module file of a tree: name, size, time. Some 30 ms for 4,000 of them, so it is done on every load and a
@@ -73,17 +62,8 @@ export async function readOptional(path: string): Promise<string> {
   });
 }
 
-/**
- * The folder that holds depmod's texts for a tree: the tree itself where it has them and they fit its files, otherwise
- * one in the cache, made by depmod. The tree is never written to.
- */
-export async function indexDir(tree: Tree, release: string, cache: Cache): Promise<string> {
-  if (await indexesFit(tree)) return tree.dir;
-  return cache.entry('modules-index', tree.digest, (temporary) => runDepmod(tree.dir, release, temporary));
-}
-
 /** Whether modules.dep names just the modules that are there, and is not older than any of them (as depmod -A asks). */
-async function indexesFit(tree: Tree): Promise<boolean> {
+export async function indexesFit(tree: Tree): Promise<boolean> {
   const needed = ['modules.dep', 'modules.alias', 'modules.symbols', 'modules.softdep'];
   const stats = needed.map((name) => statSync(join(tree.dir, name), { throwIfNoEntry: false }));
   const made = stats[0]?.mtimeMs;
@@ -97,27 +77,17 @@ async function indexesFit(tree: Tree): Promise<boolean> {
   );
 }
 
-/** depmod -b sees a tree of links to the real folders, so what it writes lands beside them and not in them. */
-async function runDepmod(dir: string, release: string, target: string): Promise<void> {
-  const base = `${target}.base`;
-  const shadow = join(base, 'lib/modules', release);
-  try {
-    await mkdir(shadow, { recursive: true });
-    for (const entry of await readdir(dir, { withFileTypes: true })) {
-      if (entry.isDirectory() || (isModulePath(entry.name) && !entry.isDirectory()))
-        await symlink(join(dir, entry.name), join(shadow, entry.name));
-      else if ((BUILD_FILES as readonly string[]).includes(entry.name))
-        await copyFile(join(dir, entry.name), join(shadow, entry.name));
-    }
-    // An empty configuration: the host's own depmod.d must not decide which of two modules of one name wins.
-    const config = join(base, 'depmod.conf');
-    await writeFile(config, '');
-    await exec('depmod', ['-C', config, '-b', base, release], { env: { LC_ALL: 'C' } });
-    await mkdir(target);
-    for (const name of await readdir(shadow))
-      if (name.startsWith('modules.') && !(BUILD_FILES as readonly string[]).includes(name))
-        await rename(join(shadow, name), join(target, name));
-  } finally {
-    await rm(base, { recursive: true, force: true });
+/**
+ * Of two modules with one name the one that depmod takes: below updates/ before anything else, otherwise the first.
+ * This is depmod's default (`search updates built-in`); the host's own depmod.d has no say in a guest's tree.
+ */
+export function chooseModules(tree: Tree): { name: string; path: string }[] {
+  const chosen = new Map<string, string>();
+  for (const { path } of tree.files) {
+    const name = nameOfPath(path);
+    const other = chosen.get(name);
+    if (other === undefined || (path.startsWith('updates/') && !other.startsWith('updates/')))
+      chosen.set(name, path);
   }
+  return [...chosen].map(([name, path]) => ({ name, path }));
 }
