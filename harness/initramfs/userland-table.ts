@@ -71,6 +71,8 @@ const schema = z.strictObject({
 });
 
 const defaultFile = join(imagesDir, 'userland.yaml');
+/** Every boot of a run asks for it, and parsing takes longer than everything else of a warm userland. */
+let lastRead: { path: string; table: UserlandTable } | null = null;
 
 /**
  * Reads images/userland.yaml.
@@ -80,8 +82,10 @@ export async function readUserlandTable(path: string = defaultFile): Promise<Use
   const text = await readFile(path, 'utf8').catch((cause: Error) => {
     throw userError('E_DOCUMENT', `cannot read ${path}: ${cause.message}`, { cause });
   });
+  const known = lastRead;
+  if (known?.path === path && known.table.text === text) return known.table;
   const { value } = await parseDocument(path, text, schema as z.ZodType<z.output<typeof schema>>);
-  return {
+  const table = {
     host: value.host.map((entry) => ({
       ...shared(entry, 'host'),
       command: 'command' in entry ? entry.command : entry.file,
@@ -91,6 +95,8 @@ export async function readUserlandTable(path: string = defaultFile): Promise<Use
     tools: value.tools.map((entry) => guestTool(entry, 'tool')),
     text,
   };
+  lastRead = { path, table };
+  return table;
 }
 
 /** The whole table as one list: what a machine must have for everything to work. */
