@@ -42,9 +42,16 @@ export function installSets(split: Split, index: ModuleIndex): InstallSet[] {
     const key = [...set.packages].sort().join(' ');
     if (!sets.has(key)) sets.set(key, set);
   }
-  return [...sets.values()].sort(
+  const sorted = [...sets.values()].sort(
     (a, b) => a.packages.length - b.packages.length || (a.name < b.name ? -1 : 1),
   );
+  const seen = new Map<string, string>();
+  return sorted.map((set) => {
+    const key = set.modules.join(' ');
+    const sameAs = seen.get(key);
+    if (sameAs === undefined) seen.set(key, set.name);
+    return sameAs === undefined ? set : { ...set, sameAs };
+  });
 }
 
 /** `core`, `core,extra` or `each`, as the command line has it. */

@@ -7,6 +7,7 @@ import { parseBytes } from './bytes.js';
 import { shownPath } from './lines.js';
 import { parseGlob } from './patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from './patterns/nfa.js';
+import { PatternIndex } from './patterns/search.js';
 import { settle } from './settle.js';
 import {
   type Placed,
@@ -44,14 +45,12 @@ export const splitSchema = z
           description: z.string().default(''),
           depends: z.array(z.string()).default([]).describe('packages of this split that it needs'),
           modules: z
-            .union([
-              z.literal('rest').describe('everything that no package names'),
-              z.array(z.string().min(1)),
-            ])
-            .optional()
+            .array(z.string().min(1))
+            .default([])
             .describe(
-              'module names (virtio_blk, snd_*), path globs (drivers/net/**, fs/ext4/); ` ?` behind one lets it match nothing. The most specific pattern wins. None: a metapackage',
+              'module names (virtio_blk, snd_*), path globs (drivers/net/**, fs/ext4/); ` ?` behind one lets it match nothing. The most specific pattern wins: a name before a name with wildcards before a path, a longer path before a shorter one',
             ),
+          rest: z.boolean().default(false).describe('it also has everything that no package names'),
           budget: size.optional().describe('most bytes of its modules as installed'),
         }),
       )
@@ -110,7 +109,7 @@ export async function readOwn(
       depends: one.depends,
       place: { file: shown, line: document.locate(['packages', at]).line, text: `name: ${one.name}` },
       ...(one.budget === undefined ? {} : { budget: bytesOf(one.budget) }),
-      ...(one.modules === undefined ? { meta: true } : {}),
+      ...(one.modules.length === 0 && !one.rest ? { meta: true } : {}),
     };
   });
   const cycle = packageCycle(packages);
@@ -123,9 +122,9 @@ export async function readOwn(
       ),
     );
   }
-  const rests = value.packages.flatMap(({ modules }, at) => (modules === 'rest' ? [at] : []));
+  const rests = value.packages.flatMap(({ rest: all }, at) => (all ? [at] : []));
   for (const at of rests.slice(1))
-    problems.push(document.problem(['packages', at, 'modules'], 'only one package can have the rest'));
+    problems.push(document.problem(['packages', at, 'rest'], 'only one package can have the rest'));
   const rules = readRules(document, shown, problems);
   if (problems.length > 0)
     throw new BootgateError(`${file} is not a right split`, { code: 'E_SPLIT', blame: 'user', problems });
@@ -139,7 +138,7 @@ export async function readOwn(
       const rule = chosen.get(name);
       return (
         rule && {
-          kind: rule === rest ? ('default' as const) : ('wants' as const),
+          kind: 'wants' as const,
           package: rule.package,
           place: rule.place,
         }
@@ -178,17 +177,16 @@ function within(index: ModuleIndex, names: ReadonlySet<string>): ModuleIndex {
 }
 
 function restRule(document: OwnDocument, file: string, at: number): Rule {
-  const { line } = document.locate(['packages', at, 'modules']);
+  const { line } = document.locate(['packages', at, 'rest']);
   const name = document.value.packages[at]?.name ?? '';
-  const place = { file, line, text: 'modules: rest' };
+  const place = { file, line, text: 'rest: true' };
   return { package: name, place, optional: true, weight: -1, matched: true };
 }
 
 function readRules(document: OwnDocument, file: string, problems: Problem[]): Rule[] {
   const rules: Rule[] = [];
   for (const [at, one] of document.value.packages.entries()) {
-    if (one.modules === 'rest') continue;
-    for (const [which, text] of (one.modules ?? []).entries()) {
+    for (const [which, text] of one.modules.entries()) {
       const { line } = document.locate(['packages', at, 'modules', which]);
       const optional = text.endsWith(' ?');
       const pattern = text.replace(/ \?$/, '').trim();
@@ -243,7 +241,17 @@ function choose(
 ): { chosen: Map<string, Rule>; notes: SplitNote[] } {
   const exact = new Map<string, Rule[]>();
   for (const rule of rules) if (rule.exact) exact.set(rule.exact, [...(exact.get(rule.exact) ?? []), rule]);
-  const patterns = rules.filter((rule) => !rule.exact).sort((a, b) => b.weight - a.weight);
+  // The heaviest first: PatternIndex answers in this order.
+  const sorted = rules.filter((rule) => !rule.exact).sort((a, b) => b.weight - a.weight);
+  const searchOf = (kind: 'onNames' | 'onPaths') => {
+    const some = sorted.flatMap((rule) => {
+      const matcher = rule[kind];
+      return matcher ? [{ rule, matcher }] : [];
+    });
+    const search = new PatternIndex(some.map(({ matcher }) => matcher));
+    return (text: string) => search.match(text).map((id) => (some[id] as { rule: Rule }).rule);
+  };
+  const [onNames, onPaths] = [searchOf('onNames'), searchOf('onPaths')];
   const below = withDependencies(packages);
   const lowest = (a: Rule, b: Rule): number =>
     Number(below.get(a.package)?.has(b.package)) - Number(below.get(b.package)?.has(a.package)) ||
@@ -253,9 +261,7 @@ function choose(
   for (const name of index.builtins.keys()) for (const rule of exact.get(name) ?? []) rule.matched = true;
   for (const module of index.modules.values()) {
     const path = module.path.replace(/\.ko(\.\w+)?$/, '');
-    const hits = [...(exact.get(module.name) ?? [])];
-    for (const rule of patterns)
-      if (rule.onNames ? rule.onNames.test(module.name) : rule.onPaths?.test(path)) hits.push(rule);
+    const hits = [...(exact.get(module.name) ?? []), ...onNames(module.name), ...onPaths(path)];
     for (const rule of hits) rule.matched = true;
     const best = hits.filter((rule) => rule.weight === hits[0]?.weight);
     const owners = new Map(best.map((rule) => [rule.package, rule]));

@@ -1,4 +1,5 @@
 import type { ModuleIndex } from '../modules/module.js';
+import { subsystemOf } from '../modules/size.js';
 import type { CompressedBytes } from './compressed.js';
 import { installSets } from './installsets.js';
 import { modulesByPackage, type Split } from './split.js';
@@ -26,7 +27,7 @@ export interface SizeReport {
   initramfs: number | null;
   modules: Weight;
   packages: NamedWeight[];
-  /** `drivers/net`, `fs/btrfs`, `net/netfilter`: the heaviest first. */
+  /** `drivers/net`, `fs`, `net/netfilter`: the heaviest first. */
   subsystems: NamedWeight[];
   /** `total` is vmlinuz + initramfs + modules. */
   installSets: (NamedWeight & { packages: string[]; total: number })[];
@@ -94,17 +95,6 @@ function weightOf(
     sum.zstd += packed.zstd;
   }
   return sum;
-}
-
-/** Folders that are too large to be one row. */
-const DEEPER = new Set(['drivers', 'net', 'fs', 'arch', 'sound']);
-
-/** The part of the kernel that a module's path lies in: `drivers/net`, `fs/btrfs`, `net/netfilter`, `crypto`. */
-export function subsystemOf(path: string): string {
-  const parts = path.replace(/^kernel\//, '').split('/');
-  const [first = ''] = parts;
-  if (parts.length <= 2 || !DEEPER.has(first)) return parts.length > 1 ? first : '(root)';
-  return `${first}/${parts[1]}`;
 }
 
 /** What changed from one split, kernel or run to another. Positive is more in `after`. */
