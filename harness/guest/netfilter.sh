@@ -63,7 +63,8 @@ expect_blocked() {
 expect_seen_as() {
 	local seen=
 	expect_open client "$2" "$3"
-	seen=$(sed -n 's/.* \([0-9.]*\):[0-9]* *ESTABLISHED.*/\1/p' /tmp/answer | head -n 1)
+	# The client has closed its half already, so that the connection may be in CLOSE_WAIT.
+	seen=$(sed -n 's/.*[ :]\([0-9.]*\):[0-9]* *\(ESTABLISHED\|CLOSE_WAIT\).*/\1/p' /tmp/answer | head -n 1)
 	[ "$seen" = "$1" ] || fail "the server sees the client as ${seen:-nobody}, expected $1"
 }
 
