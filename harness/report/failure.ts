@@ -43,7 +43,7 @@ function findingLines(finding: Finding, width: number, style: Style): string[] {
     ['seen', first],
     ['package', finding.package],
     ['rule', finding.rule],
-    ['remedy', finding.hint],
+    [finding.kind.startsWith('kernel-') || finding.kind === 'init-died' ? 'means' : 'remedy', finding.hint],
   ];
   for (const [name, value] of facts) {
     if (!value) continue;
@@ -63,21 +63,22 @@ function stepLines(steps: readonly StepResult[], width: number, style: Style): s
     const ran = step.ran !== false;
     const label = step.ok ? style.green('ok  ') : ran ? style.red('FAIL') : style.dim('-   ');
     const name = cut(cleanLine(step.name), names).padEnd(names);
-    const time = ran ? formatSeconds(step.seconds) : 'not run';
+    const endless = step.ran === true;
+    const time = ran ? (endless ? 'no end' : formatSeconds(step.seconds)) : 'not run';
     lines.push(
       `         ${label} ${name} ${time.padStart(8)}${step.where === 'outside' ? '  (outside the guest)' : ''}`,
     );
-    if (step.ok || !ran || !step.message) continue;
+    if (step.ok || !ran || endless || !step.message) continue;
     const output = cleanText(step.message)
       .split('\n')
       .filter((line) => line.trim() !== '');
-    for (const line of output.slice(-MOST_STEP_LINES)) lines.push(quoted(line, width, style));
+    for (const line of output.slice(-MOST_STEP_LINES)) lines.push(quoted(line, width, style, 14));
   }
   return lines;
 }
 
-function quoted(line: string, width: number, style: Style): string {
-  return style.dim(`         | ${cut(cleanLine(line), width - 11)}`);
+function quoted(line: string, width: number, style: Style, by = 9): string {
+  return style.dim(`${' '.repeat(by)}| ${cut(cleanLine(line), width - by - 2)}`);
 }
 
 function indented(text: string, by: number, width: number): string[] {

@@ -11,6 +11,9 @@ export function verdictLabel(verdict: Verdict, style: Style): string {
   return verdict === 'infra' ? style.yellow(label) : style.red(label);
 }
 
+/** `59 min 59 s`, and one more. */
+const TIME_WIDTH = 11;
+
 /** One result on one line: `FAIL   storage/nvme   5.0 s  step "find the disk" failed`. */
 export function resultLine(one: ScenarioResult, nameWidth: number, width: number, style: Style): string {
   const name = cleanLine(one.scenario).padEnd(nameWidth);
@@ -18,8 +21,8 @@ export function resultLine(one: ScenarioResult, nameWidth: number, width: number
   const again = one.attempts > 1 ? `attempt ${one.attempts}: ` : '';
   const warnings = one.verdict === 'pass' ? warningsOf(one) : '';
   const told = `${again}${cleanLine(one.reason) || warnings}`.replace(/: $/, '');
-  const head = `  ${verdictLabel(one.verdict, style)}  ${name}  ${time.padStart(12)}`;
-  const room = width - (2 + 5 + 2 + name.length + 2 + 12 + 2);
+  const head = `  ${verdictLabel(one.verdict, style)}  ${name}  ${time.padStart(TIME_WIDTH)}`;
+  const room = width - (2 + 5 + 2 + name.length + 2 + TIME_WIDTH + 2);
   return told ? `${head}  ${style.dim(cut(told, room))}` : head;
 }
 

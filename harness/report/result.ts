@@ -27,7 +27,7 @@ export interface StepResult {
   seconds: number;
   /** Where the step ran: in the guest, or outside it once the guest was gone. */
   where?: 'guest' | 'outside';
-  /** False for a declared step that never began, since an earlier one failed or the guest was lost. */
+  /** Given only for a step without an end: false when it never began, true when it began and never ended. */
   ran?: boolean;
   message?: string;
 }

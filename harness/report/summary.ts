@@ -128,7 +128,7 @@ function verdictText(result: RunResult, folder: string, style: Style): string {
   const bad = (['fail', 'crash', 'hang', 'infra'] as const).filter((verdict) => counts[verdict] > 0);
   const told = bad.map((verdict) => `${counts[verdict]} ${verdict}`).join(', ');
   const skipped = counts.skip > 0 ? `, ${counts.skip} skipped` : '';
-  const where = folder ? style.dim(`  ${folder}`) : '';
+  const where = folder ? `\n${style.dim(cleanLine(`run.json and junit.xml are in ${folder}`))}` : '';
   if (result.verdict === 'pass')
     return `${style.green(style.bold('pass'))}  ${counts.pass} of ${booted} scenarios ok${skipped}${where}\n`;
   const word =

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { cleanLine } from './clean.js';
+import { writeWhole } from './json.js';
 import type { Reporter } from './reporter.js';
-import type { ScenarioResult } from './result.js';
+import type { RunResult, ScenarioResult, StepResult } from './result.js';
 import type { Screen } from './screen.js';
 
 /**
@@ -30,6 +32,13 @@ export function tapDocument(
 ): string {
   const points = results.map((one, at) => tapPoint(at + 1, one));
   return `TAP version ${version}\n${points.join('')}1..${planned}\n`;
+}
+
+/** Writes results/RUN/results.tap; returns its path. */
+export async function writeTap(folder: string, result: RunResult): Promise<string> {
+  const path = join(folder, 'results.tap');
+  await writeWhole(path, tapDocument(result.results));
+  return path;
 }
 
 /**
@@ -66,7 +75,7 @@ function diagnostics(one: ScenarioResult) {
     message: cleanLine(one.reason),
     phase: one.phase,
     duration_ms,
-    steps: one.steps.map((step) => `${step.ok ? 'ok' : 'not ok'}: ${cleanLine(step.name)}`),
+    steps: one.steps.map((step) => `${stepWord(step)}: ${cleanLine(step.name)}`),
     findings: one.findings.map((finding) =>
       Object.fromEntries(Object.entries(finding).map(([key, value]) => [key, plain(value)])),
     ),
@@ -74,6 +83,8 @@ function diagnostics(one: ScenarioResult) {
     files: one.files.console ? [one.files.console] : [],
   };
 }
+
+const stepWord = (step: StepResult): string => (step.ok ? 'ok' : step.ran === false ? 'not run' : 'not ok');
 
 const plain = (value: unknown): unknown => (typeof value === 'string' ? cleanLine(value) : value);
 

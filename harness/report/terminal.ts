@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { formatBytes, formatSeconds } from '../units.js';
 import type { Phase } from '../vm/machine.js';
 import { cleanLine } from './clean.js';
@@ -100,9 +101,16 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     onRunEnd: (result) => {
       stop?.();
       rows?.close();
-      screen.write(summary(result, plan?.folder ?? '', width, style));
+      screen.write(summary(result, shownPath(plan?.folder), width, style));
     },
   };
+}
+
+/** A path as a person would type it from here. */
+function shownPath(path: string | undefined): string {
+  if (!path) return '';
+  const near = relative(process.cwd(), path);
+  return near.startsWith('..') ? path : near;
 }
 
 /** What is about to be booted, in three lines. */
