@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { hostError } from '../errors.js';
 import type { Entry } from './initramfs.js';
@@ -54,15 +54,18 @@ export function expandPattern(pattern: string, libraryFolders: readonly string[]
   return [];
 }
 
+/** What to look at to see whether a pattern would match something else now: a path, or the folder of a glob. */
+export function watchedBy(pattern: string, libraryFolders: readonly string[]): string[] {
+  const paths = pattern.startsWith('$LIB/')
+    ? libraryFolders.map((folder) => join(folder, pattern.slice(5)))
+    : [pattern];
+  return paths.map((path) => (/[*?]/.test(basename(path)) ? dirname(path) : path));
+}
+
 /** What is read again and again to see whether a host file is still the same: not its bytes. */
 export function quickStamp(path: string): string {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat ? `${path} ${stat.size} ${stat.mtimeNs} ${stat.ino}` : `${path} -`;
-}
-
-/** For tests and cache keys: the text of a small file, empty where there is none. */
-export function textOf(path: string): string {
-  return lstatSync(path, { throwIfNoEntry: false }) ? readFileSync(path, 'utf8') : '';
 }
 
 function real(path: string): string {

@@ -1,8 +1,14 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type ElfDynamic, fileSource, parseElf } from '../elf.js';
+import { ELF_MACHINE, type ElfDynamic, fileSource, parseElf } from '../elf.js';
 import { hostError } from '../errors.js';
 import { parseLdCache } from './ld-cache.js';
+
+/** The folders that ld.so looks into by itself, on the families of distributions that the tool table knows. */
+export function libraryFolders(machine: number): string[] {
+  const triplet = machine === ELF_MACHINE.aarch64 ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  return [`/lib/${triplet}`, `/usr/lib/${triplet}`, '/lib64', '/usr/lib64', '/lib', '/usr/lib'];
+}
 
 /**
  * Finds shared libraries as ld.so(8) does: RPATH of the object and of those that loaded it (where the object has no
@@ -11,7 +17,7 @@ import { parseLdCache } from './ld-cache.js';
 export class LibraryFinder {
   readonly machine: number;
   readonly #cached: Map<string, string>;
-  readonly #folders: string[];
+  readonly #folders: readonly string[];
   /** Something was found by ld.so.cache alone, so the guest needs that file too. */
   usesLdCache = false;
 
@@ -19,13 +25,7 @@ export class LibraryFinder {
   constructor(machine: number, ldCache = '/etc/ld.so.cache') {
     this.machine = machine;
     this.#cached = existsSync(ldCache) ? parseLdCache(readFileSync(ldCache), machine) : new Map();
-    const triplet = machine === 183 ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
-    this.#folders = [`/lib/${triplet}`, `/usr/lib/${triplet}`, '/lib64', '/usr/lib64', '/lib', '/usr/lib'];
-  }
-
-  /** The library folders of this host, for `$LIB` in a pattern. */
-  get folders(): readonly string[] {
-    return this.#folders;
+    this.#folders = libraryFolders(machine);
   }
 
   /** Every file that the programs and libraries given need to be loaded, themselves not included, as they are named. */

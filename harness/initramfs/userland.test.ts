@@ -200,6 +200,16 @@ tools:
   await t.rejects(ask(['odd']), codeOf('E_USERLAND_FILE'));
   await t.rejects(ask([], join(folder, 'bad.yaml')), { ...codeOf('E_DOCUMENT'), problems: [{ line: 6 }] });
   await t.rejects(ask([], join(folder, 'none.yaml')), codeOf('E_DOCUMENT'));
+  writeFileSync(
+    join(folder, 'table.yaml'),
+    table.replace('/nowhere/*.so', `${folder}/empty/*.so? ${folder}/plain?`),
+  );
+  const bare = await ask(['odd']);
+  writeFileSync(join(folder, 'empty/plugin.so'), 'x');
+  const more = await ask(['odd']);
+  writeFileSync(join(folder, 'plain'), 'x');
+  const most = await ask(['odd']);
+  t.equal(new Set([bare, more, most].map(({ digest }) => digest)).size, 3, 'a file that appears is seen');
   t.equal(await distributionFamily('ID=ubuntu\nID_LIKE=debian\n'), 'debian');
   t.equal(await distributionFamily('ID="rocky"\nID_LIKE="rhel centos fedora"\n'), 'fedora');
   t.equal(await distributionFamily("ID='opensuse-leap'\nID_LIKE='suse opensuse'\n"), 'suse');

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
@@ -9,10 +9,10 @@ import { exec } from '../exec.js';
 import type { Architecture } from '../kernel/kernel.js';
 import { guestDir } from '../paths.js';
 import { archiveTime } from './cpio.js';
-import { expandPattern, HostFiles, quickStamp, textOf, USR_MERGED } from './host-files.js';
+import { expandPattern, HostFiles, quickStamp, USR_MERGED, watchedBy } from './host-files.js';
 import { findCommand, missingPrograms } from './host-programs.js';
 import type { Entry, Segment } from './initramfs.js';
-import { LibraryFinder } from './libraries.js';
+import { LibraryFinder, libraryFolders } from './libraries.js';
 import { onceAtATime } from './once.js';
 import { cachedSegment } from './segment.js';
 import { type GuestTool, readUserlandTable, selectTools } from './userland-table.js';
@@ -42,11 +42,17 @@ export async function userlandSegment(options: UserlandOptions): Promise<Segment
   const table = await readUserlandTable(options.tableFile);
   const tools = [...table.base, ...selectTools(table, options.tools)];
   const names = tools.map((tool) => tool.name).join(' ');
-  return onceAtATime([options.cache.root, 'userland', names, options.guestDir].join('\0'), async () => {
+  const asked = [options.cache.root, 'userland', names, options.arch, options.tableFile, options.guestDir];
+  return onceAtATime(asked.join('\0'), async () => {
     const found = await findAll(tools);
     const agent = agentEntries(options.guestDir ?? guestDir);
     const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
-    const stamps = [...found.map(({ file }) => file), '/etc/ld.so.cache'].map(quickStamp);
+    const arch = options.arch ?? 'x86_64';
+    const folders = libraryFolders(ELF_MACHINE[arch]);
+    const patterns = found.flatMap(({ files }) =>
+      files.flatMap(({ pattern }) => watchedBy(pattern, folders)),
+    );
+    const stamps = [...found.map(({ file }) => file), '/etc/ld.so.cache', ...patterns].map(quickStamp);
     const key = digestOf(
       'userland 1',
       `${archiveTime()}`,
@@ -59,7 +65,7 @@ export async function userlandSegment(options: UserlandOptions): Promise<Segment
     const memo = new UserlandMemo(options.cache, key);
     const known = await memo.read();
     if (known) return known;
-    const { entries, paths } = await collect(found, agent, options.arch ?? 'x86_64');
+    const { entries, paths } = await collect(found, agent, arch);
     const contents = await Promise.all(entries.map(contentKey));
     const segment = await cachedSegment(
       options.cache,
@@ -94,7 +100,7 @@ async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Archit
       ...tool.links.map((link): Entry => ({ path: link.slice(1), type: 'symlink', target: `/${place}` })),
     );
     for (const { pattern, optional } of tool.files) {
-      const matches = expandPattern(pattern, libraries.folders);
+      const matches = expandPattern(pattern, libraryFolders(libraries.machine));
       if (matches.length === 0 && !optional)
         throw hostError('E_USERLAND_FILE', `${tool.name} needs ${pattern}, and nothing here is called so`, {
           hint: `reinstall the package that has ${tool.command}, or mend images/userland.yaml`,
@@ -153,7 +159,7 @@ function agentEntries(folder: string): Entry[] {
       blame: 'bug',
     });
   return scripts.sort().map((name): Entry => {
-    const data = Buffer.from(textOf(join(folder, name)));
+    const data = readFileSync(join(folder, name));
     return { path: places.get(name) ?? `bootgate/${name}`, type: 'file', mode: 0o755, data };
   });
 }
