@@ -32,7 +32,7 @@ export function scanTree(
   cache: Cache,
 ): Promise<string> {
   const paths = modules.map(({ path }) => path).sort();
-  const key = digestOf('scan 1', tree.digest, ...paths);
+  const key = digestOf('scan 2', tree.digest, ...paths);
   return cache.entry('modules-scan', key, async (temporary) => {
     const ordered = orderModules(modules, await readOptional(join(tree.dir, 'modules.order')));
     const scanned: ScannedModule[] = [];

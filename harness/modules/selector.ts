@@ -1,5 +1,5 @@
 import type { ModuleIndex } from './module.js';
-import { nameOfPath } from './names.js';
+import { isModulePath, nameOfPath } from './names.js';
 
 /**
  * What one line of a list or one rule of a policy picks out of a tree. `-` and `_` are alike everywhere.
@@ -78,7 +78,8 @@ function compile(pattern: string): (row: Row) => boolean {
   const folder = text.replace(/\/+$/, '');
   // A plain prefix test first: most rules look at one folder, and most modules are not in it.
   const literal = /^[^*?[]*/.exec(folder)?.[0] ?? '';
-  const path = globToRegExp(folder, '(/.*)?');
+  // What ends in .ko is a file; anything else may also be a folder.
+  const path = globToRegExp(folder, isModulePath(pattern) ? '' : '(/.*)?');
   return (row) => {
     const subject = full ? row.path : row.below;
     return subject.startsWith(literal) && path.test(subject);
