@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { BootgateError, userError } from './errors.js';
-import { exec, execBytes } from './exec.js';
+import { exec } from './exec.js';
+import { filter } from './filter.js';
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'lzma' | 'zstd' | 'lz4' | 'bzip2' | 'lzo';
 
@@ -35,10 +36,7 @@ const TOOLS: Record<Exclude<Compression, 'none'>, readonly [file: string, ...arg
 };
 
 /** No kernel and no module comes near: what is larger is a trap. */
-const MAX_BYTES = 1 << 30;
-
-/** Trailing bytes end xz, zstd and gzip with 1 or 2, lz4 with some 40 different numbers. */
-const ANY_STATUS = Array.from({ length: 256 }, (_, status) => status);
+const MAX_BYTES = 512 << 20;
 
 /** How bytes are packed, by their magic. */
 export function compressionOf(bytes: Uint8Array): Compression {
@@ -63,14 +61,11 @@ export async function decompress(
     });
   }
   const [file, ...args] = TOOLS[kind];
-  const more = {
-    ...(options.tolerant ? { okCodes: ANY_STATUS } : {}),
-    ...(options.signal ? { signal: options.signal } : {}),
-  };
-  const { stdout } = await execBytes(file, args, { input: bytes, ...more }).catch((error: unknown) => {
-    throw isToolFailure(error) ? damaged(name, kind, error) : error;
-  });
-  return stdout;
+  const more = options.signal ? { signal: options.signal } : {};
+  const result = await filter(file, args, bytes, { limit: MAX_BYTES, ...more });
+  const isWhole = options.tolerant ? typeof result.status === 'number' : result.status === 0;
+  if (!isWhole) throw damaged(name, kind, new Error(`${file}: ${result.complaint || result.status}`));
+  return result.bytes;
 }
 
 /** A file's bytes, unpacked when its magic says so: `.ko`, `.ko.xz`, `.ko.zst`, `.ko.gz`. */
@@ -88,6 +83,8 @@ const BATCHED: Partial<Record<Compression, readonly [suffix: string, file: strin
   zstd: ['.zst', 'zstd', '-dkfq', '--'],
 };
 const BATCH_FILES = 128;
+/** No unpacked file grows past 512 MiB (ulimit counts 512 bytes): a small file can hold a whole disk of zeros. */
+const LIMITED = `command -v "$0" >/dev/null || exit 1; ulimit -f ${MAX_BYTES / 512}; exec "$0" "$@"`;
 
 /**
  * The same for thousands of files, in their order: one tool process per 128 files rather than one per file, and
@@ -149,7 +146,11 @@ async function unpackBatch(
     await Promise.all(chosen.map((index) => symlink(paths[index] ?? '', join(cwd, `${index}${suffix}`))));
     const names = chosen.map((index) => `${index}${suffix}`);
     try {
-      await exec(file, [...args, ...names], { cwd, timeout: 300_000, ...(signal ? { signal } : {}) });
+      await exec('sh', ['-c', LIMITED, file, ...args, ...names], {
+        cwd,
+        timeout: 300_000,
+        ...(signal ? { signal } : {}),
+      });
       for (const index of chosen) result[index] = join(cwd, String(index));
     } catch (error) {
       // One bad file: reading them one by one names it.

@@ -7,6 +7,7 @@ import { compressionOf, decompress, readManyMaybeCompressed, readMaybeCompressed
 import { bufferSource, fileSource, parseElf } from './elf.js';
 import { BootgateError } from './errors.js';
 import { exec } from './exec.js';
+import { type FilterOptions, filter } from './filter.js';
 
 /** A tool that only compares: without it the comparison is skipped, and says so. */
 async function have(tool: string): Promise<boolean> {
@@ -207,4 +208,20 @@ t.test('many files: in order, whatever they are packed with, and a bad one is na
   };
   await t.rejects(readThem(), { code: 'E_COMPRESSED', message: new RegExp(bad) });
   t.strictSame((await exec('ls', [options.scratch])).stdout, '', 'nothing is left behind after an error');
+});
+
+t.test('a filter is bounded in bytes and time, and says how it ended', async (t) => {
+  const run = (script: string, more: Partial<FilterOptions> = {}) =>
+    filter('sh', ['-c', script], Buffer.from('in'), { limit: 1_000_000, ...more });
+  t.match(await run('cat; echo oh >&2; exit 3'), { bytes: Buffer.from('in'), status: 3, complaint: 'oh' });
+  t.match(await run('exit 0 <&-', {}), { status: 0 }, 'input that nobody reads is no error');
+  t.equal((await run('yes')).status, 'limit');
+  t.equal((await run('kill -9 $$')).status, 'killed');
+  await t.rejects(run('exec sleep 60', { timeout: 50 }), { code: 'E_TOOL_TIMEOUT', blame: 'host' });
+  const abort = new AbortController();
+  const reason = new Error('enough');
+  setTimeout(() => abort.abort(reason), 50);
+  await t.rejects(run('exec sleep 60', { signal: abort.signal }), reason);
+  await t.rejects(run('true', { signal: abort.signal }), reason, 'aborted before it starts');
+  await t.rejects(filter('no-such-tool', [], Buffer.alloc(0), { limit: 1 }), { code: 'E_TOOL_MISSING' });
 });

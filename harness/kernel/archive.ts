@@ -1,6 +1,6 @@
 import { chmod, lstat, mkdir, readdir, realpath, unlink } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { BootgateError, type Problem, userError } from '../errors.js';
+import { BootgateError, hostError, type Problem, userError } from '../errors.js';
 import { exec } from '../exec.js';
 
 /** One entry of a package's payload. */
@@ -173,6 +173,11 @@ async function bsdtar(args: string[], name: string, signal?: AbortSignal) {
   const options = { env: LOCALE, timeout: TIMEOUT, ...(signal ? { signal } : {}) };
   return exec('bsdtar', args, options).catch((error: unknown) => {
     if (!(error instanceof BootgateError) || error.code !== 'E_TOOL_FAILED') throw error;
+    if (/No space left|Disk quota/.test(error.message))
+      throw hostError('E_DISK_FULL', `no space left on the disk to unpack ${name}`, {
+        hint: 'free some space, or set BOOTGATE_CACHE to a folder on another disk',
+        cause: error,
+      });
     throw userError('E_PACKAGE_DAMAGED', `${name} cannot be read: ${error.message}`, {
       hint: 'the file may be cut short: get it again',
       cause: error,

@@ -17,6 +17,7 @@ import { parseKernelSource } from './source.js';
 import { extractVmlinux } from './vmlinux.js';
 
 const RELEASE = '6.1.0-9-tiny';
+t.setTimeout(600_000); // the first time, two kernels are downloaded
 
 /** A tool that only compares: without it the comparison is skipped, and says so. */
 async function have(tool: string): Promise<boolean> {
@@ -384,7 +385,7 @@ t.test('a split kernel is the union of its packages, and they must agree', async
     ...modules.slice(0, -1),
     { path: `./lib/modules/${RELEASE}/kernel/dummy.ko`, data: elf(62, Buffer.from('other')) },
   ];
-  const extra = [{ path: `./lib/modules/${RELEASE}/kernel/extra/more.ko`, data: elf() }];
+  const extra = [{ path: `lib/modules/${RELEASE}/kernel/extra/more.ko`, data: elf() }];
   const { at, cache, ready } = place(t, {
     'image.deb': deb(image, { Package: 'linux-image' }),
     'modules.deb': deb(modules, { Package: 'linux-modules' }),
@@ -686,6 +687,7 @@ t.test('two at once build one entry', async (t) => {
 });
 
 t.test("Debian's kernels: apt's answer, the package, the module list and the PVH entry", async (t) => {
+  t.setTimeout(600_000);
   if (!(await have('apt-cache'))) return t.pass('apt', { skip: 'apt is not here: this needs Debian' });
   const cache = new Cache();
   for (const flavour of ['amd64', 'cloud-amd64']) {
