@@ -38,6 +38,9 @@ export async function filter(
   const stop = (why: typeof stopped) => {
     stopped ??= why;
     child.kill('SIGKILL');
+    // A child of its own may hold the pipes open for as long as it likes.
+    child.stdout.destroy();
+    child.stderr.destroy();
   };
   const onAbort = () => stop('abort');
   const timer = setTimeout(() => stop('timeout'), timeout);
