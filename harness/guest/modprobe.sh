@@ -27,9 +27,13 @@ done
 
 . /bootgate/materialise.sh
 set -f
-materialise $names
-/usr/lib/kmod/modprobe "$@"
-status=$?
+if materialise $names || [ "$1" != -q ]; then
+	/usr/lib/kmod/modprobe "$@"
+	status=$?
+else
+	# What comes to nothing needs no second asking, when nobody wants to hear of it.
+	status=1
+fi
 # The kernel asks with -q, which hides why a module would not load: asked again aloud, for the report.
 if [ $status != 0 ] && [ -n "$modules" ]; then
 	/usr/lib/kmod/modprobe -a $modules 2>> /run/bootgate/errors
