@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { Cache } from '../cache.js';
@@ -417,9 +417,10 @@ t.test('the judgement as a whole', async (t) => {
     [
       ['find', false, 'guest', undefined, 'no disk'],
       ['mount', false, 'guest', false, 'not run'],
-      ['pattern', true, 'outside', undefined, undefined],
     ],
+    'a disk that nobody wrote to is not looked at',
   );
+  t.same(judge(evidence({})).steps.at(-1), OUTSIDE_OK);
   t.same(failed.modulesLoaded, ['ext4']);
   t.same(failed.memory, { modulesBytes: 5, usedAfterBootBytes: 6 });
   t.same(judge(evidence({ console: 'hello\n' })).consoleTail, [], 'a pass has no tail');
@@ -478,6 +479,22 @@ t.test('the device of a lost disk comes before what the step asked for', async (
   t.same(
     findings.map((one) => one.module),
     ['virtio_blk', 'xfs'],
+  );
+  const found = judge(
+    evidence({
+      set: setOf('ext4', 'jbd2', 'mbcache'),
+      report: {
+        ...failing,
+        devices: [{ kind: 'disk', id: 'BG-1', node: '/dev/vda' }],
+        requests: [{ name: 'fs-xfs', status: 1, step: 'mount' }],
+        unbound: [{ modalias: 'virtio:d00000002v00001AF4', device: 'x' }],
+      },
+    }),
+  ).findings;
+  t.same(
+    found.map((one) => one.module),
+    ['xfs'],
+    'a device that nobody waits for is noise beside a real lack',
   );
   t.match(findings[0]?.evidence, /virtio:d00000002v00001AF4 \(\/sys\/devices\/pci0000:00/);
 });
@@ -554,6 +571,17 @@ t.test('kernel reports, warnings, outside checks', async (t) => {
     outside.findings.map((one) => one.kind),
     ['outside-check'],
   );
+  const both = judge(
+    evidence({
+      report: { ...failing, requests: [{ name: 'fs-xfs', status: 1, step: 'mount' }] },
+      outside: [{ ...OUTSIDE_OK, ok: false, message: 'block 3 is empty' }],
+    }),
+  );
+  t.same(
+    both.findings.map((one) => one.kind),
+    ['missing-module'],
+    'what was never written cannot be there',
+  );
   t.same(
     judge(evidence({ ending: { kind: 'infra', message: 'no' }, console: golden('warning.log').log }))
       .findings,
@@ -575,8 +603,17 @@ t.test("on a distribution's tree the module named is the one that modprobe would
   const cache = new Cache();
   const kernel = await resolveKernel(['apt:linux-image-amd64'], { cache });
   const tree = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
-  // modprobe wants depmod's indexes at lib/modules/RELEASE; a package without them has them in the cache.
-  const root = t.testdir({ lib: { modules: { [kernel.release]: t.fixture('symlink', tree.texts.dir) } } });
+  // Where such modules lie; depmod reads them, and modprobe what depmod wrote.
+  const places =
+    /^kernel\/(fs\/xfs|drivers\/block|drivers\/scsi|drivers\/net\/veth|net\/netfilter|net\/ipv4)\b/;
+  const root = t.testdir({ lib: { modules: { [kernel.release]: {} } }, 'depmod.conf': '' });
+  for (const { path } of tree.modules.values()) {
+    if (!places.test(path)) continue;
+    const link = join(root, 'lib', 'modules', kernel.release, path);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(tree.dir, path), link);
+  }
+  await exec('depmod', ['-C', join(root, 'depmod.conf'), '-b', root, kernel.release]);
   const asked = [
     'fs-xfs',
     'virtio:d00000002v00001AF4',

@@ -43,8 +43,9 @@ export function findingsOf(input: FindingsInput): Finding[] {
   if (verdict === 'infra' || verdict === 'skip') return [];
 
   const modules = moduleFindings(input);
+  // A guest that gave up before it wrote has nothing on its disk: that says nothing new.
   const checks = outside
-    .filter((one) => !one.ok)
+    .filter((one) => !one.ok && input.failingStep === null)
     .map(
       (one): Finding => ({
         kind: 'outside-check',
@@ -108,6 +109,7 @@ function moduleFindings(input: FindingsInput): Finding[] {
     const answer = answerTo(need.request, tree, names);
     const key = answer.kind === 'missing' ? answer.module : need.request;
     if (answer.kind === 'builtin' || seen.has(key)) continue;
+    if (need.bystander && missing.length > 0) continue;
     seen.add(key);
     if (answer.kind === 'missing') missing.push(missingFinding(need, answer, input));
     else if (answer.kind === 'present' && need.close)

@@ -79,7 +79,7 @@ export function judge(evidence: Evidence): Judgement {
   };
 }
 
-/** Every declared step and what became of it, then the checks from outside. */
+/** Every declared step and what became of it; then the checks from outside, where the guest came to its end. */
 function stepsOf({ scenario, report, outside }: Facts): StepResult[] {
   const inside = scenario.steps.map(({ name }): StepResult => {
     const step = report.steps.find((one) => one.name === name);
@@ -104,7 +104,7 @@ function stepsOf({ scenario, report, outside }: Facts): StepResult[] {
       message: lost ? 'began and did not end' : 'not run',
     };
   });
-  return [...inside, ...outside];
+  return inside.every((step) => step.ok) ? [...inside, ...outside] : inside;
 }
 
 /** The end of the console for a person: without the agent's records, where they had to share it. */

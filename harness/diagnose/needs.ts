@@ -13,6 +13,8 @@ export interface Need {
   evidence: string;
   /** Made by, or for, the step that failed. */
   close: boolean;
+  /** A device that no declared disk or NIC depends on: every machine has some that nobody misses. */
+  bystander?: true;
 }
 
 /**
@@ -33,6 +35,7 @@ export function needsOf(
       request: modalias,
       evidence: `device without a driver: ${modalias} (/sys/${device.replace(/^\/?(sys\/)?/, '')})`,
       close: lost,
+      ...(lost ? {} : { bystander: true }),
     };
   });
   const requests = report.requests

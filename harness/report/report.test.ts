@@ -128,7 +128,10 @@ t.test('a log hears every half minute that somebody is at work', async (t) => {
   clock.go(29_000);
   t.equal(screen.text().length, before, 'not before');
   clock.go(2_000);
-  t.equal(screen.text().slice(before), '0 of 7 done, 0 ok, 30 s; running: storage/nvme (kernel, 30 s)\n');
+  t.equal(
+    screen.text().slice(before),
+    '  ...    0 of 7 done, 0 ok, 30 s; running: storage/nvme (kernel, 30 s)\n',
+  );
   await reporter.onRunEnd?.({ ...RUN, results: [] });
   const end = screen.text().length;
   clock.go(120_000);

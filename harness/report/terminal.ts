@@ -67,7 +67,11 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
       (guest) => `${guest.scenario} (${guest.phase}, ${formatSeconds(guest.seconds)})`,
     );
     const text = `${countsLine()}; running: ${list.join(', ') || 'none'}`;
-    screen.write(`${wrap(text, width - 2).join('\n  ')}\n`);
+    screen.write(
+      `${wrap(text, width - 9)
+        .map((line, at) => (at === 0 ? `  ...    ${line}` : `         ${line}`))
+        .join('\n')}\n`,
+    );
   };
 
   return {
