@@ -35,8 +35,9 @@ export interface ModuleDetails {
  * parsed when they are asked for.
  */
 export async function loadModuleDetails(index: ModuleIndex, cache: Cache): Promise<ModuleDetails> {
+  const folder = await scanFolder(index, cache);
   const links = await loadLinks(index, cache);
-  const text = await readFile(join(await scanFolder(index, cache), SCAN_FILES.details), 'latin1');
+  const text = await readFile(join(folder, SCAN_FILES.details), 'latin1');
   const lines = text.split('\n');
   const places = new Map(links.names.map((name, at) => [name, at]));
   const parsed = new Map<string, ModuleDetail>();
@@ -58,18 +59,13 @@ export async function loadModuleDetails(index: ModuleIndex, cache: Cache): Promi
 
 /** The small part of the details: who needs whom. */
 export async function loadLinks(index: ModuleIndex, cache: Cache): Promise<Links> {
-  const known = loaded.get(index);
-  if (known !== undefined) return known;
-  const links = scanFolder(index, cache)
-    .then((folder) => readFile(join(folder, SCAN_FILES.links), 'latin1'))
-    .then((text) => JSON.parse(text) as Links);
-  loaded.set(index, links);
-  return links;
+  return JSON.parse(
+    await readFile(join(await scanFolder(index, cache), SCAN_FILES.links), 'latin1'),
+  ) as Links;
 }
 
-const loaded = new WeakMap<ModuleIndex, Promise<Links>>();
-
-function scanFolder(index: ModuleIndex, cache: Cache): Promise<string> {
+/** The folder of the tree's scan, see scan.ts. */
+export function scanFolder(index: ModuleIndex, cache: Cache): Promise<string> {
   return scanTree(index, [...index.modules.values()], cache);
 }
 

@@ -1,13 +1,16 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
-import { loadLinks } from './details.js';
-import type { Links } from './links.js';
-import type { Module, ModuleIndex, ModuleSet } from './module.js';
+import { loadLinks, scanFolder } from './details.js';
+import type { Links, SymbolOwners } from './links.js';
+import type { ModuleIndex, ModuleSet } from './module.js';
 import { nameOfPath, normaliseAlias } from './names.js';
 import { sortDependencies } from './order.js';
+import { type IndexRows, lastOfEach, makeRows, pickRows, unpackRows } from './rows.js';
+import { SCAN_FILES } from './scan.js';
 import { parseAlias, parseBuiltinAliases } from './texts.js';
 import { readOptional } from './tree.js';
-import { type IndexEntry, sortEntries, writeIndex } from './trie.js';
+import { writeIndex } from './trie.js';
 
 export interface IndexOptions {
   /** Files that are not wanted, and so are not made: texts whose .bin is enough, for instance. */
@@ -18,221 +21,165 @@ export interface IndexOptions {
  * depmod's indexes for a module set, made in process, with the files that the kernel's build leaves beside them: file name ->
  * content, ready for /lib/modules/RELEASE. What depmod would write for a folder with just these modules, byte for
  * byte (kmod 30); modules.order and modules.builtin* come along, the former cut down to the set.
- * @param cache Holds who needs whom in this tree; the first call for a tree reads every module's symbols (about 0.7 s).
+ * @param cache Holds the scan of this tree; the first call for a tree reads every module (see scan.ts).
  */
 export async function depmodIndexes(
   set: ModuleSet,
   cache: Cache,
   options: IndexOptions = {},
 ): Promise<Map<string, Uint8Array | string>> {
+  const { texts } = set.index;
+  const folder = await scanFolder(set.index, cache);
   const links = await loadLinks(set.index, cache);
-  const maker = new Maker(set, links, await readOptional(join(set.index.dir, 'modules.order')));
-  const makers: [name: string, make: () => Uint8Array | string | null][] = [
-    ['modules.dep', () => maker.dep()],
+  const maker = new Maker(set, links);
+  const rows = async (name: string) => unpackRows(await readFile(join(folder, name)));
+  const makers: [name: string, make: () => Promise<Uint8Array | string> | Uint8Array | string | null][] = [
+    ['modules.dep', () => lines(maker.depLines)],
     ['modules.dep.bin', () => maker.depBin()],
     ['modules.alias', () => maker.alias()],
-    ['modules.alias.bin', () => maker.aliasBin()],
-    ['modules.softdep', () => maker.softdep()],
-    ['modules.weakdep', () => maker.weakdep()],
-    ['modules.symbols', () => maker.symbols()],
-    ['modules.symbols.bin', () => maker.symbolsBin()],
-    ['modules.builtin', () => set.index.texts.builtin],
-    ['modules.builtin.bin', () => builtinIndexes(set.index).names],
-    ['modules.builtin.modinfo', () => set.index.texts.modinfo],
-    ['modules.builtin.alias.bin', () => builtinIndexes(set.index).aliases],
+    ['modules.alias.bin', async () => maker.aliasBin(await rows(SCAN_FILES.aliasRows))],
+    ['modules.softdep', () => maker.cut(texts.softdep, 'softdep', 'Soft')],
+    // Kmod before 33 neither writes nor reads it.
+    ['modules.weakdep', () => (texts.weakdep ? maker.cut(texts.weakdep, 'weakdep', 'Weak') : null)],
+    [
+      'modules.symbols',
+      async () => maker.symbols(JSON.parse(await readFile(join(folder, SCAN_FILES.owners), 'latin1'))),
+    ],
+    ['modules.symbols.bin', async () => maker.symbolsBin(await rows(SCAN_FILES.symbolRows))],
+    ['modules.builtin', () => texts.builtin],
+    ['modules.builtin.bin', () => builtinNames(set.index)],
+    ['modules.builtin.modinfo', () => texts.modinfo],
+    ['modules.builtin.alias.bin', () => builtinAliases(set.index)],
     ['modules.devname', () => maker.devname()],
-    ['modules.order', () => maker.order()],
+    ['modules.order', async () => maker.order(await readOptional(join(set.index.dir, 'modules.order')))],
   ];
   const files = new Map<string, Uint8Array | string>();
   for (const [name, make] of makers) {
     if (options.without?.has(name)) continue;
-    const content = make();
+    const content = await make();
     if (content !== null) files.set(name, content);
   }
   return files;
 }
 
-/** The alias of a module in modules.alias, as written and as kmod compares it. */
-interface AliasRow {
-  raw: string;
-  /** Null where depmod leaves it out of the index. */
-  key: string | null;
-  module: string;
-}
-
-/** Makes each file of one set. Priorities are places in the set's own modules.dep. */
+/** Makes each file of one set. A module's priority is its place in the set's own modules.dep. */
 class Maker {
-  readonly #modules: Module[];
-  readonly #priorities: Map<string, number>;
-  readonly #rows: AliasRow[];
+  readonly depLines: string[] = [];
   readonly #index: ModuleIndex;
-  readonly #orderText: string;
-  readonly #depLines: string[];
-  readonly #exported: { symbol: string; owner: string }[];
+  readonly #links: Links;
+  readonly #names: ReadonlySet<string>;
+  readonly #present: Uint8Array;
+  readonly #priorities: Int32Array;
+  readonly #values: Uint8Array[];
 
-  constructor(set: ModuleSet, links: Links, orderText: string) {
-    const names = new Set(set.names);
-    const all = links.names.map((name) => set.index.modules.get(name) as Module);
-    const present = all.flatMap(({ name }, at) => (names.has(name) ? [at] : []));
-    const pathOf = (at: number) => (all[at] as Module).path;
+  constructor(set: ModuleSet, links: Links) {
     this.#index = set.index;
-    this.#orderText = orderText;
-    this.#modules = present.map((at) => all[at] as Module);
-    this.#priorities = new Map(this.#modules.map(({ name }, at) => [name, at]));
-    this.#rows = aliasRows(set.index).filter(({ module }) => names.has(module));
-    this.#depLines = sortDependencies(links, present).map((needs, at) =>
-      [`${pathOf(present[at] as number)}:`, ...needs.map(pathOf)].join(' '),
+    this.#links = links;
+    this.#names = new Set(set.names);
+    this.#present = Uint8Array.from(links.names, (name) => (this.#names.has(name) ? 1 : 0));
+    this.#priorities = new Int32Array(links.names.length);
+    this.#values = links.names.map((name, at) =>
+      this.#present[at] ? Buffer.from(`${name}\0`, 'latin1') : EMPTY,
     );
-    const inside = new Set(present);
-    this.#exported = links.symbols.flatMap((symbol, at) => {
-      const owner = links.owners[at]?.findLast((one) => inside.has(one));
-      return owner === undefined ? [] : [{ symbol, owner: (all[owner] as Module).name }];
-    });
-  }
-
-  dep(): string {
-    return this.#depLines.map((line) => `${line}\n`).join('');
+    const paths = links.names.map((name) => set.index.modules.get(name)?.path ?? '');
+    for (const [at, needs] of sortDependencies(links, this.#present).entries()) {
+      if (!this.#present[at]) continue;
+      this.#priorities[at] = this.depLines.length;
+      let line = `${paths[at]}:`;
+      for (const need of needs) line += ` ${paths[need]}`;
+      this.depLines.push(line);
+    }
   }
 
   depBin(): Buffer {
-    return writeIndex(
-      sortEntries(
-        this.#modules.map(({ name }, at) => ({
-          key: name,
-          value: this.#depLines[at] as string,
-          priority: at,
-        })),
-      ),
+    const rows = makeRows(
+      this.#links.names.flatMap((name, at) => (this.#present[at] ? [[name, at] as const] : [])),
+    );
+    const lineOf = (module: number) => this.depLines[this.#priorities[module] as number];
+    return this.#write(rows, pickRows(rows, this.#present), (module) =>
+      Buffer.from(`${lineOf(module)}\0`, 'latin1'),
     );
   }
 
   alias(): string {
-    const lines = this.#rows.map(({ raw, module }) => `alias ${raw} ${module}\n`);
-    return `# Aliases extracted from modules themselves.\n${lines.join('')}`;
+    const rows = parseAlias(this.#index.texts.alias).filter(([, module]) => this.#names.has(module));
+    const all = rows.map(([pattern, module]) => `alias ${pattern} ${module}`);
+    return lines(['# Aliases extracted from modules themselves.', ...all]);
   }
 
-  aliasBin(): Buffer {
-    const entries: IndexEntry[] = [];
-    for (const { key, module } of sortedRows(this.#index)) {
-      const priority = this.#priorities.get(module);
-      if (priority !== undefined && key !== null) entries.push({ key, value: module, priority });
-    }
-    return writeIndex(entries);
+  aliasBin(rows: IndexRows): Buffer {
+    return this.#write(rows, pickRows(rows, this.#present));
   }
 
-  softdep(): string {
-    return this.#cut('# Soft dependencies extracted from modules themselves.\n', 'softdep ');
-  }
-
-  /** Null where the tree has no such file: kmod before 33 neither writes nor reads it. */
-  weakdep(): string | null {
-    if (!this.#index.texts.weakdep) return null;
-    return this.#cut('# Weak dependencies extracted from modules themselves.\n', 'weakdep ');
-  }
-
-  #cut(header: string, keyword: 'softdep ' | 'weakdep '): string {
-    const text = keyword === 'softdep ' ? this.#index.texts.softdep : this.#index.texts.weakdep;
-    const lines = text.split('\n').filter((line) => {
-      const [, module] = line.split(' ', 2);
-      return line.startsWith(keyword) && this.#priorities.has(module ?? '');
+  symbols(owners: SymbolOwners): string {
+    const all = owners.flatMap(([symbol, modules]) => {
+      const owner = modules.findLast((one) => this.#present[one]);
+      return owner === undefined ? [] : [`alias symbol:${symbol} ${this.#links.names[owner]}`];
     });
-    return header + lines.map((line) => `${line}\n`).join('');
+    return lines(['# Aliases for symbols, used by symbol_request().', ...all]);
   }
 
-  symbols(): string {
-    const lines = this.#exported.map(({ symbol, owner }) => `alias symbol:${symbol} ${owner}\n`);
-    return `# Aliases for symbols, used by symbol_request().\n${lines.join('')}`;
+  symbolsBin(rows: IndexRows): Buffer {
+    return this.#write(rows, lastOfEach(rows, pickRows(rows, this.#present)));
   }
 
-  symbolsBin(): Buffer {
-    const entries = this.#exported.map(({ symbol, owner }) => ({
-      key: `symbol:${symbol}`,
-      value: owner,
-      priority: this.#priorities.get(owner) ?? 0,
-    }));
-    return writeIndex(sortEntries(entries));
+  #write(
+    rows: IndexRows,
+    picked: number[],
+    value = (module: number) => this.#values[module] as Uint8Array,
+  ): Buffer {
+    return writeIndex(rows, picked, { value, priority: (module) => this.#priorities[module] as number });
   }
 
-  /** Device nodes that can be made before their module is loaded; depmod.c, output_devname(). */
+  /** The lines of modules.softdep or modules.weakdep that are about modules of the set. */
+  cut(text: string, keyword: 'softdep' | 'weakdep', title: 'Soft' | 'Weak'): string {
+    const all = text.split('\n').filter((line) => {
+      const [first, module = ''] = line.split(' ', 2);
+      return first === keyword && this.#names.has(module);
+    });
+    return lines([`# ${title} dependencies extracted from modules themselves.`, ...all]);
+  }
+
+  /** Empty, without its first line, when there is no such module. */
   devname(): string {
-    const lines: string[] = [];
-    for (const [module, aliases] of this.#aliasesByModule()) {
-      let [node, number]: (string | null)[] = [null, null];
-      for (const raw of aliases) {
-        if (raw.startsWith('devname:')) node = raw.slice('devname:'.length);
-        else number = deviceNumber(raw) ?? number;
-        if (node && number) break;
-      }
-      if (node && number) lines.push(`${module} ${node} ${number}\n`);
-    }
-    return lines.length > 0 ? `# Device nodes to trigger on-demand module loading.\n${lines.join('')}` : '';
+    const all = this.#links.devnames.flatMap(([module, line]) => (this.#present[module] ? [line] : []));
+    return all.length > 0 ? lines(['# Device nodes to trigger on-demand module loading.', ...all]) : '';
   }
 
-  #aliasesByModule(): Map<string, string[]> {
-    const all = new Map<string, string[]>();
-    for (const { raw, module } of this.#rows) {
-      const others = all.get(module);
-      if (others) others.push(raw);
-      else all.set(module, [raw]);
-    }
-    return all;
-  }
-
-  order(): string {
-    const lines = this.#orderText.split('\n').filter((path) => this.#priorities.has(nameOfPath(path)));
-    return lines.map((path) => `${path}\n`).join('');
+  order(text: string): string {
+    return lines(text.split('\n').filter((path) => this.#names.has(nameOfPath(path))));
   }
 }
 
-/** `char-major-10-237` -> `c10:237`; null for an alias with a wildcard for one of the numbers. */
-function deviceNumber(alias: string): string | null {
-  const found = /^(char|block)-major-(\d+)-(\d+)/.exec(alias);
-  return found ? `${found[1] === 'char' ? 'c' : 'b'}${Number(found[2])}:${Number(found[3])}` : null;
+const EMPTY = new Uint8Array();
+
+function lines(all: readonly string[]): string {
+  return all.length > 0 ? `${all.join('\n')}\n` : '';
 }
 
-/** Things that are the same for every set of a tree. */
-const rowsOf = new WeakMap<ModuleIndex, AliasRow[]>();
-const sortedOf = new WeakMap<ModuleIndex, AliasRow[]>();
-const builtinsOf = new WeakMap<ModuleIndex, { names: Buffer; aliases: Buffer }>();
-
-function aliasRows(index: ModuleIndex): AliasRow[] {
-  const known = rowsOf.get(index);
-  if (known) return known;
-  const rows = parseAlias(index.texts.alias).map(([raw, module]) => ({
-    raw,
-    key: normaliseAlias(raw),
-    module,
-  }));
-  rowsOf.set(index, rows);
-  return rows;
+/** depmod.c, output_builtin_bin(): names that stand for nothing; an empty file where the tree has no text for it. */
+function builtinNames({ texts }: ModuleIndex): Uint8Array {
+  if (!texts.builtin) return EMPTY;
+  const paths = texts.builtin.split('\n').filter((line) => /^[A-Za-z]/.test(line));
+  return writeAll(paths.map((path) => [nameOfPath(path), '']));
 }
 
-function sortedRows(index: ModuleIndex): AliasRow[] {
-  const known = sortedOf.get(index);
-  if (known) return known;
-  const rows = aliasRows(index).toSorted((a, b) => {
-    const [left, right] = [a.key ?? '', b.key ?? ''];
-    return left < right ? -1 : left > right ? 1 : 0;
+/** depmod.c, output_builtin_alias_bin(). */
+function builtinAliases({ texts }: ModuleIndex): Uint8Array {
+  if (!texts.modinfo) return EMPTY;
+  return writeAll(
+    parseBuiltinAliases(texts.modinfo).flatMap(([raw, module]): [string, string][] => {
+      const key = normaliseAlias(raw);
+      return key === null ? [] : [[key, module]];
+    }),
+  );
+}
+
+/** An index in which everything has priority 0. */
+function writeAll(entries: readonly [key: string, value: string][]): Uint8Array {
+  const rows = makeRows(entries.map(([key], at) => [key, at]));
+  return writeIndex(rows, [...rows.modules.keys()], {
+    value: (at) => Buffer.from(`${entries[at]?.[1]}\0`, 'latin1'),
+    priority: () => 0,
   });
-  sortedOf.set(index, rows);
-  return rows;
-}
-
-/** depmod.c, output_builtin_bin() and output_builtin_alias_bin(); empty files where the tree has no texts for them. */
-function builtinIndexes(index: ModuleIndex): { names: Buffer; aliases: Buffer } {
-  const known = builtinsOf.get(index);
-  if (known) return known;
-  const { builtin, modinfo } = index.texts;
-  const paths = builtin.split('\n').filter((line) => /^[A-Za-z]/.test(line));
-  const names = paths.map((path) => ({ key: nameOfPath(path), value: '', priority: 0 }));
-  const aliases = parseBuiltinAliases(modinfo).flatMap(([raw, module]) => {
-    const key = normaliseAlias(raw);
-    return key === null ? [] : [{ key, value: module, priority: 0 }];
-  });
-  const made = {
-    names: builtin ? writeIndex(sortEntries(names)) : Buffer.alloc(0),
-    aliases: modinfo ? writeIndex(sortEntries(aliases)) : Buffer.alloc(0),
-  };
-  builtinsOf.set(index, made);
-  return made;
 }

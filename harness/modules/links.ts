@@ -7,24 +7,23 @@ export interface Links {
   names: readonly string[];
   /** For each module the modules that export what it needs; several in one place where they export the same symbol. */
   direct: readonly (readonly (number | readonly number[])[])[];
-  /** Exported symbols in the order of depmod's hash table, which is that of modules.symbols. */
-  symbols: readonly string[];
-  /** Who exports each of them, in the order of `names`. */
-  owners: readonly (readonly number[])[];
+  /** Lines of modules.devname, for the few modules that have one. */
+  devnames: readonly (readonly [module: number, line: string])[];
 }
 
-/** @param modules In modules.dep's order. */
-export function makeLinks(
-  modules: readonly { name: string; exports: readonly string[]; needs: readonly string[] }[],
-): Links {
-  const owners = new Map<string, number[]>();
-  for (const [at, module] of modules.entries()) {
-    for (const symbol of new Set(module.exports)) {
-      const others = owners.get(symbol);
-      if (others) others.push(at);
-      else owners.set(symbol, [at]);
-    }
-  }
+/** Exported symbols in the order of depmod's hash table, which is that of modules.symbols; owners in the order of `names`. */
+export type SymbolOwners = readonly (readonly [symbol: string, owners: readonly number[]])[];
+
+interface Linked {
+  name: string;
+  exports: readonly string[];
+  needs: readonly string[];
+  info: readonly (readonly [key: string, value: string])[];
+}
+
+/** @param modules In depmod's order, see orderModules. */
+export function makeLinks(modules: readonly Linked[], symbols: SymbolOwners): Links {
+  const owners = new Map(symbols);
   const direct = modules.map(({ needs }) => {
     const places = new Map<string, number | readonly number[]>();
     for (const symbol of needs) {
@@ -34,13 +33,38 @@ export function makeLinks(
     }
     return [...places.values()];
   });
-  const symbols = [...owners.keys()].sort(byBucket(2048));
-  return {
-    names: modules.map(({ name }) => name),
-    direct,
-    symbols,
-    owners: symbols.map((symbol) => owners.get(symbol) ?? []),
-  };
+  const devnames = modules.flatMap(({ name, info }, at): [number, string][] => {
+    const node = deviceNode(info.flatMap(([key, value]) => (key === 'alias' ? [value] : [])));
+    return node ? [[at, `${name} ${node}`]] : [];
+  });
+  return { names: modules.map(({ name }) => name), direct, devnames };
+}
+
+/** Who exports what. @param modules In depmod's order. */
+export function findOwners(modules: readonly Pick<Linked, 'exports'>[]): SymbolOwners {
+  const owners = new Map<string, number[]>();
+  for (const [at, module] of modules.entries()) {
+    for (const symbol of new Set(module.exports)) {
+      const others = owners.get(symbol);
+      if (others) others.push(at);
+      else owners.set(symbol, [at]);
+    }
+  }
+  const byHash = byBucket(2048);
+  return [...owners].sort(([a], [b]) => byHash(a, b));
+}
+
+/** `net/tun c10:200`, for a node that can be made before its module is loaded; depmod.c, output_devname(). */
+function deviceNode(aliases: readonly string[]): string | null {
+  let node: string | null = null;
+  let number: string | null = null;
+  for (const alias of aliases) {
+    const found = /^(char|block)-major-(\d+)-(\d+)/.exec(alias);
+    if (alias.startsWith('devname:')) node = alias.slice('devname:'.length);
+    else if (found) number = `${found[1] === 'char' ? 'c' : 'b'}${Number(found[2])}:${Number(found[3])}`;
+    if (node && number) return `${node} ${number}`;
+  }
+  return null;
 }
 
 /**

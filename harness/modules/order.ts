@@ -4,56 +4,52 @@ import type { Links } from './links.js';
  * For each module of a part of a tree, everything that it needs, in depmod's order (load from last to first).
  * Follows depmod.c: depmod_calculate_dependencies() sorts the part's modules by a stack of those that nobody needs any
  * more, mod_get_all_sorted_dependencies() then sorts each closure by that.
- * @param present Places in modules.dep of the modules that are there, ascending.
- * @returns In the order of `present`; places again.
+ * @param present For each module of `links.names`, 1 where it is there.
+ * @returns By module number; empty for what is not there.
  */
-export function sortDependencies(links: Links, present: readonly number[]): number[][] {
-  const inside = new Set(present);
-  const direct = new Map(present.map((at) => [at, directDependencies(links, at, inside)]));
-  const rank = sortTopologically(present, direct);
-  const byRank = (a: number, b: number) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0);
-  const closures = new Map<number, Set<number>>();
-  const close = (at: number): Set<number> => {
-    const known = closures.get(at);
+export function sortDependencies(links: Links, present: Uint8Array): number[][] {
+  const direct = links.direct.map((targets, at) => (present[at] ? directDependencies(targets, present) : []));
+  const rank = sortTopologically(direct, present);
+  const closures: (number[] | undefined)[] = new Array(direct.length);
+  const close = (at: number): number[] => {
+    const known = closures[at];
     if (known) return known;
-    const all = new Set<number>();
-    closures.set(at, all); // before its contents: a cycle then ends
-    for (const need of direct.get(at) ?? []) {
-      all.add(need);
-      for (const further of close(need)) all.add(further);
+    const own: number[] = [];
+    closures[at] = own; // before its contents: a cycle then ends
+    for (const need of direct[at] as number[]) {
+      if (!own.includes(need)) own.push(need);
+      for (const further of close(need)) if (!own.includes(further)) own.push(further);
     }
-    return all;
+    return own;
   };
-  return present.map((at) => [...close(at)].sort(byRank));
+  return direct.map((_, at) => close(at).toSorted((a, b) => (rank[a] as number) - (rank[b] as number)));
 }
 
 /** Where several modules export one symbol, the last one that is there counts: it replaces the others in depmod's table. */
-function directDependencies(links: Links, at: number, inside: ReadonlySet<number>): number[] {
-  const found = new Set<number>();
-  for (const link of links.direct[at] ?? []) {
-    const owner = typeof link === 'number' ? link : link.findLast((one) => inside.has(one));
-    if (owner !== undefined && inside.has(owner)) found.add(owner);
+function directDependencies(targets: Links['direct'][number], present: Uint8Array): number[] {
+  const found: number[] = [];
+  for (const target of targets) {
+    const owner = typeof target === 'number' ? target : target.findLast((one) => present[one]);
+    if (owner !== undefined && present[owner] && !found.includes(owner)) found.push(owner);
   }
-  return [...found];
+  return found;
 }
 
-function sortTopologically(
-  present: readonly number[],
-  direct: ReadonlyMap<number, readonly number[]>,
-): Map<number, number> {
-  const users = new Map<number, number>(present.map((at) => [at, 0]));
-  for (const needs of direct.values()) for (const need of needs) users.set(need, (users.get(need) ?? 0) + 1);
-  const ready = present.filter((at) => users.get(at) === 0);
-  const rank = new Map<number, number>();
+function sortTopologically(direct: readonly number[][], present: Uint8Array): Int32Array {
+  const users = new Int32Array(direct.length);
+  for (const needs of direct) for (const need of needs) users[need] = (users[need] as number) + 1;
+  const ready: number[] = [];
+  for (let at = 0; at < direct.length; at++) if (present[at] && users[at] === 0) ready.push(at);
+  const rank = new Int32Array(direct.length).fill(-1);
+  let next = 0;
   for (let at = ready.pop(); at !== undefined; at = ready.pop()) {
-    rank.set(at, rank.size);
-    for (const need of direct.get(at) ?? []) {
-      const left = (users.get(need) ?? 0) - 1;
-      users.set(need, left);
-      if (left === 0) ready.push(need);
+    rank[at] = next++;
+    for (const need of direct[at] as number[]) {
+      users[need] = (users[need] as number) - 1;
+      if (users[need] === 0) ready.push(need);
     }
   }
   // What is left depends on itself; depmod refuses such a tree, a guest may still boot it.
-  for (const at of present) if (!rank.has(at)) rank.set(at, rank.size);
+  for (let at = 0; at < direct.length; at++) if (rank[at] === -1) rank[at] = next++;
   return rank;
 }

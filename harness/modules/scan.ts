@@ -4,13 +4,21 @@ import { join } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { readManyMaybeCompressed } from '../decompress.js';
 import { BootgateError } from '../errors.js';
-import { type Links, makeLinks, orderModules } from './links.js';
+import { findOwners, makeLinks, orderModules, type SymbolOwners } from './links.js';
 import { type ModuleFile, readModuleFile } from './moduleelf.js';
+import { normaliseAlias } from './names.js';
 import { sortDependencies } from './order.js';
+import { makeRows, packRows } from './rows.js';
 import { readOptional } from './tree.js';
 
 /** What a scan leaves in its folder, beside depmod's texts. */
-export const SCAN_FILES = { details: 'details.ndjson', links: 'links.json' } as const;
+export const SCAN_FILES = {
+  details: 'details.ndjson',
+  links: 'links.json',
+  owners: 'owners.json',
+  aliasRows: 'aliases.rows',
+  symbolRows: 'symbols.rows',
+} as const;
 
 /** A module as it was found: its own words, or why they could not be read. */
 export interface ScannedModule extends ModuleFile {
@@ -32,38 +40,53 @@ export function scanTree(
   cache: Cache,
 ): Promise<string> {
   const paths = modules.map(({ path }) => path).sort();
-  const key = digestOf('scan 2', tree.digest, ...paths);
+  const key = digestOf('scan 3', tree.digest, ...paths);
   return cache.entry('modules-scan', key, async (temporary) => {
     const ordered = orderModules(modules, await readOptional(join(tree.dir, 'modules.order')));
     const scanned: ScannedModule[] = [];
     for await (const module of readModules(tree.dir, ordered)) scanned.push(module);
-    const links = makeLinks(scanned);
+    const owners = findOwners(scanned);
+    const links = makeLinks(scanned, owners);
+    const needs = sortDependencies(links, new Uint8Array(scanned.length).fill(1));
     const files = {
       [SCAN_FILES.details]: scanned.map((module) => JSON.stringify(module)).join('\n'),
       [SCAN_FILES.links]: JSON.stringify(links),
-      ...depmodTexts(scanned, links),
+      [SCAN_FILES.owners]: JSON.stringify(owners),
+      [SCAN_FILES.aliasRows]: packRows(makeRows(aliasesOf(scanned))),
+      [SCAN_FILES.symbolRows]: packRows(
+        makeRows(owners.flatMap(([symbol, all]) => all.map((at) => [`symbol:${symbol}`, at] as const))),
+      ),
+      ...depmodTexts(scanned, owners, needs),
     };
     await mkdir(temporary, { recursive: true });
     for (const [name, text] of Object.entries(files)) await writeFile(join(temporary, name), text, 'latin1');
   });
 }
 
-/** What depmod writes as text; modules.weakdep only where there is one, since kmod before 33 has no such file. */
-function depmodTexts(modules: readonly ScannedModule[], links: Links): Record<string, string> {
-  const all = modules.map((_, at) => at);
-  const pathOf = (at: number) => modules[at]?.path ?? '';
-  const dep = sortDependencies(links, all).map((needs, at) =>
-    [`${pathOf(at)}:`, ...needs.map(pathOf)].join(' '),
+/** Aliases as kmod compares them; depmod leaves out those that it cannot. */
+function aliasesOf(modules: readonly ScannedModule[]): [key: string, module: number][] {
+  return modules.flatMap(({ info }, at) =>
+    info.flatMap(([key, value]): [string, number][] => {
+      const alias = key === 'alias' ? normaliseAlias(value) : null;
+      return alias === null ? [] : [[alias, at]];
+    }),
   );
+}
+
+/** What depmod writes as text; modules.weakdep only where there is one, since kmod before 33 has no such file. */
+function depmodTexts(
+  modules: readonly ScannedModule[],
+  owners: SymbolOwners,
+  needs: readonly number[][],
+): Record<string, string> {
+  const pathOf = (at: number) => modules[at]?.path ?? '';
+  const dep = needs.map((all, at) => [`${pathOf(at)}:`, ...all.map(pathOf)].join(' '));
   const infos = (key: string, line: (name: string, value: string) => string) =>
     modules.flatMap(({ name, info }) =>
       info.flatMap(([one, value]) => (one === key ? [line(name, value)] : [])),
     );
   const weak = infos('weakdep', (name, value) => `weakdep ${name} ${value}`);
-  const symbols = links.symbols.map((symbol, at) => {
-    const owner = links.owners[at]?.at(-1) ?? -1;
-    return `alias symbol:${symbol} ${links.names[owner]}`;
-  });
+  const symbols = owners.map(([symbol, all]) => `alias symbol:${symbol} ${modules[all.at(-1) ?? -1]?.name}`);
   return {
     'modules.dep': lines(dep),
     'modules.alias': lines([

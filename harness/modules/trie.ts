@@ -1,9 +1,4 @@
-/** One key of an index file and what it stands for; a lower priority is answered first. */
-export interface IndexEntry {
-  key: string;
-  value: string;
-  priority: number;
-}
+import type { IndexRows } from './rows.js';
 
 /** kmod tools/depmod.c: INDEX_MAGIC, INDEX_VERSION, and the flags in the high bits of a node's offset. */
 const MAGIC = 0xb007f457;
@@ -12,106 +7,131 @@ const PREFIX = 0x8000_0000;
 const VALUES = 0x4000_0000;
 const CHILDREN = 0x2000_0000;
 
+/** What a module's number stands for in one index file. */
+export interface IndexValues {
+  /** ASCII; with a NUL at its end. */
+  value(module: number): Uint8Array;
+  /** A lower one is answered first. */
+  priority(module: number): number;
+}
+
 /**
  * Writes one of kmod's index files (modules.alias.bin and the like): a radix tree, children before parents, everything
- * big-endian. Equal to the byte to what depmod's index_write() makes of the same entries.
- * @param entries Sorted by key, bytewise; for one key in the order of insertion. Keys and values are ASCII:
- *   depmod gives up on anything else, so others are left out here.
+ * big-endian. Equal to the byte to what depmod's index_write() makes of the same rows.
+ * @param picked Numbers of the rows that go in, ascending.
  */
-export function writeIndex(entries: readonly IndexEntry[]): Buffer {
-  return new Writer(entries.filter(({ key }) => isAscii(key))).write();
-}
-
-/** Sorts entries as writeIndex wants them; Array.sort keeps the order of equal keys. */
-export function sortEntries(entries: IndexEntry[]): IndexEntry[] {
-  return entries.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-}
-
-function isAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return false;
-  return true;
+export function writeIndex(rows: IndexRows, picked: readonly number[], values: IndexValues): Buffer {
+  return new Writer(rows, picked, values).write();
 }
 
 class Writer {
-  readonly #entries: readonly IndexEntry[];
-  #bytes = Buffer.allocUnsafe(1 << 20);
+  readonly #keys: Uint8Array;
+  readonly #starts: Uint32Array;
+  readonly #modules: Uint32Array;
+  readonly #picked: readonly number[];
+  readonly #values: IndexValues;
+  #bytes = Buffer.allocUnsafe(1 << 21);
   #at = 12;
 
-  constructor(entries: readonly IndexEntry[]) {
-    this.#entries = entries;
+  constructor(rows: IndexRows, picked: readonly number[], values: IndexValues) {
+    this.#keys = rows.keys;
+    this.#starts = rows.starts;
+    this.#modules = rows.modules;
+    this.#picked = picked;
+    this.#values = values;
   }
 
   write(): Buffer {
     // The root never has a prefix, even when all keys begin alike.
-    const root = this.#node(0, this.#entries.length, 0, 0);
+    const root = this.#node(0, this.#picked.length, 0, 0);
     this.#bytes.writeUInt32BE(MAGIC, 0);
     this.#bytes.writeUInt32BE(VERSION, 4);
     this.#bytes.writeUInt32BE(root, 8);
     return Buffer.from(this.#bytes.subarray(0, this.#at));
   }
 
-  /** The node of the entries [from, to), which agree in their first `end` characters; its prefix is [start, end). */
+  /** The node of the rows [from, to), whose keys agree in their first `end` bytes; its prefix is [start, end). */
   #node(from: number, to: number, start: number, end: number): number {
     let next = from;
-    while (next < to && this.#key(next).length === end) next++;
+    while (next < to && this.#length(next) === end) next++;
     const own = next;
-    const children: [char: number, offset: number][] = [];
+    const chars: number[] = [];
+    const offsets: number[] = [];
     while (next < to) {
-      const char = this.#key(next).charCodeAt(end);
+      const char = this.#char(next, end);
       const first = next;
-      while (next < to && this.#key(next).charCodeAt(end) === char) next++;
-      const common = commonLength(this.#key(first), this.#key(next - 1), end + 1);
-      children.push([char, this.#node(first, next, end + 1, common)]);
+      next++;
+      while (next < to && this.#char(next, end) === char) next++;
+      chars.push(char);
+      offsets.push(this.#node(first, next, end + 1, this.#common(first, next - 1, end + 1)));
     }
-    return this.#emit(from, own, this.#prefix(from, to, start, end), children);
+    return this.#emit(from, own, start, end, chars, offsets);
   }
 
-  #prefix(from: number, to: number, start: number, end: number): string {
-    return from < to ? this.#key(from).slice(start, end) : '';
-  }
-
-  #emit(
-    from: number,
-    to: number,
-    prefix: string,
-    children: readonly [char: number, offset: number][],
-  ): number {
+  #emit(from: number, to: number, start: number, end: number, chars: number[], offsets: number[]): number {
     let offset = this.#at;
-    if (prefix) {
-      this.#string(prefix);
+    if (end > start) {
+      this.#room(end - start + 1);
+      const key = this.#start(from);
+      for (let at = start; at < end; at++) this.#bytes[this.#at++] = this.#keys[key + at] as number;
+      this.#bytes[this.#at++] = 0;
       offset += PREFIX;
     }
-    const [first, last] = [children[0]?.[0], children.at(-1)?.[0]];
-    if (first !== undefined && last !== undefined) {
-      const span = last - first + 1;
-      this.#room(2 + span * 4);
+    if (chars.length > 0) {
+      const first = chars[0] as number;
+      const last = chars[chars.length - 1] as number;
+      const span = (last - first + 1) * 4;
+      this.#room(2 + span);
       this.#bytes[this.#at++] = first;
       this.#bytes[this.#at++] = last;
-      this.#bytes.fill(0, this.#at, this.#at + span * 4);
-      for (const [char, child] of children) this.#bytes.writeUInt32BE(child, this.#at + (char - first) * 4);
-      this.#at += span * 4;
+      this.#bytes.fill(0, this.#at, this.#at + span);
+      for (let at = 0; at < chars.length; at++)
+        this.#bytes.writeUInt32BE(offsets[at] as number, this.#at + ((chars[at] as number) - first) * 4);
+      this.#at += span;
       offset += CHILDREN;
     }
     if (to > from) {
-      const values = inOrder(this.#entries, from, to);
-      this.#number(values.length);
-      for (const { priority, value } of values) {
-        this.#number(priority);
-        this.#string(value);
-      }
+      this.#emitValues(from, to);
       offset += VALUES;
     }
     return offset;
   }
 
-  #key(at: number): string {
-    return (this.#entries[at] as IndexEntry).key;
+  /** index_add_value() puts a value before those of the same priority: equal ones come out last inserted first. */
+  #emitValues(from: number, to: number): void {
+    const modules: number[] = [];
+    for (let at = to - 1; at >= from; at--) modules.push(this.#modules[this.#picked[at] as number] as number);
+    if (modules.length > 1) modules.sort((a, b) => this.#values.priority(a) - this.#values.priority(b));
+    this.#number(modules.length);
+    for (const module of modules) {
+      const value = this.#values.value(module);
+      this.#number(this.#values.priority(module));
+      this.#room(value.length);
+      this.#bytes.set(value, this.#at);
+      this.#at += value.length;
+    }
   }
 
-  #string(text: string): void {
-    this.#room(text.length + 1);
-    this.#at += this.#bytes.write(text, this.#at, 'latin1');
-    this.#bytes[this.#at++] = 0;
+  #start(at: number): number {
+    return this.#starts[this.#picked[at] as number] as number;
+  }
+
+  #length(at: number): number {
+    const row = this.#picked[at] as number;
+    return (this.#starts[row + 1] as number) - (this.#starts[row] as number);
+  }
+
+  #char(at: number, place: number): number {
+    return this.#keys[this.#start(at) + place] as number;
+  }
+
+  /** How long the common beginning of the first and last key of a range is, which is that of all of it: they are sorted. */
+  #common(first: number, last: number, from: number): number {
+    const most = Math.min(this.#length(first), this.#length(last));
+    const [a, b] = [this.#start(first), this.#start(last)];
+    let at = from;
+    while (at < most && this.#keys[a + at] === this.#keys[b + at]) at++;
+    return at;
   }
 
   #number(value: number): void {
@@ -125,17 +145,4 @@ class Writer {
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }
-}
-
-/** index_add_value() puts a value before those of the same priority: equal ones come out last inserted first. */
-function inOrder(entries: readonly IndexEntry[], from: number, to: number): IndexEntry[] {
-  const values = entries.slice(from, to);
-  return values.length > 1 ? values.reverse().sort((a, b) => a.priority - b.priority) : values;
-}
-
-function commonLength(a: string, b: string, from: number): number {
-  const most = Math.min(a.length, b.length);
-  let at = from;
-  while (at < most && a.charCodeAt(at) === b.charCodeAt(at)) at++;
-  return at;
 }
