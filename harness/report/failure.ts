@@ -57,7 +57,7 @@ function findingLines(finding: Finding, width: number, style: Style): string[] {
 }
 
 function stepLines(steps: readonly StepResult[], width: number, style: Style): string[] {
-  const names = Math.min(40, Math.max(...steps.map((step) => step.name.length)));
+  const names = Math.min(width - 26, Math.max(...steps.map((step) => step.name.length)));
   const lines = [`       ${style.bold('steps')}`];
   for (const step of steps) {
     const ran = step.ran !== false;
