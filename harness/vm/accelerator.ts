@@ -107,6 +107,7 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
     const start = performance.now();
     const qemu = Qemu.start(architectureOf(kernel.arch).qemu, args, folder, () => {});
     undo.push(() => qemu.stop());
+    qemu.begin().catch(() => {}); // Its exit says why, or the time runs out.
     let exit: string | null = null;
     void qemu.exited.then(({ stderr }) => {
       exit = stderr.trim().split('\n').at(-1) || 'QEMU ended at once';

@@ -10,7 +10,7 @@ export interface Launch {
   /** Chardev backends: `{ backend: 'file', path: 'console.log' }`, `{ backend: 'stdio' }`. */
   console: Chardev;
   control: Chardev;
-  /** Without one the machine powers off by itself, instead of waiting until its CPU time was read. */
+  /** With one the machine waits to be begun, so that no event is missed, and at its end until its CPU time was read. */
   qmp: Chardev | null;
 }
 
@@ -35,7 +35,7 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
   const table = architectureOf(machine.arch);
   const { qmp } = launch;
   return [
-    ...['-nodefaults', '-no-user-config', '-no-reboot', ...(qmp ? ['-no-shutdown'] : [])],
+    ...['-nodefaults', '-no-user-config', '-no-reboot', ...(qmp ? ['-S', '-no-shutdown'] : [])],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ...['-display', 'none', '-machine', table.machine],
     ...['-accel', launch.accelerator, '-cpu', table.cpu[launch.accelerator], '-smp', `${machine.cpus}`],

@@ -1,5 +1,6 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { architectureOf, directFirmware } from './arch/index.js';
 import { type Launch, qemuArgv, shellLine } from './argv.js';
 import { phaseLimits } from './deadlines.js';
@@ -28,12 +29,13 @@ export interface GuestOptions {
 }
 
 /** With less than this left on the disk, what the guest said may not have reached its file. */
+const EXIT_MS = 500;
 const DISK_FULL_BYTES = 64 * 1024;
 
 /**
  * Boots one guest, watches it to its end and records it. Whatever happens, QEMU is gone when this settles.
- * @throws the signal's reason when aborted; BootgateError blame `user` for a machine that cannot be built, blame
- *   `host` where QEMU is not installed. A guest or a QEMU that dies is no error but an ending.
+ * @throws the signal's reason when aborted; BootgateError blame `user` for a machine that cannot be built. A guest
+ *   or a QEMU that dies, or cannot even start, is no error but an ending.
  */
 export async function runGuest(options: GuestOptions): Promise<Recording> {
   const { machine, folder, nonce, signal } = options;
@@ -73,6 +75,11 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
     const qemu = Qemu.start(program, args, folder, (event) => watch.feed({ kind: 'qmp', ...event }));
     undo.push(() => qemu.stop());
     void qemu.exited.then((exit) => watch.feed({ kind: 'exit', ...exit }));
+    // Where QEMU is gone its exit says why, and is heard first or at the same time.
+    qemu.begin().catch(async ({ message }: Error) => {
+      await Promise.race([qemu.exited, sleep(EXIT_MS)]);
+      watch.feed({ kind: 'broken', message });
+    });
 
     let ending: Ending = await watch.ended;
     const { seconds } = watch;

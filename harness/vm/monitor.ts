@@ -9,6 +9,8 @@ export type GuestEvent =
   | { kind: 'console' | 'control'; bytes: Uint8Array }
   | { kind: 'qmp'; event: string; data: Record<string, unknown> }
   | { kind: 'exit'; status: number | null; signal: string | null; stderr: string }
+  /** QEMU runs, and yet the machine could not be begun. */
+  | { kind: 'broken'; message: string }
   | { kind: 'tick' };
 
 /** Takes a channel's bytes and gives the authentic records that they completed; see records.ts. */
@@ -59,6 +61,8 @@ export class Monitor {
         return this.#machineSays(event.event, event.data, at);
       case 'exit':
         return this.#exited(event, at);
+      case 'broken':
+        return infra(event.message);
       case 'tick':
         return this.#overdue(at);
     }
@@ -137,6 +141,9 @@ export class Monitor {
   #exited(event: Extract<GuestEvent, { kind: 'exit' }>, at: number): Ending {
     const words = lastWords(event.stderr);
     if (event.signal !== null) return infra(`QEMU was killed by ${event.signal}${words}`);
+    // What setpriv says when there is no such program, or it may not be run.
+    if (event.status === 127 || event.status === 126)
+      return infra(`QEMU could not be started${words} (see bootgate doctor)`);
     if (event.status !== 0) return infra(`QEMU ended with status ${event.status}${words}`);
     return this.#last(at) ?? { kind: 'exit', status: 0, signal: null };
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { execa } from 'execa'; // 150 ms cold: this file is only imported where a guest is booted
+import { hostError } from '../errors.js';
 import { Qmp, type QmpEvent } from './qmp.js';
 
 export interface Exit {
@@ -13,6 +14,8 @@ export interface Exit {
 const QMP_FD = 3;
 export const QMP_CHARDEV = { backend: 'socket', fd: QMP_FD } as const;
 
+/** QEMU greets after 50 ms; a host that swaps may take long. */
+const GREETING_MS = 60_000;
 const STDERR_BYTES = 64 * 1024;
 /** USER_HZ, the unit of /proc/PID/stat: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -50,6 +53,8 @@ export class Qemu {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       buffer: false,
       reject: false,
+      // A process group of its own: Ctrl+C on the terminal is for us, and we end QEMU in order.
+      detached: true,
       // The monitor and stop() decide when QEMU ends; execa's own clean-up would only add listeners to the process.
       cleanup: false,
     });
@@ -64,6 +69,21 @@ export class Qemu {
     const socket = child.stdio[QMP_FD] as Duplex | null | undefined;
     const qmp = new Qmp(socket ?? new Duplex().destroy(), onEvent);
     return new Qemu(child.pid ?? 0, qmp, exited, (signal) => void child.kill(signal));
+  }
+
+  /** Lets the machine run, once we hear its events. @throws BootgateError blame `host` E_QMP when it cannot be begun. */
+  async begin(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = hostError('E_QMP', `QEMU did not greet within ${GREETING_MS / 1000} s`);
+      timer = setTimeout(() => reject(error), GREETING_MS);
+    });
+    try {
+      await Promise.race([this.qmp.ready, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+    await this.qmp.execute('cont', {}, GREETING_MS);
   }
 
   /** User and system seconds of all its threads, as last seen. Read it once more before it ends: see `stop`. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,7 +60,7 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 
 t.test('argv: the machine of a direct boot', async (t) => {
   const args = qemuArgv(machine, launch);
-  for (const word of ['-nodefaults', '-no-user-config', '-no-reboot', '-no-shutdown'])
+  for (const word of ['-S', '-nodefaults', '-no-user-config', '-no-reboot', '-no-shutdown'])
     t.ok(args.includes(word), word);
   t.same(valuesOf(args, '-bios'), ['/f/qboot.rom']);
   t.same(valuesOf(args, '-m'), ['512M']);
@@ -70,7 +70,10 @@ t.test('argv: the machine of a direct boot', async (t) => {
   t.same(valuesOf(qemuArgv({ ...machine, boot: 'packaged' }, launch), '-bios'), [], 'the usual firmware');
   t.same(valuesOf(qemuArgv({ ...machine, initramfs: '' }, launch), '-initrd'), []);
   const byHand = qemuArgv(machine, { ...launch, qmp: null });
-  t.notOk(byHand.includes('-no-shutdown') || byHand.includes('-mon'), 'without QMP it ends by itself');
+  t.notOk(
+    byHand.includes('-S') || byHand.includes('-no-shutdown') || byHand.includes('-mon'),
+    'without QMP it ends by itself',
+  );
 });
 
 t.test('argv: the module window lies between two pieces of memory', async (t) => {
@@ -183,13 +186,18 @@ t.test('argv: QEMU itself takes every machine', needsQemu, async (t) => {
   const args = qemuArgv(whole, { ...launch, firmware: null, console: { backend: 'null' } });
   const without = args.filter((word, at) => word !== '-kernel' && args[at - 1] !== '-kernel');
   const paused = without.filter((word, at) => word !== '-append' && without[at - 1] !== '-append');
-  const qemu = Qemu.start('qemu-system-x86_64', ['-S', ...paused], folder, () => {});
+  const qemu = Qemu.start('qemu-system-x86_64', paused, folder, () => {});
   const early = qemu.exited.then(({ stderr }) => stderr || 'QEMU ended');
   t.equal(await Promise.race([qemu.qmp.ready, early]), undefined, 'QEMU starts and greets');
   const tree = String(await qemu.qmp.execute('human-monitor-command', { 'command-line': 'info qtree' }));
   for (const serial of ['bg0', 'bg1', 'bg2', 'bg3']) t.match(tree, `serial = "${serial}"`);
   t.match(tree, /addr = 10\.0/, 'the first NIC is where it should be');
   t.match(await qemu.qmp.registers(), /[ER]IP=/);
+  t.match(await qemu.qmp.execute('query-status'), { status: 'prelaunch' }, 'nothing runs before it is begun');
+  await qemu.begin();
+  t.match(await qemu.qmp.execute('query-status'), { running: true });
+  const group = readFileSync(`/proc/${qemu.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[2];
+  t.equal(group, String(qemu.pid), 'Ctrl+C on the terminal does not reach it');
   await t.rejects(qemu.qmp.execute('no-such-command'), { code: 'E_QMP', message: /no-such-command/ });
   const stopped = performance.now();
   t.match(await qemu.stop(), { status: 0, signal: null }, 'quit by QMP, not by a signal');
@@ -395,6 +403,11 @@ t.test('monitor: each phase has its own deadline', async (t) => {
   t.equal(limits.phase.steps, 30, 'the steps’ own limits and ten seconds');
   const slow = phaseLimits({ accelerator: 'tcg', hostFactor: 2, stepSeconds: 20, scale: 0.5 });
   t.equal(slow.phase.firmware, 10 * 4 * 2 * 0.5);
+  t.equal(
+    slow.phase.steps,
+    10 * 4 * 2 * 0.5 + 20 * 2 * 0.5,
+    'the guest’s clock runs with ours under emulation too',
+  );
   const chatty = new FakeGuest();
   for (let second = 0; second < 45; second++) chatty.says(`[   ${second}.000000] still here\n`, 1);
   t.match(chatty.waits(0), { kind: 'deadline', phase: 'kernel' }, 'talking is not progress');
@@ -448,6 +461,10 @@ t.test('monitor: what is the host’s fault is infra, in QEMU’s own words', as
     message(new FakeGuest().exits(1, null, "qemu-system-x86_64: could not open\x1b 'x'\n")),
     "QEMU ended with status 1: could not open? 'x'",
   );
+  t.match(
+    message(new FakeGuest().exits(127, null, 'setpriv: no qemu')),
+    /could not be started.*no qemu.*doctor/,
+  );
   t.match(message(new FakeGuest().exits(null, 'SIGSEGV')), 'QEMU was killed by SIGSEGV');
   t.match(message(new FakeGuest().shutsDown('host-signal', false)), /told from outside.*host-signal/);
   const full = { operation: 'write', reason: 'No space left on device', nospace: true };
@@ -457,6 +474,7 @@ t.test('monitor: what is the host’s fault is infra, in QEMU’s own words', as
   );
   t.match(message(new FakeGuest().happens({ kind: 'qmp', event: 'STOP', data: {} })), /internal error/);
   t.equal(new FakeGuest().happens({ kind: 'qmp', event: 'RTC_CHANGE', data: {} }), null);
+  t.match(message(new FakeGuest().happens({ kind: 'broken', message: 'no greeting' })), 'no greeting');
   t.match(new FakeGuest().exits(0), { kind: 'exit', status: 0 });
 });
 
@@ -495,6 +513,8 @@ t.test('watch: what the guest said is heard before what happens to it', async (t
   writeFileSync(join(folder, 'c.log'), '[    1.000000] Kernel panic - not syncing: at last');
   watch.feed({ kind: 'exit', status: 0, signal: null, stderr: '' });
   t.match(await watch.ended, { kind: 'fatal', title: /at last/ });
+  watch.close();
+  watch.feed({ kind: 'tick' });
 
   const abort = new AbortController();
   const aborted = new Watch(new FakeGuest().monitor, uarts, abort.signal);

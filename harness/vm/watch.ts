@@ -17,6 +17,7 @@ export class Watch {
   readonly #signal: AbortSignal | undefined;
   #settle: (ending: Ending) => void = () => {};
   #fail: (reason: unknown) => void = () => {};
+  #closed = false;
   /** Rejects with the signal's reason, or with what went wrong while listening. */
   readonly ended: Promise<Ending>;
 
@@ -41,7 +42,9 @@ export class Watch {
     return (performance.now() - this.#start) / 1000;
   }
 
+  /** After `close` nothing is heard any more: the files are about to be closed. */
   feed(event: GuestEvent): void {
+    if (this.#closed) return;
     try {
       for (const { kind, file } of this.#uarts) {
         const bytes = file.read();
@@ -54,6 +57,7 @@ export class Watch {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#ticker);
     this.#signal?.removeEventListener('abort', this.#abort);
   }
