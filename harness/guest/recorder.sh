@@ -2,14 +2,16 @@
 # The only writer of records (README.md). Started once by init, so that a record costs no fork.
 #
 # Reads the nonce as its first line, then orders, one a line, words parted by tabs; answers each with `ok` when the record
-# is on its way, so that a step never runs before its step-start is out. usage: recorder.sh CHANNEL FILE
+# is on its way, so that a step never runs before its step-start is out.
+# usage: recorder.sh uart|kmsg FILE [FOLDER [CONSOLE]]
 #   TYPE KEY=VALUE ...            one record
 #   :requests                     what modprobe.sh has noted since the last time
 #   :output FILE                  the tail of a step's output
 #   :unbound AT FILE...           devices without a driver, by their modalias files
 #   :bound FILE...                bound devices, by /sys/bus/BUS/drivers/DRIVER/DEVICE/modalias
 #   :modules  :memory
-exec busybox awk -v channel="$1" -v out="$2" '
+export LC_ALL=C
+exec busybox awk -v channel="$1" -v out="$2" -v folder="${3:-/run/bootgate}" -v console="${4:-/dev/console}" '
 # POSIX cksum: the CRC-32 with polynomial 0x04c11db7, highest bit first, over the bytes and then their number.
 function table(    i, j, crc, high) {
     for (i = 0; i < 256; i++) {
@@ -60,8 +62,8 @@ function pairOf(text,    at) {
     return encode(substr(text, 1, at - 1)) "=" encode(substr(text, at + 1))
 }
 function requests(    line, n, word, head, before) {
-    # /run/bootgate/requests: STATUS STEP NAME...; only whole lines are looked at, and each once.
-    while ((getline line < "/run/bootgate/requests") > 0) {
+    # STATUS TAB STEP TAB NAME a line; each is looked at once.
+    while ((getline line < (folder "/requests")) > 0) {
         if (++n <= seen) continue
         seen++
         split(line, word, "\t")
@@ -70,12 +72,12 @@ function requests(    line, n, word, head, before) {
         before = head
         add("request", head, "name=" encode(word[3]))
     }
-    close("/run/bootgate/requests")
+    close(folder "/requests")
     flush("request", before)
     n = 0
-    while ((getline line < "/run/bootgate/errors") > 0)
+    while ((getline line < (folder "/errors")) > 0)
         if (++n > complained && ++complained <= 50) record("load-error", " text=" encode(substr(line, 1, 250)))
-    close("/run/bootgate/errors")
+    close(folder "/errors")
 }
 # The last 40 lines, and of those the last 3,000 bytes; they go to the console too, where a person looks first.
 function output(file,    line, n, i, text) {
@@ -84,10 +86,10 @@ function output(file,    line, n, i, text) {
     for (i = (n > 40 ? n - 40 : 0); i < n; i++) {
         line = substr(kept[i % 40], 1, 400)
         gsub(/[^ -~\t]/, "?", line)
-        print "step| " line > "/dev/console"
+        print "step| " line > console
         text = text kept[i % 40] "\n"
     }
-    fflush("/dev/console")
+    fflush(console)
     if (length(text) > 3000) text = substr(text, length(text) - 2999)
     for (i = 1; i <= length(text); i += 250) record("output", " text=" encode(substr(text, i, 250)))
 }

@@ -10,8 +10,8 @@ export interface Lint {
 }
 
 /** Helpers have names of two words or more, joined by `_`: no program that a step would call has. */
-const HELPER_CALL =
-  /(?:^|[;&|({!]|\b(?:then|else|do|if|while|until|!)\s)\s*([a-z]+(?:_[a-z0-9]+)+)(?=[\s;&|)]|$)/gm;
+const BEFORE = String.raw`(?:^|[;&|({!]|\b(?:then|else|do|if|while|until|quietly|within\s+\S+|on\s+\S+)\s)`;
+const HELPER_CALL = new RegExp(String.raw`${BEFORE}\s*([a-z]+(?:_[a-z0-9]+)+)(?=[\s;&|)]|$)`, 'gm');
 
 /** The functions that harness/guest defines for steps. */
 export async function knownHelpers(dir: string = guestDir): Promise<Set<string>> {

@@ -22,10 +22,12 @@ export async function loadScenarios(dir: string): Promise<Scenario[]> {
   const scenarios: Scenario[] = [];
   const steps: { document: Document<ScenarioFile>; scenario: Scenario }[] = [];
   for (const file of files) {
-    const document = await readDocument(join(dir, file), scenarioFileSchema).catch((error: unknown) => {
-      if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
-      problems.push(...(error.problems.length > 0 ? error.problems : [{ message: error.message }]));
-    });
+    const document = await readDocument(shown(join(dir, file)), scenarioFileSchema).catch(
+      (error: unknown) => {
+        if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
+        problems.push(...(error.problems.length > 0 ? error.problems : [{ message: error.message }]));
+      },
+    );
     if (!document) continue;
     for (const expanded of expandMatrix(document, problems)) {
       const scenario = toScenario(document, expanded, file, tools, problems);
@@ -53,6 +55,12 @@ export async function loadScenarios(dir: string): Promise<Scenario[]> {
     });
   }
   return scenarios.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** As people like to read it, and editors to open it: relative where it lies below the working directory. */
+function shown(path: string): string {
+  const below = relative(process.cwd(), path);
+  return below.startsWith('..') ? path : below;
 }
 
 async function scenarioFiles(dir: string): Promise<string[]> {
@@ -101,7 +109,7 @@ function toScenario(
     name,
     area: name.split('/')[0] ?? '',
     description: value.description,
-    file: relative(process.cwd(), document.file) || document.file,
+    file: document.file,
     line: document.locate(['name']).line,
     cpus: value.cpus,
     memoryMiB: mebibytes(['memory'], value.memory, 128),

@@ -62,9 +62,7 @@ export const scenarioFileSchema = z
     name: z
       .string()
       .optional()
-      .describe(
-        `AREA/NAME, with \${word} where there is a matrix; the folder and file name unless given`,
-      ),
+      .describe(`AREA/NAME, with \${word} where there is a matrix; the folder and file name unless given`),
     matrix: z
       .array(z.record(z.string().regex(/^[A-Za-z]\w*$/, 'expected a word'), scalar))
       .min(1)
