@@ -27,7 +27,7 @@ const FOLDERS: Record<string, string> = {
   ttydrvs: 'drivers/tty/',
 };
 /** Filtered whatever the variables say. */
-const ALWAYS = ['kernel/sound', 'kernel/drivers/soundwire'];
+const ALWAYS = ['kernel/sound/', 'kernel/drivers/soundwire/'];
 const NAMES = [...Object.keys(FOLDERS), 'singlemods', 'overrides'];
 
 interface Word {

@@ -85,7 +85,7 @@ export function solve(input: SolverInput): Solution {
   const narrow = (at: number, order: readonly string[]) => {
     const set = allowed[at] as bigint;
     if (broken.has(at) || (set & (set - 1n)) === 0n) return;
-    const target = order.find((name) => (set & lattice.bit(name)) !== 0n);
+    const target = [...order, ...lattice.farthestFirst].find((name) => (set & lattice.bit(name)) !== 0n);
     if (!target) return;
     allowed[at] = lattice.bit(target);
     propagate([...(needs[at] ?? []), ...(neededBy[at] ?? [])]);
@@ -94,7 +94,7 @@ export function solve(input: SolverInput): Solution {
   for (const at of order) if (wishes[at]?.kind === 'wants') narrow(at, lattice.nearest(wishes[at].package));
   for (const at of order.toReversed()) {
     const wish = wishes[at];
-    narrow(at, wish?.kind === 'default' ? lattice.nearest(wish.package) : lattice.farthestFirst);
+    narrow(at, wish?.kind === 'default' ? lattice.nearest(wish.package) : []);
   }
 
   const placed = new Map<string, string>();
@@ -125,11 +125,17 @@ class Lattice {
     for (const [at, { name }] of packages.entries()) this.#bits.set(name, 1n << BigInt(at));
     this.all = (1n << BigInt(packages.length)) - 1n;
     const byName = new Map(packages.map((one) => [one.name, one]));
+    // Dependencies stand before their dependents, so theirs are known when they are asked for.
+    const depth = (name: string) => this.nearest(name).length;
     for (const { name } of packages) {
-      const order = [name]; // breadth first, as written
-      for (let head = 0; head < order.length; head++)
-        for (const next of byName.get(order[head] as string)?.depends ?? [])
-          if (!order.includes(next) && byName.has(next)) order.push(next);
+      // Breadth first. Within a level Fedora's own order is a Python set's, which is any; here it is the highest first.
+      const order = [name];
+      for (let level = order; level.length > 0; ) {
+        const found = level.flatMap((one) => byName.get(one)?.depends ?? []);
+        level = [...new Set(found)].filter((one) => byName.has(one) && !order.includes(one));
+        level.sort((a, b) => depth(b) - depth(a) || (a < b ? 1 : -1));
+        order.push(...level);
+      }
       this.#order.set(name, order);
       this.#below.push(order.reduce((set, one) => set | this.bit(one), 0n));
     }
@@ -139,7 +145,6 @@ class Lattice {
         0n,
       ),
     );
-    const depth = (name: string) => this.nearest(name).length;
     this.farthestFirst = [...this.#names].sort((a, b) => depth(b) - depth(a) || (a < b ? 1 : -1));
   }
 
@@ -178,22 +183,26 @@ class Lattice {
   }
 }
 
-/** Numbers in an order in which everything that one needs comes before it. Cycles are cut where they are met. */
+/** Numbers in rounds: each round has all whose needs are met by the rounds before. A circle comes last, as it is. */
 function topological(needs: readonly (readonly number[])[]): number[] {
+  const neededBy: number[][] = needs.map(() => []);
+  const open = needs.map((some, at) => {
+    for (const other of some) neededBy[other]?.push(at);
+    return some.length;
+  });
   const order: number[] = [];
   const seen = new Uint8Array(needs.length);
-  for (let root = 0; root < needs.length; root++) {
-    const stack: [number, number][] = seen[root] ? [] : [[root, 0]];
-    seen[root] = 1;
-    while (stack.length > 0) {
-      const top = stack[stack.length - 1] as [number, number];
-      const next = needs[top[0]]?.[top[1]++];
-      if (next === undefined) order.push((stack.pop() as [number, number])[0]);
-      else if (!seen[next]) {
-        seen[next] = 1;
-        stack.push([next, 0]);
+  let round = [...needs.keys()].filter((at) => open[at] === 0);
+  while (round.length > 0) {
+    for (const at of round) seen[at] = 1;
+    order.push(...round);
+    const next = new Set<number>();
+    for (const at of round)
+      for (const user of neededBy[at] ?? []) {
+        open[user] = (open[user] ?? 0) - 1;
+        if (open[user] === 0) next.add(user);
       }
-    }
+    round = [...next].sort((a, b) => a - b);
   }
-  return order;
+  return [...order, ...[...needs.keys()].filter((at) => !seen[at])];
 }

@@ -1,7 +1,7 @@
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { didYouMean } from '../suggest.js';
-import { readLines } from './lines.js';
+import { type LineFile, readLines } from './lines.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
 
 /**
@@ -21,56 +21,39 @@ export async function readSuseBase(
   const main = `kernel-${options.flavour ?? 'default'}`;
   const base = `${main}-base`;
   const placement = new Map<string, Placed>();
-  let found = false;
-  for (let at = 0; at < list.lines.length; at++) {
-    const start = /^\s*%(?:define|global)\s+modules\s+/.exec(list.lines[at] ?? '');
-    if (!start) continue;
-    found = true;
-    let from = start[0].length;
-    for (let line = at; ; line++, from = 0) {
-      const text = list.lines[line] ?? '';
-      for (const word of text
-        .replace(/\\\s*$/, '')
-        .slice(from)
-        .matchAll(/[^\s,]+/g)) {
-        const column = from + word.index + 1;
-        const place = { file: list.file, line: line + 1, text: word[0] };
-        if (/[^A-Za-z0-9_.-]/.test(word[0]))
-          problems.push({
-            ...place,
-            column,
-            message: `"${word[0]}" is no module name: this list has no paths, globs or macros`,
-          });
-        const name = word[0].replaceAll('-', '_');
-        if (index.modules.has(name)) placement.set(name, { package: base, rule: place });
-        else if (!index.builtins.has(name)) {
-          unused.push(place);
-          notes.push({
-            id: 'module-missing',
-            severity: 'warning',
-            message: `there is no module ${word[0]}${didYouMean(name, index.modules.keys())}`,
-            place,
-          });
-        }
-      }
-      at = line;
-      if (!/\\\s*$/.test(text)) break;
-    }
-  }
-  if (!found)
+  const macros = macrosOf(list);
+  if (!macros.has('modules'))
     problems.push({
       file: list.file,
       line: 1,
       column: 1,
       message: 'there is no `%define modules` in this file',
     });
+  for (const { text, place, column } of expand('modules', macros, problems)) {
+    const name = text.replaceAll('-', '_');
+    if (!/^[\w.]+$/.test(name))
+      problems.push({
+        file: place.file,
+        line: place.line,
+        column,
+        message: `"${text}" is no module name: this list has no paths and no globs`,
+      });
+    else if (index.modules.has(name)) placement.set(name, { package: base, rule: place });
+    else if (!index.builtins.has(name)) {
+      unused.push(place);
+      notes.push({
+        id: 'module-missing',
+        severity: 'note',
+        message: `there is no module ${text}${didYouMean(name, index.modules.keys())}`,
+        place,
+      });
+    }
+  }
   if (problems.length > 0)
     throw new BootgateError(`${list.file} is not a right split`, {
       code: 'E_SPLIT',
       blame: 'user',
-      problems: problems.map(
-        ({ message, file: shown, line, column }) => ({ message, file: shown, line, column }) as Problem,
-      ),
+      problems,
     });
 
   const queue = [...placement.keys()];
@@ -123,4 +106,58 @@ function softWords(index: ModuleIndex, name: string): string[] {
     softLines.set(index, lines);
   }
   return lines.get(name) ?? [];
+}
+
+interface Word {
+  text: string;
+  place: RulePlace;
+  column: number;
+}
+
+/** The words of every `%define NAME ...`, over lines that end in a backslash. A later definition replaces an earlier one. */
+function macrosOf(list: LineFile): Map<string, Word[]> {
+  const macros = new Map<string, Word[]>();
+  for (let at = 0; at < list.lines.length; at++) {
+    const start = /^\s*%(?:define|global)\s+(\w+)(?=\s)/.exec(list.lines[at] ?? '');
+    if (!start) continue;
+    const words: Word[] = [];
+    for (let from = start[0].length; ; at++, from = 0) {
+      const line = list.lines[at] ?? '';
+      for (const word of line
+        .replace(/\\\s*$/, '')
+        .slice(from)
+        .matchAll(/[^\s,]+/g))
+        words.push({
+          text: word[0],
+          place: { file: list.file, line: at + 1, text: word[0] },
+          column: from + word.index + 1,
+        });
+      if (!/\\\s*$/.test(line) || at + 1 >= list.lines.length) break;
+    }
+    macros.set(start[1] as string, words);
+  }
+  return macros;
+}
+
+/** A macro's words, with `%other` and `%{other}` in it replaced by theirs. */
+function expand(
+  name: string,
+  macros: ReadonlyMap<string, Word[]>,
+  problems: Problem[],
+  open: readonly string[] = [],
+): Word[] {
+  return (macros.get(name) ?? []).flatMap((word) => {
+    const inner = /^%\{?(\w+)\}?$/.exec(word.text)?.[1];
+    if (inner === undefined && !word.text.includes('%')) return [word];
+    const { file, line } = word.place;
+    const wrong = (message: string) => problems.push({ file, line, column: word.column, message });
+    if (inner === 'nil') return [];
+    if (inner === undefined) wrong(`"${word.text}" is more of rpm's macro language than bootgate reads`);
+    else if (!macros.has(inner))
+      wrong(`there is no macro ${inner} in this file${didYouMean(inner, macros.keys())}`);
+    else if (open.includes(inner) || inner === name)
+      wrong(`macros contain each other: ${[...open, name, inner].map((one) => `%${one}`).join(' -> ')}`);
+    else return expand(inner, macros, problems, [...open, name]);
+    return [];
+  });
 }

@@ -74,17 +74,19 @@ export async function readSuseSupported(
     const home = kmp ?? homeOf(entry.guards, { ...names, main });
     placement.set(name, { package: home, rule });
   }
+  const notes: SplitNote[] = [];
   // The base package is closed: what it needs is in it, wherever it was listed.
   for (const [name, placed] of [...placement]) {
     if (placed.package !== names.base) continue;
     for (const needed of index.modules.get(name)?.depends ?? []) {
       const there = placement.get(needed);
-      if (!there || there.package === names.base || there.package === names.extra) continue;
+      if (!there || there.package === names.base) continue;
+      if (there.package === names.extra) notes.push(unsupported(name, needed, placed));
       const { package: wished, rule } = there;
       placement.set(needed, { package: names.base, rule, wished, why: `needed by ${name} in ${names.base}` });
     }
   }
-  const notes = unsupportedNotes(index, placement, names.extra);
+  notes.push(...unsupportedNotes(index, placement, names.extra));
   for (const entry of entries)
     if (!used.has(entry) && !/[*?[]/.test(entry.pattern) && notes.length < 1000) {
       const near = didYouMean(plain(`kernel/${entry.pattern}`), byPath.keys()).replaceAll('kernel/', '');
@@ -125,22 +127,26 @@ function homeOf(
   guards: readonly string[],
   names: { base: string; optional: string; extra: string; main: string },
 ) {
+  const plain = selected(guards, '');
+  if (plain) return names.main;
   if (selected(guards, 'base')) return names.base;
-  if (guards.some((guard) => /^[+-]!?optional$/.test(guard))) return names.optional;
-  return guards.includes('-') ? names.extra : names.main;
+  if (selected(guards, 'optional')) return names.optional;
+  // Supported by the hardware's maker: shipped with the supported ones.
+  return selected(guards, 'external') ? names.main : names.extra;
 }
 
 /**
- * Whether a line is selected when one symbol is set: the first guard's sign is the beginning (a leading `-` selects,
- * a leading `+` does not), then the last guard that matches decides. Source: SUSE's scripts/guards.
+ * Whether a line is selected when one symbol is set (`''`: none). Without guards it is; else the first guard's sign is the
+ * beginning (a leading `-` selects, a leading `+` does not), then the last guard that holds decides. A bare `-` always
+ * holds, `!` turns the condition round. Source: SUSE's rpm/guards.
  */
 function selected(guards: readonly string[], symbol: string): boolean {
-  if (!guards.some((guard) => guard.replace(/^[+-]!?/, '') === symbol)) return false;
   let state = guards[0]?.startsWith('-') ?? true;
   for (const guard of guards) {
     const negated = guard[1] === '!';
     const name = guard.slice(negated ? 2 : 1);
-    if ((name === symbol) !== negated) state = guard[0] === '+';
+    const set = name !== '' && name === symbol;
+    if (negated ? !set : set || name === '') state = guard[0] === '+';
   }
   return state;
 }
@@ -185,15 +191,18 @@ function unsupportedNotes(
     const home = placement.get(module.name);
     if (!home || home.package === extra) continue;
     const needed = module.depends.find((name) => placement.get(name)?.package === extra);
-    if (needed)
-      notes.push({
-        id: 'supported-needs-unsupported',
-        severity: 'error',
-        message: `${module.name} is supported but needs ${needed}, which is not`,
-        module: module.name,
-        package: home.package,
-        ...(home.rule ? { place: home.rule } : {}),
-      });
+    if (needed) notes.push(unsupported(module.name, needed, home));
   }
   return notes;
+}
+
+function unsupported(name: string, needed: string, home: Placed): SplitNote {
+  return {
+    id: 'supported-needs-unsupported',
+    severity: 'error',
+    message: `${name} is supported but needs ${needed}, which is not`,
+    module: name,
+    package: home.package,
+    ...(home.rule ? { place: home.rule } : {}),
+  };
 }
