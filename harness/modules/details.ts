@@ -65,9 +65,15 @@ export async function loadLinks(index: ModuleIndex, cache: Cache): Promise<Links
 }
 
 /** The folder of the tree's scan, see scan.ts. */
-export function scanFolder(index: ModuleIndex, cache: Cache): Promise<string> {
-  return scanTree(index, [...index.modules.values()], cache);
+export async function scanFolder(index: ModuleIndex, cache: Cache): Promise<string> {
+  const known = folders.get(index);
+  if (known !== undefined) return known;
+  const folder = await scanTree(index, [...index.modules.values()], cache);
+  folders.set(index, folder);
+  return folder;
 }
+
+const folders = new WeakMap<ModuleIndex, string>();
 
 function detailOf({ exports, needs, weak, info, signed, broken }: ScannedModule): ModuleDetail {
   const all = (key: string) => info.flatMap(([name, value]) => (name === key ? [value] : []));

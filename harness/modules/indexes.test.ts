@@ -14,7 +14,9 @@ import t from 'tap';
 import { Cache } from '../cache.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { imagesDir } from '../paths.js';
+import { loadOrder } from './closure.js';
 import { loadModuleDetails } from './details.js';
+import { readIndex } from './fixtures/read-index.js';
 import { loadModuleIndex } from './index.js';
 import { depmodIndexes } from './indexes.js';
 import { superfast } from './links.js';
@@ -28,6 +30,8 @@ const cache = new Cache();
 const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'];
 const run = (file: string, args: string[]) =>
   execFileSync(file, args, { encoding: 'latin1', maxBuffer: 1 << 28, env: { ...process.env, LC_ALL: 'C' } });
+
+const KMOD = Number(/kmod version (\d+)/.exec(run('depmod', ['--version']))?.[1]);
 
 /** A folder with links to the modules of a set and depmod's indexes for them. */
 function depmodTree(root: string, set: ModuleSet): string {
@@ -51,8 +55,14 @@ async function differences(dir: string, set: ModuleSet): Promise<string[]> {
   const ours = await depmodIndexes(set, cache);
   const theirs = readdirSync(dir).filter((name) => name.startsWith('modules.') && name !== 'modules.order');
   const wrong = theirs.filter((name) => {
-    const made = ours.get(name);
-    return made === undefined || !Buffer.from(made as string, 'latin1').equals(readFileSync(join(dir, name)));
+    const [made, expected] = [ours.get(name), readFileSync(join(dir, name))];
+    // Newer ones write this file even when there is nothing to say.
+    if (made === undefined)
+      return !(name === 'modules.weakdep' && expected.toString().split('\n').length === 2);
+    const bytes = Buffer.from(made as string, 'latin1');
+    if (KMOD >= 34 && name.endsWith('.bin'))
+      return readIndex(bytes).join('\n') !== readIndex(expected).join('\n');
+    return !bytes.equals(expected);
   });
   return [...wrong, ...[...ours.keys()].filter((name) => name !== 'modules.order' && !theirs.includes(name))];
 }
@@ -75,10 +85,13 @@ for (const [name, index] of [
       const root = t.testdir();
       const dir = depmodTree(root, wholeTree(index));
       t.same(await differences(dir, wholeTree(index)), []);
+      const indexed = await loadModuleIndex(dir, index.release, cache);
+      t.equal(indexed.texts.dir, dir, "a tree's own indexes are used where they fit");
+      t.same([...indexed.modules], [...index.modules]);
+      t.not(readIndex(readFileSync(join(dir, 'modules.alias.bin'))).length, 0);
 
       const names = [...index.modules.keys()];
       const expected = showDepends(root, index.release, names);
-      const { loadOrder } = await import('./closure.js');
       const wrong = names.flatMap((one) => {
         const ours = loadOrder(index, one).map((step) =>
           step.kind === 'insmod' ? `insmod ${join(dir, step.module.path)}` : `builtin ${step.name}`,
@@ -176,7 +189,7 @@ function lookups(root: string, release: string, requests: readonly string[]): st
 
 t.test('parts of a tree: index files as depmod writes them for just those modules', async (t) => {
   const policy = await setFromPolicy(generic, join(imagesDir, 'policies/2014.yaml'));
-  const names = fc.subarray([...generic.modules.keys()], { minLength: 1, maxLength: 400 });
+  const names = fc.subarray([...generic.modules.keys()], { minLength: 150, maxLength: 400 });
   const [closed, open] = fc.sample(names, { numRuns: 2 });
   const sets: [string, ModuleSet][] = [
     ['the policy of 2014', policy],

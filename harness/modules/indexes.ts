@@ -120,7 +120,8 @@ class Maker {
   }
 
   symbolsBin(rows: IndexRows): Buffer {
-    return this.#write(rows, lastOfEach(rows, pickRows(rows, this.#present)));
+    const picked = pickRows(rows, this.#present);
+    return this.#write(rows, this.#links.shared ? lastOfEach(rows, picked) : picked);
   }
 
   #write(

@@ -9,6 +9,8 @@ export interface Links {
   direct: readonly (readonly (number | readonly number[])[])[];
   /** Lines of modules.devname, for the few modules that have one. */
   devnames: readonly (readonly [module: number, line: string])[];
+  /** Whether any symbol is exported by several modules. */
+  shared: boolean;
 }
 
 /** Exported symbols in the order of depmod's hash table, which is that of modules.symbols; owners in the order of `names`. */
@@ -37,7 +39,12 @@ export function makeLinks(modules: readonly Linked[], symbols: SymbolOwners): Li
     const node = deviceNode(info.flatMap(([key, value]) => (key === 'alias' ? [value] : [])));
     return node ? [[at, `${name} ${node}`]] : [];
   });
-  return { names: modules.map(({ name }) => name), direct, devnames };
+  return {
+    names: modules.map(({ name }) => name),
+    direct,
+    devnames,
+    shared: symbols.some(([, all]) => all.length > 1),
+  };
 }
 
 /** Who exports what. @param modules In depmod's order. */

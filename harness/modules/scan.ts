@@ -40,7 +40,7 @@ export function scanTree(
   cache: Cache,
 ): Promise<string> {
   const paths = modules.map(({ path }) => path).sort();
-  const key = digestOf('scan 3', tree.digest, ...paths);
+  const key = digestOf('scan 4', tree.digest, ...paths);
   return cache.entry('modules-scan', key, async (temporary) => {
     const ordered = orderModules(modules, await readOptional(join(tree.dir, 'modules.order')));
     const scanned: ScannedModule[] = [];

@@ -35,11 +35,10 @@ export async function readTree(modulesDir: string, release: string): Promise<Tre
   return { dir, files, digest: digestOf(release, rows.join('\n'), ...texts) };
 }
 
-function walk(dir: string, relative: string): Tree['files'] {
-  const found: Tree['files'] = [];
-  for (const entry of readdirSync(join(dir, relative), { withFileTypes: true })) {
+function walk(dir: string, relative: string, found: Tree['files'] = []): Tree['files'] {
+  for (const entry of readdirSync(`${dir}/${relative}`, { withFileTypes: true })) {
     const path = relative ? `${relative}/${entry.name}` : entry.name;
-    if (entry.isDirectory()) found.push(...walk(dir, path));
+    if (entry.isDirectory()) walk(dir, path, found);
     else if (isModulePath(entry.name)) {
       const stats = moduleStats(dir, path, entry);
       if (stats) found.push({ path, bytes: stats.size, mtimeMs: Math.floor(stats.mtimeMs) });
@@ -51,7 +50,7 @@ function walk(dir: string, relative: string): Tree['files'] {
 /** weak-updates/ holds links to files; a link that leads nowhere is not a module. */
 function moduleStats(dir: string, path: string, entry: Dirent): Stats | null {
   if (!entry.isFile() && !entry.isSymbolicLink()) return null;
-  const stats = statSync(join(dir, path), { throwIfNoEntry: false });
+  const stats = statSync(`${dir}/${path}`, { throwIfNoEntry: false });
   return stats?.isFile() ? stats : null;
 }
 
