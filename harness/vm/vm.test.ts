@@ -452,6 +452,13 @@ t.test('monitor: a flood ends the guest, on either UART', async (t) => {
     t.match(ending, { kind: 'flood', phase: 'firmware' }, kind);
     t.ok(heard < 9 * 1024 * 1024);
   }
+  const oops = new FakeGuest();
+  oops.says('[    1.000000] Oops: 0002 [#1] PREEMPT SMP\n');
+  t.match(
+    oops.says('y'.repeat(9 * 1024 * 1024)),
+    { kind: 'fatal', title: /^Oops/ },
+    'a report outranks the flood',
+  );
 });
 
 t.test('monitor: what is the host’s fault is infra, in QEMU’s own words', async (t) => {
@@ -552,6 +559,11 @@ t.test('recording: written and read back', async (t) => {
   };
   await writeRecording(folder, recording);
   t.same(await readRecording(folder), recording);
+  t.notMatch(
+    readFileSync(join(folder, 'recording.json'), 'utf8'),
+    /"console"|"control"/,
+    'the bytes are not kept twice',
+  );
   await t.rejects(readRecording(join(folder, 'none')), { code: 'E_RECORDING', blame: 'user' });
 });
 
@@ -659,6 +671,10 @@ t.test('far end: bytes both ways, checked, several commands on one connection', 
   t.equal(sha256(await take(sent.length)), digest);
   socket.write(`PUT 5 ${sha256(Buffer.from('hello'))}\nhellO`);
   t.match(await line(), /^BAD digest/);
+  socket.write(`PUT 5 ${sha256(Buffer.from('hello'))}\nhelloPING at-once\n`);
+  t.match(await line(), /^OK 5 /);
+  await take(5);
+  t.equal(await line(), 'PONG at-once', 'what follows in the same packet is the next command');
   socket.write('nonsense\n');
   t.match(await line(), /^BAD command/);
   socket.write(`PUT 999999999999 ${sha256(sent)}\n`);
@@ -668,7 +684,7 @@ t.test('far end: bytes both ways, checked, several commands on one connection', 
   t.equal(await line(), 'PONG three', 'the connection has survived all that');
   t.same(
     farEnd.received.map((exchange) => exchange.ok),
-    [true, false, true],
+    [true, false, true, true],
   );
   await farEnd.close();
   t.ok(socket.destroyed || (await new Promise((resolve) => socket.once('close', () => resolve(true)))));
