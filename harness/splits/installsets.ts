@@ -11,6 +11,8 @@ export interface InstallSet {
   packages: string[];
   /** Their modules and no other, in the tree's order. */
   modules: string[];
+  /** An earlier of several sets with the same modules (a metapackage adds none): one boot tells of both. */
+  sameAs?: string;
 }
 
 /** The install set of some packages. @throws BootgateError blame `user`, E_PACKAGE_NAME, naming every unknown one. */
