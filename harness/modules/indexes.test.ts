@@ -1,21 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { Cache } from '../cache.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { imagesDir } from '../paths.js';
-import { loadOrder } from './closure.js';
+import { type LoadStep, loadOrder } from './closure.js';
 import { loadModuleDetails } from './details.js';
+import { BUILD_FILES, depmodTree, lookups, run, showDepends } from './fixtures/kmod.js';
 import { readIndex } from './fixtures/read-index.js';
 import { loadModuleIndex } from './index.js';
 import { depmodIndexes } from './indexes.js';
@@ -27,28 +19,7 @@ import { exactSet, setFromNames, wholeTree } from './set.js';
 /** Everything here is measured against depmod, modprobe and modinfo of the host: they are the oracle. */
 
 const cache = new Cache();
-const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinfo'];
-const run = (file: string, args: string[]) =>
-  execFileSync(file, args, { encoding: 'latin1', maxBuffer: 1 << 28, env: { ...process.env, LC_ALL: 'C' } });
-
 const KMOD = Number(/kmod version (\d+)/.exec(run('depmod', ['--version']))?.[1]);
-
-/** A folder with links to the modules of a set and depmod's indexes for them. */
-function depmodTree(root: string, set: ModuleSet): string {
-  const { index } = set;
-  const dir = join(root, 'lib/modules', index.release);
-  for (const name of set.names) {
-    const path = index.modules.get(name)?.path ?? '';
-    mkdirSync(join(dir, dirname(path)), { recursive: true });
-    symlinkSync(join(index.dir, path), join(dir, path));
-  }
-  mkdirSync(dir, { recursive: true });
-  for (const name of BUILD_FILES) copyFileSync(join(index.dir, name), join(dir, name));
-  const config = join(root, 'depmod.conf');
-  writeFileSync(config, '');
-  run('depmod', ['-C', config, '-b', root, index.release]);
-  return dir;
-}
 
 /** The names of the index files in which ours and depmod's differ, or that only one has. */
 async function differences(dir: string, set: ModuleSet): Promise<string[]> {
@@ -93,9 +64,7 @@ for (const [name, index] of [
       const names = [...index.modules.keys()];
       const expected = showDepends(root, index.release, names);
       const wrong = names.flatMap((one) => {
-        const ours = loadOrder(index, one).map((step) =>
-          step.kind === 'insmod' ? `insmod ${join(dir, step.module.path)}` : `builtin ${step.name}`,
-        );
+        const ours = loadOrder(index, one).map((step) => shown(dir, step));
         return ours.join('\n') === expected.get(one)
           ? []
           : [{ name: one, ours, modprobe: expected.get(one) }];
@@ -133,58 +102,54 @@ for (const [name, index] of [
   );
 }
 
-/**
- * `modprobe --show-depends` of thousands of modules in a few processes: an install command between two of
- * them prints a line that nothing else prints.
- */
-function batched(root: string, release: string, option: string, words: readonly string[]): string[][] {
-  const config = join(root, 'conf');
-  mkdirSync(config, { recursive: true });
-  writeFileSync(join(config, 'a.conf'), 'install bootgate_next /bin/true\n');
-  const answers: string[][] = [];
-  for (let at = 0; at < words.length; at += 1000) {
-    const args = words.slice(at, at + 1000).flatMap((word) => [word, 'bootgate_next']);
-    const printed = tolerant('modprobe', [
-      '-q',
-      '-d',
-      root,
-      '-S',
-      release,
-      '-C',
-      config,
-      '-a',
-      option,
-      ...args,
-    ]);
-    let answer: string[] = [];
-    for (const line of printed.split('\n').map((one) => one.trimEnd())) {
-      if (line === 'install /bin/true' || line === 'bootgate_next') {
-        answers.push(answer);
-        answer = [];
-      } else if (line) answer.push(line);
+t.test('any softdeps: load orders as modprobe gives them', async (t) => {
+  const names = [
+    'ext4',
+    'jbd2',
+    'crc16',
+    'xfs',
+    'libcrc32c',
+    'crc32c_generic',
+    'crc32c_intel',
+    'virtio_scsi',
+  ];
+  const dir = depmodTree(t.testdir(), setFromNames(generic, names, 'some'));
+  const all = setFromNames(generic, names, 'some').names;
+  const [builtin = ''] = generic.builtins.keys();
+  const word = fc.constantFrom(
+    ...names,
+    builtin,
+    'fs-ext4',
+    'fs-xfs',
+    'crypto-crc32c',
+    'zork',
+    'virtio-ring',
+    'pre:',
+    'post:',
+  );
+  const line = fc.tuple(fc.constantFrom(...all), fc.array(word, { maxLength: 7 }));
+  const texts = fc
+    .array(line, { maxLength: 8 })
+    .map((lines) => lines.map(([name, words]) => `softdep ${name} ${words.join(' ')}\n`).join(''));
+  const root = join(dir, '../../..');
+  const wrong: unknown[] = [];
+  for (const text of fc.sample(texts, 60)) {
+    writeFileSync(join(dir, 'modules.softdep'), text);
+    const index = await loadModuleIndex(dir, generic.release, cache);
+    const expected = showDepends(root, generic.release, all);
+    for (const name of all) {
+      const ours = loadOrder(index, name)
+        .map((step) => shown(dir, step))
+        .join('\n');
+      if (ours !== expected.get(name)) wrong.push({ text, name, ours, modprobe: expected.get(name) });
     }
   }
-  return answers;
-}
+  t.same(wrong.slice(0, 2), []);
+});
 
-/** modprobe's status says that one of the words was not found; the lines say which. */
-function tolerant(file: string, args: string[]): string {
-  try {
-    return run(file, args);
-  } catch (error) {
-    return (error as { stdout: string }).stdout;
-  }
-}
-
-function showDepends(root: string, release: string, names: readonly string[]): Map<string, string> {
-  const answers = batched(root, release, '--show-depends', names);
-  // Options from the host's own command line would stand after the path.
-  const clean = (line: string) => line.replace(/^(insmod \S+).*$/, '$1').trimEnd();
-  return new Map(names.map((name, at) => [name, (answers[at] ?? []).map(clean).join('\n')]));
-}
-
-function lookups(root: string, release: string, requests: readonly string[]): string[][] {
-  return batched(root, release, '-R', requests);
+/** A line of modprobe --show-depends. */
+function shown(dir: string, step: LoadStep): string {
+  return step.kind === 'insmod' ? `insmod ${join(dir, step.module.path)}` : `builtin ${step.name}`;
 }
 
 t.test('parts of a tree: index files as depmod writes them for just those modules', async (t) => {
@@ -230,6 +195,8 @@ t.test('a tree without indexes, with compressed modules, two of one name and a b
     join(dir, 'kernel/broken.ko'),
     readFileSync(join(dir, 'kernel/scsi_common.ko')).subarray(0, 5000),
   );
+  const twins = ['one', 'two', 'three'].map((name) => `${name}.alias=zork-[a-z]*\0`).join('');
+  appendFileSync(join(dir, 'modules.builtin.modinfo'), twins);
   const own = new Cache(join(root, 'cache'));
   const index = await loadModuleIndex(dir, '9.9', own);
   t.notOk(existsSync(join(dir, 'modules.dep')), 'nothing is written into the tree');
@@ -243,6 +210,11 @@ t.test('a tree without indexes, with compressed modules, two of one name and a b
       dep(readFileSync(join(dir, name), 'latin1')),
       name,
     );
+  const aliases = Buffer.from(
+    (await depmodIndexes(wholeTree(index), own)).get('modules.builtin.alias.bin') ?? '',
+  );
+  t.same(readIndex(aliases), readIndex(readFileSync(join(dir, 'modules.builtin.alias.bin'))));
+  t.match(readIndex(aliases).join(), /zork_\[a-z\]\* 0 three,/);
   const details = await loadModuleDetails(index, own);
   t.match(details.get('broken')?.broken, /kernel\/broken\.ko is cut short/);
   t.equal(details.get('virtio_scsi')?.broken, null);

@@ -35,12 +35,8 @@ export type Soft = Pick<Module, 'softPre' | 'softPost'>;
  */
 export function parseSoftdep(text: string): Map<string, Soft> {
   const all = new Map<string, Soft>();
-  for (const line of text.split('\n')) {
-    const [keyword, module, ...words] = line.split(/\s+/);
-    if (keyword !== 'softdep' || !module) continue;
-    const name = normaliseName(module);
+  for (const [name, words] of parseRules(text, 'softdep'))
     if (!all.has(name)) all.set(name, parseSoftWords(words));
-  }
   return all;
 }
 
@@ -50,7 +46,7 @@ function parseSoftWords(words: readonly string[]): Soft {
   for (const word of words) {
     if (word === 'pre:') list = soft.softPre;
     else if (word === 'post:') list = soft.softPost;
-    else if (word) list?.push(word);
+    else list?.push(word);
   }
   return soft;
 }
@@ -58,13 +54,18 @@ function parseSoftWords(words: readonly string[]): Soft {
 /** `weakdep MODULE a b` (kmod 33 and later); several lines of one module add up. */
 export function parseWeakdep(text: string): Map<string, string[]> {
   const all = new Map<string, string[]>();
-  for (const line of text.split('\n')) {
-    const [keyword, module, ...words] = line.split(/\s+/);
-    if (keyword !== 'weakdep' || !module) continue;
-    const name = normaliseName(module);
-    all.set(name, [...(all.get(name) ?? []), ...words.filter(Boolean)]);
-  }
+  for (const [name, words] of parseRules(text, 'weakdep'))
+    all.set(name, [...(all.get(name) ?? []), ...words]);
   return all;
+}
+
+/** Lines as libkmod-config.c splits them: one with nothing behind the module's name is no line at all. */
+function* parseRules(text: string, keyword: string): Generator<[module: string, words: string[]]> {
+  for (const line of text.split('\n')) {
+    const found = /^[\t ]*(\w+)[\t ]+([^\t ]+)[\t ](.+)$/.exec(line);
+    if (found?.[1] === keyword)
+      yield [normaliseName(found[2] ?? ''), found[3]?.split(/\s+/).filter(Boolean) ?? []];
+  }
 }
 
 /** modules.builtin: name -> path. */
