@@ -30,7 +30,7 @@ class Writer {
   readonly #modules: Uint32Array;
   readonly #picked: readonly number[];
   readonly #values: IndexValues;
-  #bytes = Buffer.allocUnsafe(1 << 21);
+  #bytes: Buffer;
   #at = 12;
 
   constructor(rows: IndexRows, picked: readonly number[], values: IndexValues) {
@@ -39,6 +39,7 @@ class Writer {
     this.#modules = rows.modules;
     this.#picked = picked;
     this.#values = values;
+    this.#bytes = Buffer.allocUnsafe(1024 + picked.length * 100); // it grows where that is too little
   }
 
   write(): Buffer {
@@ -60,8 +61,7 @@ class Writer {
     while (next < to) {
       const char = this.#char(next, end);
       const first = next;
-      next++;
-      while (next < to && this.#char(next, end) === char) next++;
+      next = this.#endOf(first, to, end, char);
       chars.push(char);
       offsets.push(this.#node(first, next, end + 1, this.#common(first, next - 1, end + 1)));
     }
@@ -123,6 +123,23 @@ class Writer {
 
   #char(at: number, place: number): number {
     return this.#keys[this.#start(at) + place] as number;
+  }
+
+  /** Where the rows from `first` on that have `char` at `place` end: in growing steps, then by halves. */
+  #endOf(first: number, to: number, place: number, char: number): number {
+    let inside = first;
+    let step = 1;
+    while (inside + step < to && this.#char(inside + step, place) === char) {
+      inside += step;
+      step *= 2;
+    }
+    let outside = Math.min(inside + step, to);
+    while (outside - inside > 1) {
+      const middle = (inside + outside) >> 1;
+      if (this.#char(middle, place) === char) inside = middle;
+      else outside = middle;
+    }
+    return outside;
   }
 
   /** How long the common beginning of the first and last key of a range is, which is that of all of it: they are sorted. */
