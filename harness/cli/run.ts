@@ -14,6 +14,8 @@ interface RunFlags {
   image?: string;
   kernel?: string[];
   modules?: string;
+  split?: string;
+  install?: string[];
   strict?: boolean;
   accel?: 'auto' | 'kvm' | 'tcg';
   jobs?: number;
@@ -33,6 +35,13 @@ export function runCommand(): Command {
     .addOption(imageOption())
     .addOption(kernelOption())
     .addOption(modulesOption())
+    .addOption(
+      new Option(
+        '-s, --split <file>',
+        'a package split in any known format, or `packages` for the files of --kernel',
+      ),
+    )
+    .addOption(new Option('--install <set...>', 'install sets to boot: core, core,extra, or each'))
     .addOption(strictOption())
     .addOption(new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']))
     .addOption(new Option('-j, --jobs <n>', 'guests at once').argParser(wholeNumber))
@@ -50,7 +59,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
   const { scenariosDir } = await import('../paths.js');
   const { loadImage } = await import('../run/image.js');
-  const { prepareImage } = await import('../run/prepare.js');
+  const { prepareImages } = await import('../run/prepare.js');
   const { planRun } = await import('../run/plan.js');
   const { exitCodeOfRun, runPlan } = await import('../run/run.js');
   const { onInterrupt } = await import('../run/interrupt.js');
@@ -67,9 +76,11 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
     const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
       ...(flags.kernel ? { kernel: flags.kernel } : {}),
       ...(flags.modules ? { modules: flags.modules } : {}),
+      ...(flags.split ? { split: flags.split } : {}),
+      ...(flags.install ? { install: flags.install } : {}),
     });
     const plan = planRun(image, await loadScenarios(scenariosDir), patterns);
-    const prepared = await prepareImage(image, {
+    const prepared = await prepareImages(image, {
       cache,
       strict: flags.strict ?? false,
       log: say,
@@ -77,8 +88,8 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       ...(flags.delivery ? { delivery: flags.delivery } : {}),
     });
     const accelerator = await chooseAccelerator(flags.accel ?? 'auto', {
-      kernel: prepared.kernel,
-      vmlinux: prepared.vmlinux,
+      kernel: prepared[0].kernel,
+      vmlinux: prepared[0].vmlinux,
       cache,
       signal,
     });

@@ -1,7 +1,7 @@
 import { formatSeconds } from '../units.js';
 import { cleanLine, cleanText } from './clean.js';
 import { verdictLabel } from './line.js';
-import type { Finding, ScenarioResult, StepResult } from './result.js';
+import { type Finding, resultName, type ScenarioResult, type StepResult } from './result.js';
 import { cut, type Style, wrap } from './screen.js';
 
 /** How much of each is shown; the rest lies in the files named below it. */
@@ -16,7 +16,7 @@ const MOST_STEP_LINES = 6;
 export function failureText(one: ScenarioResult, folder: string, width: number, style: Style): string {
   const attempt = one.attempts > 1 ? `, attempt ${one.attempts}` : '';
   const where = style.dim(`in phase ${one.phase} after ${formatSeconds(one.seconds)}${attempt}`);
-  const lines = [`${verdictLabel(one.verdict, style)}  ${style.bold(cleanLine(one.scenario))}  ${where}`];
+  const lines = [`${verdictLabel(one.verdict, style)}  ${style.bold(cleanLine(resultName(one)))}  ${where}`];
   lines.push(...indented(cleanLine(one.reason), 7, width));
   for (const finding of one.findings.slice(0, MOST_FINDINGS))
     lines.push(...findingLines(finding, width, style));

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { xmlSafe } from './clean.js';
 import { writeWhole } from './json.js';
-import type { RunResult, ScenarioResult } from './result.js';
+import { type RunResult, resultName, type ScenarioResult } from './result.js';
 
 /** How much of a console goes into the XML; the rest lies in console.log. */
 const CONSOLE_BYTES = 64 * 1024;
@@ -31,7 +31,7 @@ export async function junitXml(result: RunResult, consoles: ReadonlyMap<string, 
           ),
         },
         properties: { property: properties(result) },
-        testcase: results.map((one) => testcase(one, consoles.get(one.scenario) ?? '')),
+        testcase: results.map((one) => testcase(one, consoles.get(resultName(one)) ?? '')),
       })),
     },
   };
@@ -45,7 +45,7 @@ export async function writeJunit(folder: string, result: RunResult): Promise<str
   for (const one of result.results) {
     if (one.verdict === 'pass' || one.verdict === 'skip' || !one.files.console) continue;
     const tail = await readTail(join(folder, one.files.console), CONSOLE_BYTES);
-    if (tail !== undefined) consoles.set(one.scenario, tail);
+    if (tail !== undefined) consoles.set(resultName(one), tail);
   }
   const path = join(folder, 'junit.xml');
   await writeWhole(path, await junitXml(result, consoles));
@@ -76,7 +76,7 @@ function properties({ image, accelerator }: RunResult) {
 }
 
 function testcase(one: ScenarioResult, console: string) {
-  const $ = { name: xmlSafe(one.scenario), classname: xmlSafe(one.area), time: one.seconds.toFixed(3) };
+  const $ = { name: xmlSafe(resultName(one)), classname: xmlSafe(one.area), time: one.seconds.toFixed(3) };
   const message = xmlSafe(one.reason);
   if (one.verdict === 'pass') return { $ };
   if (one.verdict === 'skip') return { $, skipped: { $: { message } } };

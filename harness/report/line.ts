@@ -1,6 +1,6 @@
 import { formatSeconds } from '../units.js';
 import { cleanLine } from './clean.js';
-import type { ScenarioResult, Verdict } from './result.js';
+import { resultName, type ScenarioResult, type Verdict } from './result.js';
 import { cut, type Style } from './screen.js';
 
 /** A verdict in a column of five: what went well is quiet, what did not is loud. */
@@ -16,7 +16,7 @@ const TIME_WIDTH = 11;
 
 /** One result on one line: `FAIL   storage/nvme   5.0 s  step "find the disk" failed`. */
 export function resultLine(one: ScenarioResult, nameWidth: number, width: number, style: Style): string {
-  const name = cleanLine(one.scenario).padEnd(nameWidth);
+  const name = cleanLine(resultName(one)).padEnd(nameWidth);
   const time = one.verdict === 'skip' ? '' : formatSeconds(one.seconds);
   const again = one.attempts > 1 ? `attempt ${one.attempts}: ` : '';
   const warnings = one.verdict === 'pass' ? warningsOf(one) : '';

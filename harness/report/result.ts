@@ -34,6 +34,8 @@ export interface StepResult {
 
 export interface ScenarioResult {
   scenario: string;
+  /** The install set that was booted, by the packages that were asked for: `kernel-core`. */
+  installSet?: string;
   area: string;
   verdict: Verdict;
   /** Where the guest was when it ended. */
@@ -72,8 +74,25 @@ export interface RunResult {
     modules: { source: string; count: number; bytes: number; ofCount: number; ofBytes: number };
     initramfs: { bytes: number; digest: string; buildMs: number };
   };
+  /** Where the image's modules are those of a split: each install set that was booted. */
+  installSets?: InstallSetResult[];
   /** What the closure added to the set. */
   additions: { module: string; neededBy: string[]; bytes: number }[];
   counts: Record<Verdict, number>;
   results: ScenarioResult[];
+}
+
+/** One install set of a split, and what it came to in this run. */
+export interface InstallSetResult {
+  name: string;
+  /** Dependencies first. */
+  packages: string[];
+  modules: { count: number; bytes: number };
+  initramfs: { bytes: number };
+  counts: Record<Verdict, number>;
+}
+
+/** A result's name among the others of its run: the scenario, and the install set where there is one. */
+export function resultName(one: Pick<ScenarioResult, 'scenario' | 'installSet'>): string {
+  return one.installSet === undefined ? one.scenario : `${one.scenario} [${one.installSet}]`;
 }

@@ -3,6 +3,7 @@ import { formatBytes, formatPercent, formatSeconds } from '../units.js';
 import { PHASES } from '../vm/machine.js';
 import { cleanLine } from './clean.js';
 import { failureText } from './failure.js';
+import { installSetTable } from './installsets.js';
 import type { RunResult, ScenarioResult, Verdict } from './result.js';
 import { VERDICTS } from './result.js';
 import { type Style, wrap } from './screen.js';
@@ -17,6 +18,7 @@ export function summary(result: RunResult, folder: string, width: number, style:
   const failed = result.results.filter((one) => one.verdict !== 'pass' && one.verdict !== 'skip');
   const blocks = [
     areas(result, style),
+    installSetTable(result, style),
     sizes(result, style),
     additions(result, width, style),
     times(result, style),

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { cleanLine } from './clean.js';
 import { writeWhole } from './json.js';
 import type { Reporter } from './reporter.js';
-import type { RunResult, ScenarioResult, StepResult } from './result.js';
+import { type RunResult, resultName, type ScenarioResult, type StepResult } from './result.js';
 import type { Screen } from './screen.js';
 
 /**
@@ -19,7 +19,7 @@ export function tapVersion(env: NodeJS.ProcessEnv = process.env): 13 | 14 {
 export function tapPoint(number: number, one: ScenarioResult): string {
   const ok = one.verdict === 'pass' || one.verdict === 'skip';
   const directive = one.verdict === 'skip' ? ` # SKIP ${escapeTap(one.reason)}`.trimEnd() : '';
-  const line = `${ok ? 'ok' : 'not ok'} ${number} - ${escapeTap(one.scenario)}${directive}\n`;
+  const line = `${ok ? 'ok' : 'not ok'} ${number} - ${escapeTap(resultName(one))}${directive}\n`;
   if (one.verdict === 'skip') return line;
   return line + indent(`---\n${stringify(diagnostics(one), { lineWidth: 0, blockQuote: 'literal' })}...`);
 }
@@ -57,7 +57,7 @@ export function tapReporter(screen: Screen): Reporter {
       );
     },
     onResult: (result) => {
-      meant.add(result.scenario);
+      meant.add(resultName(result));
       screen.write(tapPoint(++number, result));
     },
     onRunEnd: (result) => {

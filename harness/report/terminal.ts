@@ -4,7 +4,7 @@ import type { Phase } from '../vm/machine.js';
 import { cleanLine } from './clean.js';
 import { resultLine } from './line.js';
 import type { Reporter, RunPlan } from './reporter.js';
-import type { ScenarioResult, Verdict } from './result.js';
+import { resultName, type ScenarioResult, type Verdict } from './result.js';
 import { LiveRows, type RunningGuest } from './rows.js';
 import { MOST_COLUMNS, type Screen, styleOf, wrap } from './screen.js';
 import { summary } from './summary.js';
@@ -98,7 +98,7 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
       if (guest) guest.phase = phase;
     },
     onResult: (result: ScenarioResult) => {
-      running.delete(result.scenario);
+      running.delete(resultName(result));
       counts.set(result.verdict, (counts.get(result.verdict) ?? 0) + 1);
       print(`${resultLine(result, names, width, style)}\n`);
     },

@@ -2,16 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
+import type { PackageOf } from '../diagnose/findings.js';
 import { judge } from '../diagnose/judge.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
 import type { ScenarioResult, StepResult } from '../report/result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
+import type { Split } from '../splits/split.js';
 import { createDisk, verifyPattern } from '../vm/disks.js';
 import { startFarEnd } from '../vm/farend.js';
 import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } from '../vm/machine.js';
-import { RecordReader } from '../vm/records.js';
+import { readReport } from '../vm/records.js';
 import type { PreparedImage } from './prepare.js';
 
 export interface BootOptions {
@@ -87,7 +89,6 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       seed,
     });
 
-    const reader = new RecordReader(nonce);
     const recording = await runGuest({
       machine,
       accelerator: options.accelerator.used,
@@ -97,8 +98,6 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.onPhase ? { onPhase: options.onPhase } : {}),
     });
-    reader.push(recording.control);
-    reader.push(recording.console);
 
     const outside: StepResult[] = [];
     const started = performance.now();
@@ -119,14 +118,16 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
     const judged = judge({
       scenario,
       recording,
-      report: reader.report(),
+      report: readReport(nonce, recording.control, recording.console),
       outside,
       set: prepared.set,
       tree: prepared.index,
+      ...(prepared.split ? { packageOf: packageOf(prepared.split) } : {}),
     });
     const at = (name: string) => join(options.relativeFolder, name);
     return {
       scenario: scenario.name,
+      ...(prepared.installSet ? { installSet: prepared.installSet.name } : {}),
       area: scenario.area,
       ...judged,
       seconds: recording.seconds,
@@ -143,6 +144,18 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
   } finally {
     for (const step of undo.reverse()) await step().catch(() => {});
   }
+}
+
+/** Which package of the split has a module, and the line that put it there. */
+function packageOf(split: Split): PackageOf {
+  return (module) => {
+    const placed = split.placement.get(module);
+    if (!placed) return undefined;
+    return {
+      package: placed.package,
+      ...(placed.rule ? { rule: `${placed.rule.file}:${placed.rule.line}` } : {}),
+    };
+  };
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {

@@ -44,7 +44,11 @@ export async function pointLatest(results: string, id: string): Promise<void> {
   await rename(temporary, join(results, 'latest'));
 }
 
-/** A scenario's own folder inside a run; a second attempt gets one of its own. */
-export function scenarioFolder(run: RunFolder, scenario: string, attempt: number): string {
-  return attempt === 1 ? scenario : `${scenario}.attempt-${attempt}`;
+/**
+ * A scenario's own folder inside a run, relative to it: `storage/nvme`, `kernel-core/storage/nvme` for an install set. A
+ * second attempt gets one of its own.
+ */
+export function scenarioFolder(scenario: string, installSet: string | undefined, attempt: number): string {
+  const folder = installSet === undefined ? scenario : join(installSet, scenario);
+  return attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { readDocument } from '../document.js';
 import { userError } from '../errors.js';
 import { imagesDir } from '../paths.js';
+import { parseBytes } from '../splits/bytes.js';
 import { didYouMean } from '../suggest.js';
 
 /** Where an image's modules come from. */
@@ -12,6 +13,16 @@ const moduleSource = z
     z.literal('all').describe('the whole module tree'),
     z.strictObject({ policy: z.string().describe('include and exclude rules, a YAML file beside this one') }),
     z.strictObject({ list: z.string().describe('a module list, a text file beside this one') }),
+    z.strictObject({
+      split: z
+        .string()
+        .describe('a package split in any known format, or `packages` for the package files of `kernel:`'),
+      format: z.string().optional().describe('of the split, where its name does not tell'),
+      install: z
+        .union([z.string(), z.array(z.string()).min(1)])
+        .default('each')
+        .describe('packages that are installed, dependencies included: `core`, `core,extra`, or `each`'),
+    }),
   ])
   .describe('which modules the guest may load');
 
@@ -38,6 +49,12 @@ export const imageSchema = z
       .array(z.strictObject({ scenario: z.string(), reason: z.string().min(1) }))
       .default([])
       .describe('scenarios that this kernel is not built for, each with the reason'),
+    budgets: z
+      .record(z.string(), z.union([z.string(), z.number()]))
+      .default({})
+      .describe(
+        'limits that `gate` holds: vmlinuz, initramfs, modules, total, memory (of a guest after boot), or an install set; `60 MiB`',
+      ),
   })
   .describe('One bootable thing under test: kernel, module set and userland');
 
@@ -45,7 +62,9 @@ export const imageSchema = z
 export type ModuleSource =
   | { kind: 'all' }
   | { kind: 'policy'; file: string }
-  | { kind: 'list'; file: string };
+  | { kind: 'list'; file: string }
+  /** One module set for each of `install`: what those packages hold, nothing added back. */
+  | { kind: 'split'; file: string; format: string | undefined; install: string[] };
 
 /** An image as it will be built: the file's words with the command line's laid over them, paths absolute. */
 export interface Image {
@@ -56,6 +75,8 @@ export interface Image {
   modules: ModuleSource;
   scenarios: string[];
   skip: { scenario: string; reason: string }[];
+  /** Bytes, by what they limit. */
+  budgets: Record<string, number>;
 }
 
 /** What the command line may lay over an image. */
@@ -63,6 +84,9 @@ export interface ImageOverrides {
   kernel?: string[];
   /** A module list, a policy (.yaml), or `all`. */
   modules?: string;
+  /** A package split, and which of its packages are installed. */
+  split?: string;
+  install?: string[];
 }
 
 /**
@@ -71,7 +95,15 @@ export interface ImageOverrides {
  */
 export async function loadImage(nameOrFile: string, overrides: ImageOverrides = {}): Promise<Image> {
   const file = findImage(nameOrFile);
-  const { value } = await readDocument(file, imageSchema);
+  const { value, problem } = await readDocument(file, imageSchema);
+  const budgets = Object.entries(value.budgets).map(
+    ([name, size]) => [name, parseBytes(String(size))] as const,
+  );
+  const wrong = budgets.filter(([, bytes]) => bytes === undefined);
+  if (wrong.length > 0)
+    throw userError('E_DOCUMENT', `${file} is not right`, {
+      problems: wrong.map(([name]) => problem(['budgets', name], 'expected a size such as 60 MiB')),
+    });
   const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(file), path));
   const kernel = overrides.kernel?.length
     ? overrides.kernel
@@ -81,9 +113,12 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
     description: value.description,
     file,
     kernel,
-    modules: overrides.modules ? moduleSourceOf(overrides.modules) : readModuleSource(value.modules, beside),
+    modules:
+      overrideModules(overrides) ??
+      withInstall(readModuleSource(value.modules, beside), overrides.install, file),
     scenarios: value.scenarios,
     skip: value.skip,
+    budgets: Object.fromEntries(budgets) as Record<string, number>,
   };
 }
 
@@ -92,9 +127,41 @@ function readModuleSource(
   beside: (path: string) => string,
 ): ModuleSource {
   if (value === 'all') return { kind: 'all' };
-  return 'policy' in value
-    ? { kind: 'policy', file: beside(value.policy) }
-    : { kind: 'list', file: beside(value.list) };
+  if ('policy' in value) return { kind: 'policy', file: beside(value.policy) };
+  if ('list' in value) return { kind: 'list', file: beside(value.list) };
+  return {
+    kind: 'split',
+    file: value.split === 'packages' ? value.split : beside(value.split),
+    format: value.format,
+    install: [value.install].flat(),
+  };
+}
+
+function overrideModules({ modules, split, install }: ImageOverrides): ModuleSource | undefined {
+  if (modules && split)
+    throw userError('E_USAGE', '--modules and --split are two answers to one question', {
+      hint: 'give one of them',
+    });
+  if (split) {
+    const shipped = join(imagesDir, 'splits', `${split}.yaml`);
+    const file = !split.includes('/') && !existsSync(split) && existsSync(shipped) ? shipped : split;
+    return {
+      kind: 'split',
+      file: file === 'packages' ? file : resolve(file),
+      format: undefined,
+      install: install ?? ['each'],
+    };
+  }
+  return modules ? moduleSourceOf(modules) : undefined;
+}
+
+/** `--install` narrows an image's own split. */
+function withInstall(source: ModuleSource, install: string[] | undefined, file: string): ModuleSource {
+  if (!install) return source;
+  if (source.kind === 'split') return { ...source, install };
+  throw userError('E_USAGE', `--install names packages of a split, and ${file} has none`, {
+    hint: 'give the split with --split',
+  });
 }
 
 /** `--modules all`, `--modules POLICY.yaml` or `--modules LIST`. */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
@@ -6,14 +7,18 @@ import { readKernelConfig } from '../kernel/config.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { extractVmlinux } from '../kernel/vmlinux.js';
+import { loadModuleDetails } from '../modules/details.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { setFromPolicy } from '../modules/policy.js';
-import { setFromList, wholeTree } from '../modules/set.js';
+import { exactSet, setFromList, wholeTree } from '../modules/set.js';
+import { type InstallSet, parseInstall } from '../splits/installsets.js';
+import { detectFormat, parseFormat, readSplit } from '../splits/read.js';
+import type { Split } from '../splits/split.js';
 import { architectureOf } from '../vm/arch/index.js';
 import type { Image, ModuleSource } from './image.js';
 
-/** An image with everything at hand that a boot needs, apart from the scenario. */
+/** An image with everything at hand that a boot needs, apart from the scenario: one module set of it. */
 export interface PreparedImage {
   image: Image;
   kernel: Kernel;
@@ -21,6 +26,9 @@ export interface PreparedImage {
   index: ModuleIndex;
   set: ModuleSet;
   delivery: ModuleDelivery;
+  /** Where the set is what some packages of a split hold. */
+  split: Split | null;
+  installSet: InstallSet | null;
 }
 
 export interface PrepareOptions {
@@ -33,27 +41,68 @@ export interface PrepareOptions {
   signal?: AbortSignal;
 }
 
-/** `kernel -> module set`: the first stages of the line. */
-export async function prepareImage(image: Image, options: PrepareOptions): Promise<PreparedImage> {
+/**
+ * `kernel -> module set`: the first stages of the line, once for each module set of the image. There is one, but for
+ * a split: an install set each.
+ */
+export async function prepareImages(
+  image: Image,
+  options: PrepareOptions,
+): Promise<[PreparedImage, ...PreparedImage[]]> {
   const { cache, log = () => {}, signal } = options;
   const kernel = await resolveKernel(image.kernel, { cache, log, ...(signal ? { signal } : {}) });
   const [vmlinux, index] = await Promise.all([
     extractVmlinux(kernel, cache),
     loadModuleIndex(kernel.modulesDir, kernel.release, cache),
   ]);
-  const set = await makeModuleSet(index, image.modules, options.strict ?? false);
-  for (const warning of set.warnings) log(warning);
-  return {
-    image,
-    kernel,
-    vmlinux,
-    index,
-    set,
-    delivery: await chooseDelivery(kernel, index, options.delivery),
-  };
+  const delivery = await chooseDelivery(kernel, index, options.delivery);
+  const common = { image, kernel, vmlinux, index, delivery };
+  if (image.modules.kind !== 'split') {
+    const set = await makeModuleSet(index, image.modules, options.strict ?? false);
+    for (const warning of set.warnings) log(warning);
+    return [{ ...common, set, split: null, installSet: null }];
+  }
+  const { file, install } = image.modules;
+  const split = await loadSplit(image.modules, kernel, index, cache);
+  const sets = install.flatMap((words) => parseInstall(split, words, index));
+  const [first, ...rest] = sets.map((installSet): PreparedImage => {
+    const source = `${basename(file)}: ${installSet.name}`;
+    return { ...common, set: exactSet(index, installSet.modules, source), split, installSet };
+  });
+  if (!first) throw userError('E_SPLIT', `${file} has no package, so there is nothing to install`);
+  return [first, ...rest];
 }
 
-/** The module set of an image or of `--modules`. */
+/** The same for an image with one module set. @throws user error E_USAGE for a split with several install sets. */
+export async function prepareImage(image: Image, options: PrepareOptions): Promise<PreparedImage> {
+  const [prepared, ...others] = await prepareImages(image, options);
+  if (others.length > 0)
+    throw userError('E_USAGE', `${image.file} has ${others.length + 1} install sets, and one is wanted`, {
+      hint: 'choose with --install, for example --install core',
+    });
+  return prepared;
+}
+
+async function loadSplit(
+  source: Extract<ModuleSource, { kind: 'split' }>,
+  kernel: Kernel,
+  index: ModuleIndex,
+  cache: Cache,
+): Promise<Split> {
+  const forced = source.format === undefined ? undefined : parseFormat(source.format);
+  const format = source.file === 'packages' ? 'packages' : detectFormat(source.file, forced).format;
+  const details = format === 'fedora-filters' ? await loadModuleDetails(index, cache) : undefined;
+  return readSplit(source.file, index, {
+    format,
+    arch: kernel.arch,
+    packages: kernel.packages,
+    ...(details
+      ? { direct: new Map([...index.modules.keys()].map((name) => [name, details.direct(name)])) }
+      : {}),
+  });
+}
+
+/** The module set of a list, a policy, or the whole tree. */
 export async function makeModuleSet(
   index: ModuleIndex,
   source: ModuleSource,

@@ -70,7 +70,7 @@ t.test('admission', async (t) => {
 
 t.test('images', async (t) => {
   await t.test('every shipped image is well formed and found by its name', async (t) => {
-    for (const name of ['debian', 'debian-cloud', 'debian-2014']) {
+    for (const name of ['debian', 'debian-cloud', 'debian-2014', 'split-2014', 'one-extras']) {
       const image = await loadImage(name);
       t.equal(image.name, name);
       if (image.modules.kind !== 'all')
@@ -95,6 +95,25 @@ t.test('images', async (t) => {
       t.equal(exitCodeOf(error), 2, JSON.stringify(text));
       t.ok(error instanceof BootgateError);
     }
+  });
+
+  await t.test('a split and its install sets, from the file and from the command line', async (t) => {
+    const file = writeImage(
+      'version: 1\nname: x\nkernel: k\nmodules: { split: s.yaml, install: core }\nbudgets: { total: 1 MiB }\n',
+    );
+    const image = await loadImage(file);
+    t.match(image.modules, { kind: 'split', file: join(file, '..', 's.yaml'), install: ['core'] });
+    t.same(image.budgets, { total: 1 << 20 });
+    t.match((await loadImage(file, { install: ['each'] })).modules, { install: ['each'] });
+    t.match((await loadImage('debian', { split: 'fedora-2014' })).modules, {
+      kind: 'split',
+      install: ['each'],
+    });
+    await t.rejects(loadImage('debian', { install: ['core'] }), { code: 'E_USAGE' });
+    await t.rejects(loadImage('debian', { split: 'a', modules: 'b' }), { code: 'E_USAGE' });
+    const bad = writeImage('version: 1\nname: x\nkernel: k\nbudgets: { total: lots }\n');
+    const error = (await loadImage(bad).catch((caught: unknown) => caught)) as BootgateError;
+    t.equal(error.problems[0]?.line, 4);
   });
 
   await t.test('an unknown name is met with the nearest', async (t) => {

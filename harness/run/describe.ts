@@ -1,0 +1,123 @@
+import { stat } from 'node:fs/promises';
+import type { Cache } from '../cache.js';
+import { buildInitramfs } from '../initramfs/build.js';
+import {
+  type InstallSetResult,
+  type RunResult,
+  resultName,
+  type ScenarioResult,
+  VERDICTS,
+  type Verdict,
+} from '../report/result.js';
+import type { Scenario } from '../scenarios/scenario.js';
+import type { PreparedImage } from './prepare.js';
+
+/** One guest to come: a scenario with one of the image's module sets. */
+export interface Boot {
+  scenario: Scenario;
+  prepared: PreparedImage;
+  /** Among the others of the run; see resultName. */
+  name: string;
+}
+
+export function bootOf(prepared: PreparedImage, scenario: Scenario): Boot {
+  return { scenario, prepared, name: resultName({ scenario: scenario.name, ...installSetOf(prepared) }) };
+}
+
+function installSetOf({ installSet }: PreparedImage): { installSet?: string } {
+  return installSet ? { installSet: installSet.name } : {};
+}
+
+export function countVerdicts(results: readonly ScenarioResult[]): Record<Verdict, number> {
+  const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
+  for (const result of results) counts[result.verdict]++;
+  return counts;
+}
+
+/**
+ * The image's part of run.json: what all its guests have in common, without a scenario's own tools and steps. Of
+ * several install sets it is the largest; `installSets` has them all.
+ */
+export async function describeImage(
+  variants: readonly [PreparedImage, ...PreparedImage[]],
+  cache: Cache,
+): Promise<RunResult['image']> {
+  const prepared = variants.reduce((most, one) => (one.set.bytes > most.set.bytes ? one : most));
+  const { kernel, set, index, delivery } = prepared;
+  const initramfs = await buildInitramfs({
+    set,
+    tools: [],
+    scenarioEntries: [],
+    delivery,
+    cache,
+    arch: kernel.arch,
+  });
+  return {
+    name: prepared.image.name,
+    kernel: {
+      release: kernel.release,
+      source: kernel.source,
+      resolved: kernel.resolved,
+      digest: kernel.digest,
+    },
+    vmlinuz: { bytes: (await stat(kernel.vmlinuz)).size },
+    modules: {
+      source: set.source,
+      count: set.names.length,
+      bytes: set.bytes,
+      ofCount: index.modules.size,
+      ofBytes: index.bytes,
+    },
+    initramfs: { bytes: initramfs.bytes, digest: initramfs.digest, buildMs: initramfs.buildMs },
+  };
+}
+
+export async function describeInstallSets(
+  variants: readonly PreparedImage[],
+  results: readonly ScenarioResult[],
+  cache: Cache,
+): Promise<InstallSetResult[]> {
+  const described: InstallSetResult[] = [];
+  for (const { installSet, set, delivery, kernel } of variants) {
+    if (!installSet) continue;
+    const { name, packages } = installSet;
+    const initramfs = await buildInitramfs({
+      set,
+      tools: [],
+      scenarioEntries: [],
+      delivery,
+      cache,
+      arch: kernel.arch,
+    });
+    described.push({
+      name,
+      packages,
+      modules: { count: set.names.length, bytes: set.bytes },
+      initramfs: { bytes: initramfs.bytes },
+      counts: countVerdicts(results.filter((one) => one.installSet === name)),
+    });
+  }
+  return described;
+}
+
+/** What is said of a scenario that has no guest to speak for it. */
+export function notBooted({ scenario, prepared }: Boot, verdict: Verdict, reason: string): ScenarioResult {
+  return {
+    scenario: scenario.name,
+    ...installSetOf(prepared),
+    area: scenario.area,
+    verdict,
+    phase: 'firmware',
+    reason,
+    seconds: 0,
+    cpuSeconds: 0,
+    attempts: 0,
+    steps: [],
+    modulesLoaded: [],
+    memory: { modulesBytes: 0, usedAfterBootBytes: 0 },
+    findings: [],
+    consoleTail: [],
+    files: { console: '', control: '', argv: '', recording: '' },
+    phases: [],
+  };
+}
