@@ -22,6 +22,7 @@ interface RunFlags {
   reporter?: 'terminal' | 'tap' | 'json';
   results?: string;
   delivery?: ModuleDelivery;
+  reference?: 'always' | 'failures' | 'never';
   verbose?: boolean;
 }
 
@@ -50,6 +51,12 @@ export function runCommand(): Command {
     )
     .addOption(new Option('--results <dir>', 'where the run folder goes (BOOTGATE_RESULTS, else results)'))
     .addOption(deliveryOption())
+    .addOption(
+      new Option(
+        '--reference <when>',
+        'boot the whole module tree too, to compare: for failures unless given',
+      ).choices(['always', 'failures', 'never']),
+    )
     .addOption(new Option('-v, --verbose', 'the log on standard error as well'))
     .action(run);
 }
@@ -103,6 +110,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       signal,
       log: (folder) => openRunLog(folder, flags.verbose ?? false),
       ...(flags.jobs ? { jobs: flags.jobs } : {}),
+      ...(flags.reference ? { reference: flags.reference } : {}),
     });
     process.exitCode = exitCodeOfRun(result, signal.aborted);
   } finally {

@@ -1,7 +1,7 @@
 import { formatSeconds } from '../units.js';
 import { cleanLine, cleanText } from './clean.js';
 import { verdictLabel } from './line.js';
-import { type Finding, resultName, type ScenarioResult, type StepResult } from './result.js';
+import { type Finding, isKernelsOwn, resultName, type ScenarioResult, type StepResult } from './result.js';
 import { cut, type Style, wrap } from './screen.js';
 
 /** How much of each is shown; the rest lies in the files named below it. */
@@ -18,6 +18,10 @@ export function failureText(one: ScenarioResult, folder: string, width: number, 
   const where = style.dim(`in phase ${one.phase} after ${formatSeconds(one.seconds)}${attempt}`);
   const lines = [`${verdictLabel(one.verdict, style)}  ${style.bold(cleanLine(resultName(one)))}  ${where}`];
   lines.push(...indented(cleanLine(one.reason), 7, width));
+  if (isKernelsOwn(one)) {
+    const sentence = `not the module set's fault: this kernel cannot do it with its whole tree either (${cleanLine(one.reference?.reason ?? '')})`;
+    lines.push(...indented(sentence, 7, width).map(style.yellow));
+  }
   for (const finding of one.findings.slice(0, MOST_FINDINGS))
     lines.push(...findingLines(finding, width, style));
   if (one.findings.length > MOST_FINDINGS)

@@ -1,5 +1,6 @@
 /** The contract of results/RUN/run.json (schema bootgate/run@1). Fields may be added, never renamed. */
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
+import type { GateReport } from './gatereport.js';
 
 export const VERDICTS = ['pass', 'fail', 'crash', 'hang', 'infra', 'skip'] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -46,6 +47,10 @@ export interface ScenarioResult {
   seconds: number;
   cpuSeconds: number;
   attempts: number;
+  /** It failed and passed when it was booted again. The verdict stays that of the boot that failed. */
+  flaky?: boolean;
+  /** Every boot of it, where a failure was booted again (`--retries`); the first is the one that is told here. */
+  tries?: { verdict: Verdict; reason: string; console: string }[];
   steps: StepResult[];
   modulesLoaded: string[];
   memory: { modulesBytes: number; usedAfterBootBytes: number };
@@ -55,6 +60,32 @@ export interface ScenarioResult {
   /** Relative to the run's folder. */
   files: { console: string; control: string; argv: string; recording: string };
   phases: { phase: Phase; at: number }[];
+  /** What the same scenario comes to with the whole module tree, where it was booted so. */
+  reference?: ReferenceResult;
+}
+
+/** The reference boot as far as a reader of results needs it. */
+export interface ReferenceResult {
+  verdict: Verdict;
+  /** Empty for a pass. */
+  reason: string;
+  /** It was not booted for this run, but remembered. */
+  cached: boolean;
+  /** Modules that it loaded and the set does not have, sorted. */
+  lacking: string[];
+}
+
+/** What would make the image of a run again: what `explain` and `fix` start from. */
+export interface ImageRecipe {
+  /** The image's file, absolute. */
+  file: string;
+  /** As given on the command line or in the file, paths absolute. */
+  kernel: string[];
+  modules:
+    | { kind: 'all' }
+    | { kind: 'policy' | 'list'; file: string }
+    | { kind: 'split'; file: string; format: string | undefined; install: string[] };
+  delivery: 'archive' | 'window';
 }
 
 export interface RunResult {
@@ -73,12 +104,17 @@ export interface RunResult {
     vmlinuz: { bytes: number };
     modules: { source: string; count: number; bytes: number; ofCount: number; ofBytes: number };
     initramfs: { bytes: number; digest: string; buildMs: number };
+    recipe?: ImageRecipe;
   };
   /** Where the image's modules are those of a split: each install set that was booted. */
   installSets?: InstallSetResult[];
   /** What the closure added to the set. */
   additions: { module: string; neededBy: string[]; bytes: number }[];
   counts: Record<Verdict, number>;
+  /** How many results an interrupted run had left, which were not booted again. */
+  resumed?: { kept: number };
+  /** What `bootgate gate` made of it. */
+  gate?: GateReport;
   results: ScenarioResult[];
 }
 
@@ -95,4 +131,18 @@ export interface InstallSetResult {
 /** A result's name among the others of its run: the scenario, and the install set where there is one. */
 export function resultName(one: Pick<ScenarioResult, 'scenario' | 'installSet'>): string {
   return one.installSet === undefined ? one.scenario : `${one.scenario} [${one.installSet}]`;
+}
+
+/**
+ * Whether a result speaks against the module set: it did not pass, and nothing shows that the kernel itself cannot do it
+ * (the reference boot, with every module there is, fails as well).
+ */
+export function speaksAgainst(one: Pick<ScenarioResult, 'verdict' | 'reference'>): boolean {
+  const failed = one.verdict === 'fail' || one.verdict === 'crash' || one.verdict === 'hang';
+  return failed && !isKernelsOwn(one);
+}
+
+/** The reference boot fails as well: not the module set's fault. */
+export function isKernelsOwn({ reference }: Pick<ScenarioResult, 'reference'>): boolean {
+  return reference !== undefined && ['fail', 'crash', 'hang'].includes(reference.verdict);
 }

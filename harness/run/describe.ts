@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Cache } from '../cache.js';
 import { buildInitramfs } from '../initramfs/build.js';
 import {
@@ -69,6 +71,12 @@ export async function describeImage(
       ofBytes: index.bytes,
     },
     initramfs: { bytes: initramfs.bytes, digest: initramfs.digest, buildMs: initramfs.buildMs },
+    recipe: {
+      file: prepared.image.file,
+      kernel: prepared.image.kernel.map((source) => (existsSync(source) ? resolve(source) : source)),
+      modules: prepared.image.modules,
+      delivery,
+    },
   };
 }
 

@@ -4,10 +4,12 @@ import { EXIT } from '../errors.js';
 import { writeRunJson } from '../report/json.js';
 import { writeJunit } from '../report/junit.js';
 import { type Reporter, safely } from '../report/reporter.js';
-import { type RunResult, resultName, type Verdict } from '../report/result.js';
+import { type RunResult, resultName, type ScenarioResult, speaksAgainst } from '../report/result.js';
 import { writeTap } from '../report/tap.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
+import { writeContents } from './contents.js';
 import { bootOf, countVerdicts, describeImage, describeInstallSets, notBooted } from './describe.js';
+import { compareWithReferences, type ReferencePolicy } from './difference.js';
 import { makeRunFolder, pointLatest, type RunFolder } from './folder.js';
 import type { Plan } from './plan.js';
 import { bootAll } from './pool.js';
@@ -23,6 +25,8 @@ export interface RunOptions {
   results: string;
   /** Guests at once; as many as cores and memory allow unless given. */
   jobs?: number;
+  /** When the same scenarios are booted with the whole tree; for failures unless given. */
+  reference?: ReferencePolicy;
   reporters: Reporter[];
   signal?: AbortSignal;
   log?: (folder: string) => Promise<Logger>;
@@ -54,9 +58,10 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   for (const result of skips) reporter.onResult?.(result);
   logger?.info({ id: folder.id, image, accelerator: options.accelerator }, 'run started');
 
-  const finished = [...skips];
+  for (const prepared of variants) await writeContents(folder.path, prepared);
+  const booted: ScenarioResult[] = [];
   await bootAll(options, boots, folder, reporter, logger, (result) => {
-    finished.push(result);
+    booted.push(result);
     reporter.onResult?.(result);
     logger?.info(
       { scenario: resultName(result), verdict: result.verdict, seconds: result.seconds },
@@ -64,6 +69,21 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
     );
   });
 
+  const { accelerator, cache, jobs, signal } = options;
+  const finished = [
+    ...skips,
+    ...(await compareWithReferences(booted, {
+      variants,
+      scenarios: plan.boots,
+      policy: signal?.aborted ? 'never' : (options.reference ?? 'failures'),
+      accelerator,
+      cache,
+      folder: folder.path,
+      jobs,
+      signal,
+      logger,
+    })),
+  ];
   const order = new Map(
     [...boots.map(({ name }) => name), ...skips.map(resultName)].map((name, at) => [name, at]),
   );
@@ -73,7 +93,7 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   const result: RunResult = {
     schema: 'bootgate/run@1',
     id: folder.id,
-    verdict: verdictOf(counts, finished.length < boots.length + skips.length),
+    verdict: verdictOf(finished, finished.length < boots.length + skips.length),
     started: started.toISOString(),
     seconds: (performance.now() - clock) / 1000,
     cpuSeconds: {
@@ -98,10 +118,13 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   return { result, folder };
 }
 
-/** `fail` outranks `incomplete`: a kernel that said no has said no, whatever else could not be decided. */
-function verdictOf(counts: Record<Verdict, number>, unfinished: boolean): RunResult['verdict'] {
-  if (counts.fail + counts.crash + counts.hang > 0) return 'fail';
-  return counts.infra > 0 || unfinished ? 'incomplete' : 'pass';
+/**
+ * `fail` outranks `incomplete`: a kernel that said no has said no, whatever else could not be decided. What fails with
+ * the whole tree as well is not the set's fault, and does not fail the run.
+ */
+function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): RunResult['verdict'] {
+  if (results.some(speaksAgainst)) return 'fail';
+  return unfinished || results.some(({ verdict }) => verdict === 'infra') ? 'incomplete' : 'pass';
 }
 
 /** The exit code of a run, by the contract. */
