@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { exec } from '../exec.js';
 import { guestDir } from '../paths.js';
+import { knownHelpers } from '../scenarios/lint.js';
 import { type AgentRecord, cksum, fieldOf, RecordReader, readReport } from '../vm/records.js';
 
 const NONCE = 'a1b2c3d4';
@@ -386,4 +387,17 @@ esac`;
   );
   t.match(readFileSync(join(dir, 'errors'), 'utf8'), /^(could not insert 'a': Unknown symbol\n)+$/);
   t.match(readFileSync(join(dir, 'kmod.log'), 'utf8'), /^-r a$/m, 'removal goes straight to the real one');
+});
+
+t.test('the README names every helper, and no other', async (t) => {
+  const readme =
+    readFileSync(join(guestDir, 'README.md'), 'utf8').split('## What steps are written with')[1] ?? '';
+  const rows = readme.split('\n').filter((line) => line.startsWith('| `'));
+  const named = new Set(
+    rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([a-z_]+)/g)].map(([, name]) => name)),
+  );
+  // Parts of helpers, which no scenario has a use for.
+  const parts = ['look_up', 'without_driver', 'pattern_stride', 'pattern_block', 'listening'];
+  const defined = [...(await knownHelpers())].filter((name) => !parts.includes(name));
+  t.same([...named].sort(), defined.sort());
 });

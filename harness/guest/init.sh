@@ -248,6 +248,8 @@ run_steps() {
 	: > /run/bootgate/step
 }
 
+# Should the shell itself give up (a redirection that fails, a file that is not there), this is not a panic of the kernel.
+trap 'give_up "the shell came to its end"' EXIT
 start_kernel_interfaces
 . /bootgate/materialise.sh
 read_scenario

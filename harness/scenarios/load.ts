@@ -5,7 +5,7 @@ import { BootgateError, type Problem, userError } from '../errors.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
 import { didYouMean } from '../suggest.js';
 import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
-import { knownHelpers, lintStep } from './lint.js';
+import { knownHelpers, lintStep, syntaxErrors } from './lint.js';
 import { type Expanded, expandMatrix } from './matrix.js';
 import type { Scenario } from './scenario.js';
 import { type ScenarioFile, scenarioFileSchema } from './schema.js';
@@ -35,18 +35,17 @@ export async function loadScenarios(dir: string): Promise<Scenario[]> {
       steps.push({ document, scenario });
     }
   }
-  const lints = await Promise.all(
-    steps.map(({ document, scenario }) =>
-      Promise.all(
-        scenario.steps.map(async (step, index) =>
-          (await lintStep(step.run, helpers)).map(({ message, hint }) =>
-            document.problem(['steps', index, 'run'], message, hint),
-          ),
-        ),
-      ),
-    ),
-  );
-  problems.push(...lints.flat(2), ...sameNames(scenarios));
+  const unreadable = await syntaxErrors(scenarios.flatMap(({ steps }) => steps.map(({ run }) => run)));
+  for (const { document, scenario } of steps) {
+    scenario.steps.forEach(({ run }, index) => {
+      const lints = lintStep(run, helpers);
+      const syntax = unreadable.get(run);
+      if (syntax) lints.push({ message: `sh cannot read this: ${syntax}` });
+      for (const { message, hint } of lints)
+        problems.push(document.problem(['steps', index, 'run'], message, hint));
+    });
+  }
+  problems.push(...sameNames(scenarios));
   if (problems.length > 0) {
     throw new BootgateError(`${problems.length > 1 ? 'some things are' : 'one thing is'} wrong in ${dir}`, {
       code: 'E_SCENARIOS',
