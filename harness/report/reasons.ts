@@ -1,0 +1,56 @@
+import { formatSeconds } from '../units.js';
+import { cleanLine } from './clean.js';
+import type { GateReason } from './gatereport.js';
+import { parsePlace } from './remarks.js';
+import { isKernelsOwn, resultName, type ScenarioResult } from './result.js';
+
+export interface ReasonOptions {
+  /** A flaky scenario is noted and no more. */
+  allowFlaky: boolean;
+  /** Names of results that said no in the baseline too; undefined without a baseline. */
+  knownFailures?: ReadonlySet<string> | undefined;
+  /** What failed in the baseline too is noted and no more. */
+  allowKnown: boolean;
+}
+
+/** What one result means for the gate; undefined for a pass or a skip without a word. */
+export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReason | undefined {
+  const result = resultName(one);
+  const told = cleanLine(one.reason);
+  const [cause] = one.findings;
+  const place = cause?.rule ? parsePlace(cause.rule) : undefined;
+  const rest = {
+    result,
+    ...(cause?.hint ? { hint: cleanLine(cause.hint) } : {}),
+    ...(place ? { place } : {}),
+  };
+  if (one.verdict === 'pass' || one.verdict === 'skip') return undefined;
+  if (one.verdict === 'infra')
+    return { kind: 'infra', weight: 'undecided', message: `${result} could not be tried: ${told}`, result };
+  if (one.flaky) {
+    const passed = one.tries?.filter(({ verdict }) => verdict === 'pass').length ?? 0;
+    return {
+      kind: 'flaky',
+      weight: options.allowFlaky ? 'note' : 'no',
+      message: `${result} is flaky: ${one.verdict}, and ${passed} of ${one.attempts} boots pass: ${told}`,
+      ...rest,
+    };
+  }
+  if (isKernelsOwn(one))
+    return {
+      kind: 'reference',
+      weight: 'note',
+      message: `${result} says ${one.verdict}, and the kernel itself cannot: it fails with the whole module tree too`,
+      result,
+    };
+  const known = options.knownFailures?.has(result) ?? false;
+  const isNew = options.knownFailures !== undefined && !known;
+  const cost = one.seconds > 0 ? ` after ${formatSeconds(one.seconds)}` : '';
+  const module = cause?.module ? `${cause.kind.replaceAll('-', ' ')} ${cause.module}; ` : '';
+  return {
+    kind: isNew ? 'new-failure' : 'failure',
+    weight: known && options.allowKnown ? 'note' : 'no',
+    message: `${result} says ${one.verdict}${cost}${known ? ', as in the baseline' : ''}: ${module}${told}`,
+    ...rest,
+  };
+}
