@@ -1,12 +1,16 @@
-import { type ConsoleLine, consoleLines, STEP_PREFIX } from './lines.js';
+import { StringDecoder } from 'node:string_decoder';
+import { type ConsoleLine, LineReader, STEP_PREFIX } from './lines.js';
 import type { Recogniser, Severity } from './recognisers/recogniser.js';
 import { RECOGNISERS } from './recognisers/table.js';
+import { fillTitle, groupOf } from './title.js';
 
 /** A kernel report found on the console, with its whole text cut out. */
 export interface ConsoleReport {
   kind: string;
   severity: Severity;
   title: string;
+  /** Equal for the same trouble on another boot, CPU or address: what reports are grouped by. */
+  group: string;
   /** What it means and what to do. */
   hint: string;
   /** The pattern's groups: names of modules, symbols, files. */
@@ -22,52 +26,122 @@ export interface ConsoleReport {
 }
 
 const MOST_LINES = 120;
-/** A console that floods with different reports is bounded too. */
+/** A console that floods with different reports is bounded too, and so is what is kept of one of them. */
 const MOST_REPORTS = 500;
+const MOST_CHARACTERS = 64 * 1024;
 const CUT_HERE = /^-+\[ cut here \]-+$/;
+/** How far before its first telling line a report may begin. */
+const LEAD = 4;
 
-/** Every report on a console, in order. Scans 10 MB in well under a second: most lines hold none of the literals. */
-export function scanConsole(text: string): ConsoleReport[] {
-  const lines = consoleLines(text);
-  const reports: ConsoleReport[] = [];
-  const single = new Map<string, ConsoleReport>();
-  /** Up to where the last report goes: a line that only ever stands inside reports begins none before it. */
-  let insideUntil = 0;
+/** One look that most lines do not stand: does a line hold any of the literals? */
+const ANY_LITERAL = new RegExp(
+  [...new Set(RECOGNISERS.map((rule) => rule.literal.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')))].join('|'),
+);
 
-  for (let at = 0; at < lines.length && reports.length < MOST_REPORTS; at++) {
-    const found = recognise(lines[at] as ConsoleLine);
-    if (!found || (found.rule.secondary && at < insideUntil)) continue;
-    const { rule, match } = found;
-    const title = fill(rule.title, match);
-    const seen = rule.end ? undefined : single.get(`${rule.kind} ${title}`);
+interface Open {
+  report: ConsoleReport;
+  rule: Recogniser;
+  caller: string | null;
+  body: string[];
+  characters: number;
+}
+
+/**
+ * Finds the reports on a console while it is being written. The bytes may come in any pieces: the reports are the same.
+ * Memory is bounded whatever comes.
+ */
+export class ConsoleScanner {
+  readonly #decoder = new StringDecoder('utf8');
+  readonly #lines = new LineReader();
+  readonly #single = new Map<string, ConsoleReport>();
+  readonly #before: ConsoleLine[] = [];
+  #open: Open[] = [];
+  #at = 0;
+  /** In the order in which they began; one whose end has not come yet holds what there is of it. */
+  readonly reports: ConsoleReport[] = [];
+
+  push(piece: string | Uint8Array): void {
+    const text = typeof piece === 'string' ? piece : this.#decoder.write(Buffer.from(piece));
+    for (const line of this.#lines.push(text)) this.#take(line);
+  }
+
+  /** Nothing more will come. */
+  end(): ConsoleReport[] {
+    for (const line of [...this.#lines.push(this.#decoder.end()), ...this.#lines.end()]) this.#take(line);
+    for (const one of this.#open) close(one, true);
+    this.#open = [];
+    return this.reports;
+  }
+
+  #take(line: ConsoleLine): void {
+    const found = recognise(line.text);
+    const inside = this.#open.length > 0 && this.#continue(line, found?.rule);
+    if (found && !(found.rule.secondary && inside) && this.reports.length < MOST_REPORTS)
+      this.#begin(line, found.rule, found.match);
+    if (this.#before.length === LEAD) this.#before.shift();
+    this.#before.push(line);
+    this.#at++;
+  }
+
+  /** Gives a line to the reports that are open. True when it stands inside one of them. */
+  #continue(line: ConsoleLine, rule: Recogniser | undefined): boolean {
+    const begins = (rule?.end && !rule.secondary) || CUT_HERE.test(line.text);
+    let inside = false;
+    this.#open = this.#open.filter((one) => {
+      if (this.#at - one.report.line >= (one.rule.most ?? MOST_LINES)) return close(one, true);
+      if (line.text.startsWith(STEP_PREFIX) || (line.caller && one.caller && line.caller !== one.caller))
+        return true;
+      if (begins) return close(one, true);
+      inside = true;
+      one.characters += line.text.length;
+      if (one.characters < MOST_CHARACTERS) one.body.push(line.text);
+      return one.rule.end?.test(line.text) ? close(one, false) : true;
+    });
+    return inside;
+  }
+
+  #begin(line: ConsoleLine, rule: Recogniser, match: RegExpExecArray): void {
+    const title = fillTitle(rule.title, match);
+    const seen = rule.end ? undefined : this.#single.get(`${rule.kind} ${title}`);
     if (seen) {
       seen.count++;
-      continue;
+      return;
     }
-    const body = rule.end
-      ? cutOut(lines, at, rule)
-      : { text: lines[at]?.text ?? '', until: at + 1, truncated: false };
-    if (rule.end) insideUntil = body.until;
     const report: ConsoleReport = {
       kind: rule.kind,
       severity: rule.severity,
       title,
+      group: `${rule.kind}: ${groupOf(title)}`,
       hint: rule.hint,
       groups: match.slice(1).map((group) => group ?? ''),
-      line: at,
-      text: body.text,
+      line: this.#at,
+      text: line.text,
       count: 1,
-      truncated: body.truncated,
+      truncated: false,
     };
-    if (!rule.end) single.set(`${rule.kind} ${title}`, report);
-    reports.push(report);
+    this.reports.push(report);
+    if (!rule.end) {
+      this.#single.set(`${rule.kind} ${title}`, report);
+      return;
+    }
+    const body = [...leadIn(this.#before, line.caller), line.text];
+    const one: Open = { report, rule, caller: line.caller, body, characters: 0 };
+    // A guest may be reset right after the line that says it all.
+    if (rule.end.test(line.text)) close(one, false);
+    else this.#open.push(one);
   }
-  return reports;
 }
 
-function recognise(line: ConsoleLine): { rule: Recogniser; match: RegExpExecArray } | undefined {
-  const { text } = line;
-  if (text.startsWith(STEP_PREFIX)) return undefined;
+/** Every report on a whole console, in order. */
+export function scanConsole(text: string | Uint8Array): ConsoleReport[] {
+  const scanner = new ConsoleScanner();
+  scanner.push(text);
+  return scanner.end();
+}
+
+/** The first rule that a message satisfies. */
+function recognise(text: string): { rule: Recogniser; match: RegExpExecArray } | undefined {
+  if (!ANY_LITERAL.test(text) || text.startsWith(STEP_PREFIX)) return undefined;
   for (const rule of RECOGNISERS) {
     if (!text.includes(rule.literal) || rule.benign?.test(text)) continue;
     const match = rule.pattern.exec(text);
@@ -76,42 +150,16 @@ function recognise(line: ConsoleLine): { rule: Recogniser; match: RegExpExecArra
   return undefined;
 }
 
-/**
- * The whole report that begins at a line: to its end marker, to the beginning of another report, or as long as such a
- * report can be. Where the kernel names its callers, lines of others are left out.
- */
-function cutOut(lines: readonly ConsoleLine[], start: number, rule: Recogniser) {
-  const caller = lines[start]?.caller ?? null;
-  const body = leadIn(lines, start, caller);
-  const last = Math.min(lines.length, start + (rule.most ?? MOST_LINES));
-  let at = start;
-  for (; at < last; at++) {
-    const line = lines[at] as ConsoleLine;
-    if (line.text.startsWith(STEP_PREFIX) || (line.caller && caller && line.caller !== caller)) continue;
-    if (at > start) {
-      const other = recognise(line);
-      if (other?.rule.end && !other.rule.secondary)
-        return { text: body.join('\n'), until: at, truncated: true };
-      if (CUT_HERE.test(line.text)) return { text: body.join('\n'), until: at, truncated: true };
-    }
-    body.push(line.text);
-    if (rule.end?.test(line.text)) return { text: body.join('\n'), until: at + 1, truncated: false };
-  }
-  return { text: body.join('\n').trimEnd(), until: at, truncated: true };
+/** Always false: what `filter` wants to hear of a report that is over. */
+function close({ report, body }: Open, truncated: boolean): false {
+  report.text = body.join('\n').trimEnd();
+  report.truncated = truncated;
+  return false;
 }
 
 /** What belongs to a report and stands before the line that tells it: `cut here`, and the words of WARN(). */
-function leadIn(lines: readonly ConsoleLine[], start: number, caller: string | null): string[] {
-  const body: string[] = [];
-  for (let at = start - 1; at >= Math.max(0, start - 4); at--) {
-    const line = lines[at] as ConsoleLine;
-    if (line.caller !== caller) continue;
-    body.unshift(line.text);
-    if (CUT_HERE.test(line.text)) return body;
-  }
-  return [];
-}
-
-function fill(title: string, match: RegExpExecArray): string {
-  return title.replace(/\$(\d)/g, (_, digit: string) => match[Number(digit)] ?? '').replace(/ \(\)$/, '');
+function leadIn(before: readonly ConsoleLine[], caller: string | null): string[] {
+  const lines = before.filter((line) => line.caller === caller);
+  const start = lines.findLastIndex((line) => CUT_HERE.test(line.text));
+  return start < 0 ? [] : lines.slice(start).map((line) => line.text);
 }

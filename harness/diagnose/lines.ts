@@ -13,34 +13,73 @@ export const STEP_PREFIX = 'step| ';
 const LEVEL = /^<\d{1,3}>/;
 /** `[    1.234567]`, with the caller right behind it; printk.c, print_prefix(). */
 const UPTIME = /^\[ *\d+\.\d+\] ?/;
-/** dmesg -T, dmesg --time-format iso, and journalctl's short form. */
+/** dmesg -T, dmesg --time-format iso, dmesg -d and -e, and journalctl's short and short-iso forms. */
 const CLOCK =
-  /^(?:\[[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}\]|\d{4}-\d\d-\d\dT[\d:.,]+(?:[+-][\d:]+|Z)|[A-Z][a-z]{2} +\d+ [\d:]{8} \S+ kernel:) ?/;
+  /^(?:\[[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}\]|\d{4}-\d\d-\d\dT[\d:.,]+(?:[+-][\d:]+|Z)(?: \S+ kernel:)?|\[[A-Z][a-z]{2}\d\d [\d:]{5}\]|\[ *\+\d+\.\d+\]|[A-Z][a-z]{2} +\d+ [\d:]{8} \S+ kernel:) ?/;
+/** journalctl puts the kernel's own timestamp behind its own where printk.time is on. */
+const AGAIN = /^\[ *\d+\.\d+\] ?/;
 const CALLER = /^\[ *([TC]\d+)\] ?/;
 /** A message that begins behind an unfinished line of somebody else's. */
 const EMBEDDED = /(?=\[ *\d{1,7}\.\d{6}\])/;
+/** A guest that never ends its line gets it ended here. */
+const LONGEST_LINE = 8192;
 
 /**
- * The console as lines of kernel messages: terminal sequences, carriage returns, log levels, timestamps of all kinds
- * and caller prefixes taken off. A line that holds the beginning of a second message becomes two.
+ * Cuts a console into lines of kernel messages: terminal sequences, carriage returns, log levels, timestamps of all kinds
+ * and caller prefixes taken off. A line that holds the beginning of a second message becomes two. The same text gives
+ * the same lines, however it was cut.
  */
-export function consoleLines(text: string): ConsoleLine[] {
-  const lines: ConsoleLine[] = [];
-  // A carriage return never ends a line here: a step could make its output look like the kernel's otherwise.
-  for (const whole of stripAnsi(text).replaceAll('\r', '').split('\n')) {
-    const raw = whole.replace(LEVEL, '');
-    if (raw.startsWith(STEP_PREFIX)) {
-      lines.push({ text: raw, caller: null });
-      continue;
+export class LineReader {
+  #partial = '';
+
+  push(text: string): ConsoleLine[] {
+    const lines: ConsoleLine[] = [];
+    const whole = (this.#partial + text).split('\n');
+    this.#partial = whole.pop() ?? '';
+    for (const line of whole) readLine(line, lines);
+    while (this.#partial.length > LONGEST_LINE) {
+      readLine(this.#partial.slice(0, LONGEST_LINE), lines);
+      this.#partial = this.#partial.slice(LONGEST_LINE);
     }
-    const parts = raw.indexOf('.') > 0 && raw.includes('[') ? raw.split(EMBEDDED) : [raw];
-    for (const part of parts) if (part !== '' || parts.length === 1) lines.push(parseLine(part));
+    return lines;
   }
-  return lines;
+
+  /** What stands after the last line end, when nothing more will come. */
+  end(): ConsoleLine[] {
+    const lines: ConsoleLine[] = [];
+    readLine(this.#partial, lines);
+    this.#partial = '';
+    return lines;
+  }
+}
+
+/** The lines of a whole console. */
+export function consoleLines(text: string): ConsoleLine[] {
+  const reader = new LineReader();
+  return [...reader.push(text), ...reader.end()];
+}
+
+function readLine(whole: string, lines: ConsoleLine[]): void {
+  for (let at = 0; at === 0 || at < whole.length; at += LONGEST_LINE)
+    readRow(whole.length > LONGEST_LINE ? whole.slice(at, at + LONGEST_LINE) : whole, lines);
+}
+
+function readRow(whole: string, lines: ConsoleLine[]): void {
+  // A carriage return never ends a line here: a step could make its output look like the kernel's otherwise.
+  const raw = stripAnsi(whole).replaceAll('\r', '').replace(LEVEL, '');
+  if (raw.startsWith(STEP_PREFIX)) {
+    lines.push({ text: raw, caller: null });
+    return;
+  }
+  // Most lines hold one timestamp, at their beginning.
+  const parts = raw.indexOf('[', 1) > 0 && raw.indexOf('.') > 0 ? raw.split(EMBEDDED) : [raw];
+  for (const part of parts) if (part !== '' || parts.length === 1) lines.push(parseLine(part));
 }
 
 function parseLine(raw: string): ConsoleLine {
-  let text = raw.replace(UPTIME, '').replace(CLOCK, '');
+  const bare = raw.replace(UPTIME, '');
+  let text = bare.replace(CLOCK, '');
+  if (text !== bare) text = text.replace(AGAIN, '');
   const caller = CALLER.exec(text);
   if (caller) text = text.slice(caller[0].length);
   return { text, caller: caller?.[1] ?? null };
