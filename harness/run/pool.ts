@@ -10,6 +10,7 @@ import { bootScenario } from './boot.js';
 import { type Boot, notBooted } from './describe.js';
 import { type RunFolder, scenarioFolder } from './folder.js';
 import { hostCapacity } from './host.js';
+import { keepResult } from './resume.js';
 import type { RunOptions } from './run.js';
 
 /** How often a guest is started anew when the host, not the kernel, was at fault. */
@@ -40,7 +41,7 @@ export async function bootAll(
         const { scenario } = boot;
         const weight = { memoryMiB: scenario.memoryMiB + QEMU_OVERHEAD_MIB, cpus: scenario.cpus };
         const result = await gate.run(weight, () =>
-          bootWithRetry({ ...options, signal }, folder, boot, reporter, logger),
+          bootWithRetries({ ...options, signal }, folder, boot, reporter, logger),
         );
         if (result) onResult(result);
       },
@@ -64,16 +65,52 @@ function heaviness(scenario: Scenario): number {
 /** What a guest costs beyond its own memory: QEMU itself and its translation cache, as measured under TCG. */
 const QEMU_OVERHEAD_MIB = 192;
 
-/** A guest that the host let down is started anew; a guest that failed is not. */
-async function bootWithRetry(
+/**
+ * One scenario to its result, which is on the disk when this settles; undefined when interrupted. A failure is booted
+ * again only to learn whether it is flaky: the result is that of the first boot, whatever the others come to.
+ */
+async function bootWithRetries(
   options: RunOptions,
   run: RunFolder,
   boot: Boot,
   reporter: Reporter,
   logger: Logger | undefined,
 ): Promise<ScenarioResult | undefined> {
+  let result = await bootUntilDecided(options, run, boot, 1, reporter, logger);
+  const tries = result ? [result] : [];
+  while (result && isBad(result) && tries.length <= (options.retries ?? 0) && tries.every(isBad)) {
+    const again = await bootUntilDecided(options, run, boot, result.attempts + 1, reporter, logger);
+    if (!again) return undefined;
+    result = { ...result, attempts: again.attempts };
+    if (again.verdict === 'infra') break;
+    tries.push(again);
+  }
+  if (result && tries.length > 1)
+    result = {
+      ...result,
+      ...(tries.every(isBad) ? {} : { flaky: true }),
+      tries: tries.map(({ verdict, reason, files }) => ({ verdict, reason, console: files.console })),
+    };
+  if (result)
+    await keepResult(run, boot, result, options).catch((error: unknown) =>
+      logger?.warn({ err: error, scenario: boot.name }, 'this result cannot be kept for --resume'),
+    );
+  return result;
+}
+
+const isBad = ({ verdict }: ScenarioResult): boolean => ['fail', 'crash', 'hang'].includes(verdict);
+
+/** A guest that the host let down is started anew; a guest that failed is not. */
+async function bootUntilDecided(
+  options: RunOptions,
+  run: RunFolder,
+  boot: Boot,
+  from: number,
+  reporter: Reporter,
+  logger: Logger | undefined,
+): Promise<ScenarioResult | undefined> {
   const { scenario, prepared, name } = boot;
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = from; ; attempt++) {
     const relativeFolder = scenarioFolder(scenario.name, prepared.installSet?.name, attempt);
     const folder = join(run.path, relativeFolder);
     let result: ScenarioResult;
@@ -99,7 +136,7 @@ async function bootWithRetry(
       result = { ...notBooted(boot, 'infra', (error as Error).message), attempts: attempt };
     }
     if (options.signal?.aborted) return undefined;
-    if (result.verdict !== 'infra' || attempt >= INFRA_ATTEMPTS) return result;
+    if (result.verdict !== 'infra' || attempt - from + 1 >= INFRA_ATTEMPTS) return result;
     logger?.warn({ scenario: name, reason: result.reason }, 'the host was at fault: once more');
   }
 }

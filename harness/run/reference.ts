@@ -102,9 +102,9 @@ export async function referenceFor(
 }
 
 /** Everything that a boot's outcome follows from, but for the host's mood. */
-async function keyOf(
+export async function keyOf(
   prepared: PreparedImage,
-  { scenario, accelerator, cache }: ReferenceOptions,
+  { scenario, accelerator, cache }: Pick<ReferenceOptions, 'scenario' | 'accelerator' | 'cache'>,
 ): Promise<string> {
   const { kernel, set, delivery } = prepared;
   const initramfs = await buildInitramfs({

@@ -14,6 +14,7 @@ import { makeRunFolder, pointLatest, type RunFolder } from './folder.js';
 import type { Plan } from './plan.js';
 import { bootAll } from './pool.js';
 import type { PreparedImage } from './prepare.js';
+import { keepFinished, type ResumableRun, writePlan } from './resume.js';
 
 export interface RunOptions {
   /** The image, once for each of its install sets; one alone where it has none. */
@@ -27,6 +28,12 @@ export interface RunOptions {
   jobs?: number;
   /** When the same scenarios are booted with the whole tree; for failures unless given. */
   reference?: ReferencePolicy;
+  /** How often a guest that failed is booted again, to learn whether it is flaky; it stays failed. */
+  retries?: number;
+  /** An interrupted run: what it had finished is kept, the rest is booted into its folder. */
+  resume?: ResumableRun;
+  /** Has the last word on the result before it is written; `missing` are boots that came to no result. */
+  finish?: (result: RunResult, folder: RunFolder, missing: readonly string[]) => Promise<RunResult>;
   reporters: Reporter[];
   signal?: AbortSignal;
   log?: (folder: string) => Promise<Logger>;
@@ -40,11 +47,15 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   const skips = variants.flatMap((prepared) =>
     plan.skips.map(({ scenario, reason }) => notBooted(bootOf(prepared, scenario), 'skip', reason)),
   );
-  const started = new Date();
+  const { resume } = options;
+  const started = resume?.started ?? new Date();
   const cpuBefore = process.cpuUsage();
   const clock = performance.now();
   const image = await describeImage(variants, options.cache);
-  const folder = await makeRunFolder(results, variants[0].image.name, started);
+  const folder = resume?.folder ?? (await makeRunFolder(results, variants[0].image.name, started));
+  await writePlan(folder, started, variants[0].image.name);
+  const kept = resume ? await keepFinished(resume, boots, options) : [];
+  const names = new Set(kept.map(resultName));
   const logger = await options.log?.(folder.path);
   const reporter = safely(options.reporters, (error) => logger?.warn({ err: error }, 'a reporter failed'));
 
@@ -55,12 +66,13 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
     accelerator: options.accelerator,
     scenarios: boots.map(({ name }) => name),
   });
-  for (const result of skips) reporter.onResult?.(result);
+  for (const result of [...skips, ...kept]) reporter.onResult?.(result);
   logger?.info({ id: folder.id, image, accelerator: options.accelerator }, 'run started');
 
   for (const prepared of variants) await writeContents(folder.path, prepared);
-  const booted: ScenarioResult[] = [];
-  await bootAll(options, boots, folder, reporter, logger, (result) => {
+  const booted: ScenarioResult[] = [...kept];
+  const rest = boots.filter(({ name }) => !names.has(name));
+  await bootAll(options, rest, folder, reporter, logger, (result) => {
     booted.push(result);
     reporter.onResult?.(result);
     logger?.info(
@@ -90,7 +102,7 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   finished.sort((a, b) => (order.get(resultName(a)) ?? 0) - (order.get(resultName(b)) ?? 0));
   const counts = countVerdicts(finished);
   const cpu = process.cpuUsage(cpuBefore);
-  const result: RunResult = {
+  const bare: RunResult = {
     schema: 'bootgate/run@1',
     id: folder.id,
     verdict: verdictOf(finished, finished.length < boots.length + skips.length),
@@ -107,14 +119,18 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
       : {}),
     additions: variants[0].set.additions,
     counts,
+    ...(resume ? { resumed: { kept: kept.length } } : {}),
     results: finished,
   };
+  const done = new Set(finished.map(resultName));
+  const missing = boots.map(({ name }) => name).filter((name) => !done.has(name));
+  const result = (await options.finish?.(bare, folder, missing)) ?? bare;
   await writeRunJson(folder.path, result);
   await writeJunit(folder.path, result);
   await writeTap(folder.path, result);
   await pointLatest(results, folder.id);
   await reporter.onRunEnd?.(result);
-  logger?.info({ verdict: result.verdict, counts }, 'run ended');
+  logger?.info({ verdict: result.verdict, counts: result.counts }, 'run ended');
   return { result, folder };
 }
 
