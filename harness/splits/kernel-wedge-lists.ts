@@ -2,8 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
-import { didYouMean } from '../suggest.js';
-import { type LineFile, linesOf, placeAt, shownPath } from './lines.js';
+import { type LineFile, linesOf, placeAt, Suggestions, shownPath } from './lines.js';
 import { parseGlob } from './patterns/glob.js';
 import { literal, Matcher, notSlash, repeat } from './patterns/nfa.js';
 
@@ -69,6 +68,7 @@ export function readWedgeList(file: string, included: string, tree: WedgeTree): 
   const list: WedgeList = { modules: new Map(), problems: [], unused: [] };
   const missing = new Map<string, RulePlace>();
   const loaded = new Set<string>();
+  const suggestions = new Suggestions();
 
   const load = (path: string, from?: RulePlace): void => {
     const wrong = (message: string) =>
@@ -129,7 +129,7 @@ export function readWedgeList(file: string, included: string, tree: WedgeTree): 
   for (const [pattern, place] of missing)
     list.problems.push({
       ...at(place),
-      message: `missing module ${pattern}${didYouMean(baseOf(pattern), tree.index.modules.keys())}`,
+      message: `missing module ${pattern}${suggestions.for(baseOf(pattern), tree.index.modules.keys())}`,
       hint: 'put ` ?` behind the name if kernels without it are meant to pass',
     });
   return list;

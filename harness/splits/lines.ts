@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { RulePlace } from '../modules/module.js';
+import { didYouMean } from '../suggest.js';
 
 /** A line-based list. Lines are numbered from 1 by their position. */
 export interface LineFile {
@@ -94,4 +95,16 @@ function firstNotUtf8(bytes: Uint8Array): number {
 /** A rule's place from a line of a file. */
 export function placeAt(list: LineFile, line: number, text = list.lines[line - 1] ?? ''): RulePlace {
   return { file: list.file, line, text: text.trim() };
+}
+
+/**
+ * "Did you mean" for the first wrong names of a list only: looking for the nearest of 4,000 names takes milliseconds, and
+ * a list for another kernel has thousands of wrong ones.
+ */
+export class Suggestions {
+  #left = 20;
+
+  for(wrong: string, names: Iterable<string>): string {
+    return this.#left-- > 0 ? didYouMean(wrong, names) : '';
+  }
 }

@@ -178,6 +178,7 @@ t.test(
       }),
       { numRuns: 100 },
     );
+    t.pass('100 random splits');
   },
 );
 

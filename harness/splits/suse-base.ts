@@ -1,7 +1,7 @@
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { didYouMean } from '../suggest.js';
-import { type LineFile, readLines } from './lines.js';
+import { type LineFile, readLines, Suggestions } from './lines.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
 
 /**
@@ -18,6 +18,7 @@ export async function readSuseBase(
   const problems: Problem[] = [];
   const notes: Split['notes'] = [];
   const unused: RulePlace[] = [];
+  const suggestions = new Suggestions();
   const main = `kernel-${options.flavour ?? 'default'}`;
   const base = `${main}-base`;
   const placement = new Map<string, Placed>();
@@ -44,7 +45,7 @@ export async function readSuseBase(
       notes.push({
         id: 'module-missing',
         severity: 'note',
-        message: `there is no module ${text}${didYouMean(name, index.modules.keys())}`,
+        message: `there is no module ${text}${suggestions.for(name, index.modules.keys())}`,
         place,
       });
     }

@@ -1,7 +1,6 @@
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
-import { didYouMean } from '../suggest.js';
-import { type LineFile, placeAt, readLines } from './lines.js';
+import { type LineFile, placeAt, readLines, Suggestions } from './lines.js';
 import { globMatcher } from './patterns/glob.js';
 import { type Matcher, PatternError } from './patterns/nfa.js';
 import type { Placed, ReadSplitOptions, Split, SplitNote, SplitPackage } from './split.js';
@@ -37,6 +36,7 @@ export async function readSuseSupported(
 
   const chosen = new Map<string, { entry: Entry; exact: boolean }>();
   const used = new Set<Entry>();
+  const suggestions = new Suggestions();
   for (const entry of entries) {
     const exact = !/[*?[]/.test(entry.pattern);
     let matches: string[];
@@ -88,8 +88,8 @@ export async function readSuseSupported(
   }
   notes.push(...unsupportedNotes(index, placement, names.extra));
   for (const entry of entries)
-    if (!used.has(entry) && !/[*?[]/.test(entry.pattern) && notes.length < 1000) {
-      const near = didYouMean(plain(`kernel/${entry.pattern}`), byPath.keys()).replaceAll('kernel/', '');
+    if (!used.has(entry) && !/[*?[]/.test(entry.pattern)) {
+      const near = suggestions.for(plain(`kernel/${entry.pattern}`), byPath.keys()).replaceAll('kernel/', '');
       if (near)
         notes.push({
           id: 'module-missing',

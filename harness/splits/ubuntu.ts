@@ -1,7 +1,6 @@
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
-import { didYouMean } from '../suggest.js';
-import { placeAt, readLines } from './lines.js';
+import { placeAt, readLines, Suggestions } from './lines.js';
 import { expandBraces, parseGlob } from './patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from './patterns/nfa.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
@@ -27,6 +26,7 @@ export async function readUbuntu(
   const builtin = new Set([...index.builtins.values()].map(plain));
   const placement = new Map<string, Placed>();
   const unused: RulePlace[] = [];
+  const suggestions = new Suggestions();
   const notes: Split['notes'] = [];
   for (const [at, text] of list.lines.entries()) {
     if (text === '') continue;
@@ -65,7 +65,7 @@ export async function readUbuntu(
         notes.push({
           id: 'module-missing',
           severity: 'warning',
-          message: `there is no ${text} in this kernel${didYouMean(path, paths.keys()).replaceAll('kernel/', '')}`,
+          message: `there is no ${text} in this kernel${suggestions.for(path, paths.keys()).replaceAll('kernel/', '')}`,
           place,
         });
     }

@@ -24,6 +24,7 @@ export class PatternError extends Error {
 
   constructor(message: string, offset: number) {
     super(message);
+    this.name = 'PatternError';
     this.offset = offset;
   }
 }
@@ -69,15 +70,17 @@ export class Matcher {
   /** Texts that everything that matches contains: a quick test before the real one. Longest first. */
   readonly literals: readonly string[];
   #states: State[] = [];
-  #start = 0;
+  #start: number | undefined;
+  #node: Node;
   #openEnd: boolean;
   #sets = new Map<string, DfaState>();
   #first: DfaState | undefined;
 
   /** `openEnd`: a match may end before the text does, as with Python's re.match. The start is always anchored. */
   constructor(node: Node, openEnd: boolean) {
+    if (statesOf(node) > MOST_STATES) throw new PatternError('the pattern is too large', 0);
+    this.#node = node;
     this.#openEnd = openEnd;
-    this.#start = this.#build(node, this.#add({ kind: 'accept' }));
     this.literals = requiredLiterals(node).sort((a, b) => b.length - a.length);
   }
 
@@ -87,6 +90,8 @@ export class Matcher {
       this.#sets.clear();
       this.#first = undefined;
     }
+    // Built when it is first needed: of 100,000 rules, few are ever held against a path.
+    this.#start ??= this.#build(this.#node, this.#add({ kind: 'accept' }));
     this.#first ??= this.#dfa(this.#closure([this.#start], true));
     let state = this.#first;
     for (let at = 0; at < text.length; at++) {
@@ -145,7 +150,6 @@ export class Matcher {
   }
 
   #add(state: State): number {
-    if (this.#states.length >= MOST_STATES) throw new PatternError('the pattern is too large', 0);
     return this.#states.push(state) - 1;
   }
 
@@ -178,6 +182,18 @@ export class Matcher {
       }
     }
   }
+}
+
+/** How many states a pattern will have, about; what is counted is bounded, so that counting is quick too. */
+function statesOf(node: Node): number {
+  if (node.kind === 'repeat') {
+    const times = node.max === Number.POSITIVE_INFINITY ? node.min + 1 : node.max;
+    return Math.min(MOST_STATES + 1, (statesOf(node.item) + 1) * Math.max(1, times));
+  }
+  if (node.kind !== 'sequence' && node.kind !== 'choice') return 1;
+  let sum = 0;
+  for (const item of node.items) sum += statesOf(item) + 1;
+  return sum;
 }
 
 function inSet(set: CharSet, unit: number): boolean {
