@@ -6,6 +6,7 @@ import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
 import { buildCommand } from './build.js';
 import { doctorCommand } from './doctor.js';
+import { fixCommand } from './fix.js';
 import { modulesCommand } from './modules.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
@@ -38,6 +39,7 @@ for (const command of [
   buildCommand(),
   modulesCommand(),
   splitCommand(),
+  fixCommand(),
   scenariosCommand(),
   doctorCommand(),
 ])

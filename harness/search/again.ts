@@ -1,0 +1,62 @@
+import type { Cache } from '../cache.js';
+import { userError } from '../errors.js';
+import type { StoredRun } from '../report/read.js';
+import { resultName, type ScenarioResult } from '../report/result.js';
+import { loadImage } from '../run/image.js';
+import { type PreparedImage, prepareImages } from '../run/prepare.js';
+import { didYouMean } from '../suggest.js';
+
+/**
+ * The image of an old run, made again from the same files.
+ * @throws BootgateError blame `user`, E_RUN_RECIPE: the run is older than this, or what it was made from has changed so that
+ *   it is another kernel now.
+ */
+export async function imageOfRun(
+  run: StoredRun,
+  options: { cache: Cache; log?: (sentence: string) => void; signal?: AbortSignal | undefined },
+): Promise<[PreparedImage, ...PreparedImage[]]> {
+  const { recipe, kernel } = run.result.image;
+  if (!recipe)
+    throw userError('E_RUN_RECIPE', `${run.folder} does not say what its image was made from`, {
+      hint: 'run it again with this version of bootgate',
+    });
+  const { cache, log, signal } = options;
+  const image = await loadImage(recipe.file);
+  const variants = await prepareImages(
+    { ...image, kernel: recipe.kernel, modules: recipe.modules },
+    { cache, delivery: recipe.delivery, ...(log ? { log } : {}), ...(signal ? { signal } : {}) },
+  );
+  if (variants[0].kernel.digest !== kernel.digest)
+    throw userError(
+      'E_RUN_RECIPE',
+      `${recipe.kernel.join(' ')} is another kernel now than in ${run.result.id}`,
+      {
+        hint: 'run it again first',
+      },
+    );
+  return variants;
+}
+
+const FAILED = new Set(['fail', 'crash', 'hang']);
+
+/** Results that did not pass, of the scenarios named (`a/b`, `a`, `a/b [core]`), or all of them. */
+export function failuresOf(run: StoredRun, names: readonly string[]): ScenarioResult[] {
+  const { results, id } = run.result;
+  const unknown = names.filter((name) => !results.some((one) => isNamed(one, name)));
+  if (unknown.length > 0)
+    throw userError('E_SCENARIO_NAME', `${id} has no result of ${unknown.join(', ')}`, {
+      problems: unknown.map((name) => ({
+        message: `unknown: ${name}${didYouMean(
+          name,
+          results.map((one) => one.scenario),
+        )}`,
+      })),
+    });
+  const chosen =
+    names.length === 0 ? results : results.filter((one) => names.some((name) => isNamed(one, name)));
+  return chosen.filter(({ verdict }) => FAILED.has(verdict));
+}
+
+function isNamed(one: ScenarioResult, name: string): boolean {
+  return one.scenario === name || one.area === name || resultName(one) === name;
+}
