@@ -5,9 +5,13 @@ import { Command } from 'commander';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
 import { buildCommand } from './build.js';
+import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
+import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
+import { gateCommand } from './gate.js';
 import { modulesCommand } from './modules.js';
+import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { splitCommand } from './split.js';
@@ -32,15 +36,20 @@ Examples:
   bootgate run --image debian-2014
   bootgate run 'storage/*' --image debian --modules my-modules.txt
   bootgate modules closure virtio_scsi --kernel apt:linux-image-amd64
+  bootgate gate --image split-2014 --baseline results/main/run.json
   bootgate doctor`,
   );
 for (const command of [
   runCommand(),
+  gateCommand(),
   buildCommand(),
   modulesCommand(),
   splitCommand(),
+  explainCommand(),
   fixCommand(),
   scenariosCommand(),
+  reportCommand(),
+  compareCommand(),
   doctorCommand(),
 ])
   program.addCommand(command);

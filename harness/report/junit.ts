@@ -39,16 +39,21 @@ export async function junitXml(result: RunResult, consoles: ReadonlyMap<string, 
   return `${new Builder({ xmldec: { version: '1.0', encoding: 'UTF-8' } }).buildObject(document)}\n`;
 }
 
-/** Writes results/RUN/junit.xml with the last part of each console that says why; returns its path. */
-export async function writeJunit(folder: string, result: RunResult): Promise<string> {
+/** The XML with the last part of each console that says why, read from the run's folder. */
+export async function junitText(folder: string, result: RunResult): Promise<string> {
   const consoles = new Map<string, string>();
   for (const one of result.results) {
     if (one.verdict === 'pass' || one.verdict === 'skip' || !one.files.console) continue;
     const tail = await readTail(join(folder, one.files.console), CONSOLE_BYTES);
     if (tail !== undefined) consoles.set(resultName(one), tail);
   }
+  return junitXml(result, consoles);
+}
+
+/** Writes results/RUN/junit.xml; returns its path. */
+export async function writeJunit(folder: string, result: RunResult): Promise<string> {
   const path = join(folder, 'junit.xml');
-  await writeWhole(path, await junitXml(result, consoles));
+  await writeWhole(path, await junitText(folder, result));
   return path;
 }
 

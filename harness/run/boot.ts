@@ -147,7 +147,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
 }
 
 /** Which package of the split has a module, and the line that put it there. */
-function packageOf(split: Split): PackageOf {
+export function packageOf(split: Split): PackageOf {
   return (module) => {
     const placed = split.placement.get(module);
     if (!placed) return undefined;

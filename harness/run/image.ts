@@ -6,6 +6,7 @@ import { userError } from '../errors.js';
 import { imagesDir } from '../paths.js';
 import { parseBytes } from '../splits/bytes.js';
 import { didYouMean } from '../suggest.js';
+import { type GateSection, gateSchema } from './thresholds.js';
 
 /** Where an image's modules come from. */
 const moduleSource = z
@@ -55,6 +56,7 @@ export const imageSchema = z
       .describe(
         'limits that `gate` holds: vmlinuz, initramfs, modules, total, memory (of a guest after boot), or an install set; `60 MiB`',
       ),
+    gate: gateSchema.default({ growth: {} }),
   })
   .describe('One bootable thing under test: kernel, module set and userland');
 
@@ -77,6 +79,7 @@ export interface Image {
   skip: { scenario: string; reason: string }[];
   /** Bytes, by what they limit. */
   budgets: Record<string, number>;
+  gate: GateSection;
 }
 
 /** What the command line may lay over an image. */
@@ -119,6 +122,7 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
     scenarios: value.scenarios,
     skip: value.skip,
     budgets: Object.fromEntries(budgets) as Record<string, number>,
+    gate: value.gate,
   };
 }
 

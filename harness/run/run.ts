@@ -138,7 +138,7 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
  * `fail` outranks `incomplete`: a kernel that said no has said no, whatever else could not be decided. What fails with
  * the whole tree as well is not the set's fault, and does not fail the run.
  */
-function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): RunResult['verdict'] {
+export function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): RunResult['verdict'] {
   if (results.some(speaksAgainst)) return 'fail';
   return unfinished || results.some(({ verdict }) => verdict === 'infra') ? 'incomplete' : 'pass';
 }

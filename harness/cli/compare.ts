@@ -1,0 +1,34 @@
+import { Command, Option } from 'commander';
+import { EXIT } from '../errors.js';
+import { jsonOption } from './options.js';
+
+export function compareCommand(): Command {
+  return new Command('compare')
+    .description('what changed from one run to another; exit 1 when something fails that did not')
+    .argument('<before>', "a run's folder, its run.json, its id, or latest")
+    .argument('<after>', 'the same')
+    .addOption(jsonOption())
+    .addOption(new Option('--results <dir>', 'where runs lie (BOOTGATE_RESULTS, else results)'))
+    .action(compare);
+}
+
+async function compare(
+  before: string,
+  after: string,
+  flags: { json?: boolean; results?: string },
+): Promise<void> {
+  const { compareRuns } = await import('../report/compare.js');
+  const { comparisonText } = await import('../report/comparetext.js');
+  const { readRun } = await import('../report/read.js');
+  const { screenOf, styleOf } = await import('../report/screen.js');
+  const results = flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results';
+  const comparison = compareRuns(
+    (await readRun(before, results)).result,
+    (await readRun(after, results)).result,
+  );
+  const screen = screenOf(process.stdout);
+  screen.write(
+    flags.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, styleOf(screen)),
+  );
+  if (comparison.newFailures.length > 0) process.exitCode = EXIT.no;
+}

@@ -1,0 +1,89 @@
+import type { Cache } from '../cache.js';
+import { EXIT } from '../errors.js';
+import { readKernelConfig } from '../kernel/config.js';
+import { loadModuleDetails } from '../modules/details.js';
+import { writeGitlab } from '../report/annotations.js';
+import type { GateReport } from '../report/gatereport.js';
+import { writeMarkdown } from '../report/markdown.js';
+import { type Remark, remarksOf, repositoryRoot } from '../report/remarks.js';
+import type { RunResult } from '../report/result.js';
+import { writeSarif } from '../report/sarif.js';
+import { checkSplit } from '../splits/check.js';
+import { readClouds } from '../splits/clouds.js';
+import { budgetsOf } from './budgets.js';
+import type { RunFolder } from './folder.js';
+import { judgeGate } from './gateverdict.js';
+import type { PreparedImage } from './prepare.js';
+import { type RunOptions, runPlan } from './run.js';
+import type { GateSettings } from './thresholds.js';
+
+export interface GateOptions extends Omit<RunOptions, 'prepared' | 'finish' | 'retries'> {
+  prepared: readonly [PreparedImage, ...PreparedImage[]];
+  settings: GateSettings;
+  baseline: RunResult | null;
+}
+
+export interface GateOutcome {
+  result: RunResult;
+  gate: GateReport;
+  folder: RunFolder;
+  /** For the CI system's annotations. */
+  remarks: Remark[];
+}
+
+/**
+ * Static check, boots, budgets, comparison, verdict; run.json, junit.xml, results.tap, summary.md, results.sarif and
+ * gl-code-quality.json in the run's folder.
+ * @throws BootgateError blame `user`: a budget on something that does not exist, before anything is booted.
+ */
+export async function runGate(options: GateOptions): Promise<GateOutcome> {
+  const { prepared, settings, baseline, cache } = options;
+  const nothing = { count: 0, bytes: 0, ofCount: 0, ofBytes: 0, source: '' };
+  budgetsOf(
+    prepared,
+    { vmlinuz: { bytes: 0 }, initramfs: { bytes: 0, digest: '', buildMs: 0 }, modules: nothing },
+    [],
+  );
+  const check = settings.check === 'off' ? null : await checkStatically(prepared[0], cache);
+  let gate: GateReport | undefined;
+  const { result, folder } = await runPlan({
+    ...options,
+    retries: settings.retries,
+    finish: async (run, _folder, missing) => {
+      const overBudget = budgetsOf(prepared, run.image, run.results);
+      gate = judgeGate({ result: run, check, overBudget, baseline, ledgerProblems: [], missing, settings });
+      return { ...run, gate };
+    },
+  });
+  const remarks = remarksOf(result, repositoryRoot());
+  await writeMarkdown(folder.path, result);
+  await writeSarif(folder.path, result, remarks);
+  await writeGitlab(folder.path, remarks);
+  return { result, gate: gate as GateReport, folder, remarks };
+}
+
+/** What can be said about the image's split without booting; null where it has none. */
+async function checkStatically(
+  { split, index, kernel }: PreparedImage,
+  cache: Cache,
+): Promise<GateReport['check']> {
+  if (!split) return null;
+  const config = kernel.config ? await readKernelConfig(kernel.config) : undefined;
+  const findings = checkSplit({
+    split,
+    index,
+    facts: await loadModuleDetails(index, cache),
+    clouds: await readClouds(),
+    signaturesEnforced: config?.isEnabled('MODULE_SIG_FORCE') ?? false,
+  });
+  const counts = { error: 0, warning: 0, note: 0 };
+  for (const { severity } of findings) counts[severity]++;
+  return { counts, findings };
+}
+
+/** By the contract: 0 holds, 1 does not, 3 undecided, 130 interrupted. */
+export function exitCodeOfGate({ verdict }: GateReport, interrupted: boolean): number {
+  if (interrupted) return EXIT.interrupted;
+  if (verdict === 'pass') return EXIT.ok;
+  return verdict === 'fail' ? EXIT.no : EXIT.undecided;
+}
