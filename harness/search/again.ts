@@ -39,21 +39,27 @@ export async function imageOfRun(
 
 const FAILED = new Set(['fail', 'crash', 'hang']);
 
-/** Results that did not pass, of the scenarios named (`a/b`, `a`, `a/b [core]`), or all of them. */
-export function failuresOf(run: StoredRun, names: readonly string[]): ScenarioResult[] {
+/**
+ * The results of the scenarios named: `a/b`, `a` (an area), or `a/b [core]` for one install set.
+ * @throws BootgateError blame `user`, E_SCENARIO_NAME, for names that the run has no result of.
+ */
+export function resultsOf(run: StoredRun, names: readonly string[]): ScenarioResult[] {
   const { results, id } = run.result;
-  const unknown = names.filter((name) => !results.some((one) => isNamed(one, name)));
-  if (unknown.length > 0)
-    throw userError('E_SCENARIO_NAME', `${id} has no result of ${unknown.join(', ')}`, {
-      problems: unknown.map((name) => ({
-        message: `unknown: ${name}${didYouMean(
-          name,
-          results.map((one) => one.scenario),
-        )}`,
-      })),
+  const known = results.map((one) => one.scenario);
+  const problems = names
+    .filter((name) => !results.some((one) => isNamed(one, name)))
+    .map((name) => ({ message: `unknown: ${name}${didYouMean(name, known)}` }));
+  if (problems.length > 0)
+    throw userError('E_SCENARIO_NAME', `${id} has no such result`, {
+      problems,
+      hint: `it has: ${results.slice(0, 12).map(resultName).join(', ')}${results.length > 12 ? ', ...' : ''}`,
     });
-  const chosen =
-    names.length === 0 ? results : results.filter((one) => names.some((name) => isNamed(one, name)));
+  return results.filter((one) => names.some((name) => isNamed(one, name)));
+}
+
+/** Of these, or of all where none is named, what did not pass. */
+export function failuresOf(run: StoredRun, names: readonly string[]): ScenarioResult[] {
+  const chosen = names.length === 0 ? run.result.results : resultsOf(run, names);
   return chosen.filter(({ verdict }) => FAILED.has(verdict));
 }
 

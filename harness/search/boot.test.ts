@@ -1,0 +1,158 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { Cache } from '../cache.js';
+import { scenariosDir } from '../paths.js';
+import type { RunResult } from '../report/result.js';
+import { loadImage } from '../run/image.js';
+import { type PreparedImage, prepareImages } from '../run/prepare.js';
+import { runPlan } from '../run/run.js';
+import { loadScenarios } from '../scenarios/load.js';
+import { selectScenarios } from '../scenarios/select.js';
+import { formatBytes } from '../units.js';
+import { chooseAccelerator } from '../vm/accelerator.js';
+import { failuresOf, imageOfRun } from './again.js';
+import { type Fix, fixRun } from './fix.js';
+import { type Story, storyOf } from './story.js';
+
+/**
+ * From a red scenario to the line that caused it: a set that lacks something is booted, explain names the module at the
+ * top, and fix ends green, with a change to the list, policy or split that was booted as it stands in the file.
+ */
+interface Case {
+  scenario: string;
+  /** What the set lacks. */
+  without: string[];
+  /** What explain must have at the top; one of `without` unless given. */
+  names?: string[];
+  /** How the set is written down; a split of two packages adds nothing back, so that a set can lack what its modules need. */
+  as: 'list' | 'policy' | 'split';
+  /** Only with BOOTGATE_ALL=1: the same road for other modules. */
+  slow?: true;
+}
+
+const CASES: Case[] = [
+  { scenario: 'storage/virtio-blk', without: ['virtio_pci'], as: 'list' },
+  { scenario: 'filesystems/ext4', without: ['crc32c_generic', 'crc32c_intel'], as: 'policy' },
+  { scenario: 'filesystems/ext4', without: ['jbd2'], as: 'split' },
+  { scenario: 'netfilter/nft-nat', without: ['nft_chain_nat'], as: 'policy' },
+  { scenario: 'storage/virtio-blk', without: ['virtio_blk'], as: 'list', slow: true },
+  { scenario: 'storage/virtio-scsi', without: ['sd_mod'], as: 'list', slow: true },
+  { scenario: 'storage/virtio-scsi', without: ['scsi_mod'], as: 'split', slow: true },
+  { scenario: 'filesystems/xfs', without: ['xfs'], as: 'policy', slow: true },
+  { scenario: 'filesystems/btrfs', without: ['raid6_pq'], as: 'split', slow: true },
+  { scenario: 'network/virtio-net-tcp', without: ['virtio_net'], as: 'list', slow: true },
+  { scenario: 'netfilter/nft-filter', without: ['nf_tables'], as: 'split', slow: true },
+  { scenario: 'netfilter/iptables', without: ['xt_MASQUERADE'], as: 'list', slow: true },
+  { scenario: 'filesystems/vfat', without: ['nls_ascii', 'nls_cp437'], as: 'list', slow: true },
+];
+const all = process.env.BOOTGATE_ALL === '1';
+const only = process.env.BOOTGATE_CASE;
+
+const cache = new Cache();
+const folder = mkdtempSync(join(tmpdir(), 'bootgate-fix-test-'));
+const results = join(folder, 'results');
+const scenarios = await loadScenarios(scenariosDir);
+const rows: string[][] = [];
+
+async function prepare({ without, as }: Case, at: number): Promise<[PreparedImage, ...PreparedImage[]]> {
+  const file = join(folder, `${at}-${as}.${as === 'list' ? 'txt' : 'yaml'}`);
+  if (as === 'list') writeFileSync(file, ['*', ...without.map((name) => `-${name}`), ''].join('\n'));
+  if (as === 'policy')
+    writeFileSync(
+      file,
+      `version: 1\nrules:\n  - include: '**'\n  - exclude: [${without.join(', ')}]\n    reason: test\n  - exclude: drivers/staging\n`,
+    );
+  if (as === 'split')
+    writeFileSync(
+      file,
+      `version: 1\nname: test\ndependencies: keep\npackages:\n  - name: core\n    rest: true\n  - name: extra\n    depends: [core]\n    modules:\n${without.map((name) => `      - ${name}\n`).join('')}      - floppy\n`,
+    );
+  const overrides = as === 'split' ? { split: file, install: ['core'] } : { modules: file };
+  return prepareImages(await loadImage('debian', overrides), { cache });
+}
+
+for (const [at, one] of CASES.entries()) {
+  const { scenario, without, names = without } = one;
+  const skip = (one.slow && !all && !only) || (only && !without.includes(only)) ? 'BOOTGATE_ALL=1' : false;
+  t.test(
+    `${scenario} without ${without.join(', ')}, as a ${one.as}`,
+    { skip, timeout: 600_000 },
+    async (t) => {
+      const variants = await prepare(one, at);
+      const { kernel, vmlinux } = variants[0];
+      const accelerator = await chooseAccelerator('auto', { kernel, vmlinux, cache });
+      const plan = { boots: selectScenarios(scenarios, [scenario]), skips: [] };
+      const { result, folder: run } = await runPlan({
+        prepared: variants,
+        plan,
+        accelerator,
+        cache,
+        results,
+        reporters: [],
+      });
+      t.equal(result.verdict, 'fail', 'without it the run is red');
+      const stored = {
+        folder: run.path,
+        result: JSON.parse(readFileSync(join(run.path, 'run.json'), 'utf8')) as RunResult,
+      };
+      const [failed] = failuresOf(stored, []);
+      if (!failed) return t.fail('nothing failed');
+      t.equal(failed.reference?.verdict, 'pass', 'the whole tree passes');
+
+      const story = await storyOf(stored, failed);
+      const top = story.missing[0]?.module ?? 'nothing';
+      t.ok(names.includes(top), `explain has ${top} at the top`);
+
+      const again = await imageOfRun(stored, { cache });
+      const fix = await fixRun({
+        run: stored,
+        failed: [failed],
+        variants: again,
+        scenarios,
+        accelerator,
+        cache,
+        results,
+        limit: 16,
+      });
+      t.ok(fix.verified, 'fix ends green');
+      t.ok(
+        fix.added.every(({ module }) => without.includes(module)),
+        `it adds ${fix.added.map((add) => add.module)}`,
+      );
+      t.equal(fix.proof?.verdict, 'pass');
+      t.match(fix.patch?.diff, /^\+.*\w/m, 'there is a patch');
+      rows.push(rowOf(one, top, story, fix));
+    },
+  );
+}
+
+function rowOf({ scenario, without, as }: Case, top: string, story: Story, fix: Fix): string[] {
+  return [
+    without.join(', '),
+    scenario,
+    story.missing[0]?.chain.split(' → ')[0] ?? '',
+    top,
+    fix.added.map(({ module }) => module).join(', '),
+    `+${formatBytes(fix.bytes)}`,
+    String(fix.boots),
+    as,
+    fix.verified ? 'green' : 'red',
+  ];
+}
+
+t.teardown(() => {
+  const head = [
+    'taken away',
+    'scenario',
+    'seen',
+    'explain names',
+    'fix adds',
+    'cost',
+    'boots',
+    'patched',
+    'then',
+  ];
+  for (const row of [head, head.map(() => '---'), ...rows]) process.stderr.write(`| ${row.join(' | ')} |\n`);
+});

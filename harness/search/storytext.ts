@@ -1,0 +1,100 @@
+import { cleanLine, cleanText } from '../report/clean.js';
+import { cut, type Style, wrap } from '../report/screen.js';
+import { formatBytes, formatSeconds } from '../units.js';
+import type { Asked, Story } from './story.js';
+
+const LABEL = 12;
+const MOST_ASKED = 6;
+const MOST_MISSING = 4;
+const MOST_OTHERS = 2;
+const MOST_OUTPUT = 3;
+
+/** A story on one screen: what was tried, how far it got, what was asked for, what is missing, what to add, from where. */
+export function storyText(story: Story, run: string, width: number, style: Style): string {
+  const colour = story.verdict === 'pass' ? style.green : style.red;
+  const lines = [
+    `${style.bold(colour(cleanLine(story.result)))}  ${story.verdict}: ${cleanLine(story.reason) || 'all steps ok'}`,
+  ];
+  const say = (label: string, texts: readonly string[]) => {
+    for (const [at, text] of texts.flatMap((one) => wrap(cleanLine(one), width - LABEL)).entries())
+      lines.push(`${style.dim((at === 0 ? label : '').padEnd(LABEL))}${text}`);
+  };
+  say('tried', triedLines(story));
+  say('got', gotLines(story));
+  const failed = story.got.steps.find((step) => !step.ok);
+  const output = cleanText(failed?.message ?? '')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  for (const line of output.slice(-MOST_OUTPUT))
+    lines.push(style.dim(`${' '.repeat(LABEL)}| ${cut(line, width - LABEL - 2)}`));
+  say('asked for', askedLines(story.asked, failed?.name));
+  if (story.kernelsOwn)
+    say('blame', [
+      `not the module set's: with its whole tree this kernel fails too (${story.reference?.reason})`,
+    ]);
+  else if (story.reference?.verdict === 'pass')
+    say('reference', ['with the whole module tree the same scenario passes']);
+  say(
+    'missing',
+    story.missing.slice(0, MOST_MISSING).map(({ chain }) => chain),
+  );
+  say('add', story.missing.slice(0, MOST_MISSING).map(addLine));
+  for (const { kind, evidence, hint } of story.others.slice(0, MOST_OTHERS))
+    say(kind.split('-').at(-1) ?? kind, [evidence.split('\n')[0] ?? '', hint]);
+  if (
+    story.verdict !== 'pass' &&
+    !story.kernelsOwn &&
+    (story.missing.length > 0 || story.reference?.lacking.length)
+  )
+    say('next', [`bootgate fix ${run} '${story.result}'`]);
+  say('logs', [story.folder]);
+  return `${lines.join('\n')}\n`;
+}
+
+function triedLines({ tried }: Story): string[] {
+  const { machine, modules, release } = tried;
+  const parts = machine
+    ? [
+        `${machine.cpus} CPU, ${machine.memoryMiB} MiB`,
+        ...machine.disks.map((bus) => `${bus} disk`),
+        ...machine.nics,
+      ]
+    : [];
+  const set = `${modules.count} of ${modules.ofCount} modules (${modules.source})`;
+  return [
+    tried.description,
+    `Linux ${release} with ${set}${parts.length > 0 ? `; ${parts.join(', ')}` : ''}`,
+  ].filter((line) => line !== '');
+}
+
+function gotLines({ got }: Story): string[] {
+  const done = got.steps.filter((step) => step.ok).length;
+  const failed = got.steps.find((step) => !step.ok);
+  const where = `to the phase ${got.phase} in ${formatSeconds(got.seconds)}`;
+  if (got.steps.length === 0) return [where];
+  const at = failed ? `; then "${failed.name}"${failed.ran === false ? ' was not reached' : ''}` : '';
+  return [`${where}; ${done} of ${got.steps.length} steps ok${at}`];
+}
+
+/** What the failing step asked for, then what else nobody answered: no answer first. */
+function askedLines(asked: readonly Asked[], step: string | undefined): string[] {
+  const near = asked.filter((one) => one.step !== '' && one.step === step);
+  const far = asked.filter((one) => !near.includes(one) && !one.answered);
+  const sorted = [...near].sort((a, b) => Number(a.answered) - Number(b.answered));
+  const rows = [...sorted, ...far];
+  const lines = rows
+    .slice(0, MOST_ASKED)
+    .map(
+      ({ request, answered, times }) =>
+        `${answered ? 'answered' : 'NO ANSWER'}  ${request}${times > 1 ? ` (${times} times)` : ''}`,
+    );
+  if (rows.length > MOST_ASKED) lines.push(`and ${rows.length - MOST_ASKED} more, see --json`);
+  return lines;
+}
+
+function addLine({ module, bytes = 0, package: owner, alternatives = [] }: Story['missing'][number]): string {
+  const from = owner ? ` from ${owner}` : '';
+  const others =
+    alternatives.length > 0 ? `; ${alternatives.slice(0, 3).join(', ')} would serve as well` : '';
+  return `${module} (+${formatBytes(bytes)} with all that it needs)${from}${others}`;
+}
