@@ -52,7 +52,9 @@ t.test('a file stays small enough to have one noun', async (t) => {
 
 t.test('the top level holds what it should and nothing else', async (t) => {
   const allowed = new Set(
-    'harness scenarios images results README.md LICENSE Makefile package.json package-lock.json tsconfig.json biome.json'.split(' '),
+    'harness scenarios images results README.md LICENSE Makefile package.json package-lock.json tsconfig.json biome.json'.split(
+      ' ',
+    ),
   );
   const ignored = new Set(['node_modules', 'dist']);
   const extra = readdirSync(packageRoot).filter(

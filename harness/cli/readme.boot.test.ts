@@ -18,6 +18,7 @@ import { packageRoot } from '../paths.js';
  * that begin with `$ ` are commands. `# exits N` behind one says that its status is not 0; `# file: NAME` above a text block
  * gives the file that the commands use.
  */
+t.setTimeout(1_200_000);
 const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
 const blocks = [...readme.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)].map(([, language, text]) => ({
   language,

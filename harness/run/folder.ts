@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hostError } from '../errors.js';
 
 /** A run's folder under results/, and the names inside it. */
@@ -17,7 +18,7 @@ export async function makeRunFolder(results: string, image: string, now = new Da
   const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
   const stamp = `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}-${image}`;
   try {
-    await mkdir(results, { recursive: true });
+    await makeFolder(results);
     for (let count = 1; ; count++) {
       const id = count === 1 ? stamp : `${stamp}-${count}`;
       const path = join(results, id);
@@ -51,4 +52,19 @@ export async function pointLatest(results: string, id: string): Promise<void> {
 export function scenarioFolder(scenario: string, installSet: string | undefined, attempt: number): string {
   const folder = installSet === undefined ? scenario : join(installSet, scenario);
   return attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
+}
+
+/**
+ * mkdir -p, but for one thing: where a folder is there and refuses to hold another with ENOENT, as those below /proc do,
+ * Node's own recursive form tries again for ever.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const refused = await mkdir(path).then(
+    () => null,
+    (error: NodeJS.ErrnoException) => error,
+  );
+  if (refused === null || refused.code === 'EEXIST') return;
+  if (refused.code !== 'ENOENT' || existsSync(dirname(path))) throw refused;
+  await makeFolder(dirname(path));
+  await makeFolder(path);
 }
