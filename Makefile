@@ -4,7 +4,7 @@ ARGS  ?=
 BOOTGATE = node dist/cli/main.js
 SOURCES := $(shell find harness -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: run test check bench setup tools build unit lint types clean hooks
+.PHONY: run test check bench mutate setup tools build unit lint types clean hooks
 
 run: setup
 	$(BOOTGATE) run --image $(IMAGE) $(ARGS)
@@ -28,6 +28,10 @@ unit:
 
 bench: setup
 	node dist/bench/main.js $(ARGS)
+
+# Takes away what each scenario needs, one module at a time: ARGS='storage filesystems --limit 40'.
+mutate: setup
+	$(BOOTGATE) mutate $(ARGS)
 
 # Set-up. Doing it twice costs seconds: each step looks first.
 setup: tools node_modules/.package-lock.json dist/.tsbuildinfo

@@ -11,6 +11,7 @@ import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
 import { gateCommand } from './gate.js';
 import { modulesCommand } from './modules.js';
+import { mutateCommand } from './mutate.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
@@ -53,6 +54,8 @@ for (const command of [
   doctorCommand(),
 ])
   program.addCommand(command);
+
+program.addCommand(mutateCommand(), { hidden: true });
 
 /** Commander ends the process with status 1 for wrong usage; by the contract that is 2. */
 function endWithContract(command: Command): void {
