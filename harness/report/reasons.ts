@@ -28,11 +28,12 @@ export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReaso
   if (one.verdict === 'infra')
     return { kind: 'infra', weight: 'undecided', message: `${result} could not be tried: ${told}`, result };
   if (one.flaky) {
-    const passed = one.tries?.filter(({ verdict }) => verdict === 'pass').length ?? 0;
+    const tries = one.tries ?? [];
+    const passed = tries.filter(({ verdict }) => verdict === 'pass').length;
     return {
       kind: 'flaky',
       weight: options.allowFlaky ? 'note' : 'no',
-      message: `${result} is flaky: ${one.verdict}, and ${passed} of ${one.attempts} boots pass: ${told}`,
+      message: `${result} is flaky: ${one.verdict}, and ${passed} of ${tries.length} boots pass: ${told}`,
       ...rest,
     };
   }

@@ -11,10 +11,8 @@ import { type Boot, notBooted } from './describe.js';
 import { type RunFolder, scenarioFolder } from './folder.js';
 import { hostCapacity } from './host.js';
 import { keepResult } from './resume.js';
+import { bootWithRetries } from './retries.js';
 import type { RunOptions } from './run.js';
-
-/** How often a guest is started anew when the host, not the kernel, was at fault. */
-const INFRA_ATTEMPTS = 2;
 
 /** Side by side, as many as fit, the heaviest first: the last guest to end is then a light one. */
 export async function bootAll(
@@ -41,7 +39,7 @@ export async function bootAll(
         const { scenario } = boot;
         const weight = { memoryMiB: scenario.memoryMiB + QEMU_OVERHEAD_MIB, cpus: scenario.cpus };
         const result = await gate.run(weight, () =>
-          bootWithRetries({ ...options, signal }, folder, boot, reporter, logger),
+          bootAndKeep({ ...options, signal }, folder, boot, reporter, logger),
         );
         if (result) onResult(result);
       },
@@ -65,78 +63,58 @@ function heaviness(scenario: Scenario): number {
 /** What a guest costs beyond its own memory: QEMU itself and its translation cache, as measured under TCG. */
 const QEMU_OVERHEAD_MIB = 192;
 
-/**
- * One scenario to its result, which is on the disk when this settles; undefined when interrupted. A failure is booted
- * again only to learn whether it is flaky: the result is that of the first boot, whatever the others come to.
- */
-async function bootWithRetries(
+/** One scenario to its result, which is on the disk when this settles; undefined when interrupted. */
+async function bootAndKeep(
   options: RunOptions,
   run: RunFolder,
   boot: Boot,
   reporter: Reporter,
   logger: Logger | undefined,
 ): Promise<ScenarioResult | undefined> {
-  let result = await bootUntilDecided(options, run, boot, 1, reporter, logger);
-  const tries = result ? [result] : [];
-  while (result && isBad(result) && tries.length <= (options.retries ?? 0) && tries.every(isBad)) {
-    const again = await bootUntilDecided(options, run, boot, result.attempts + 1, reporter, logger);
-    if (!again) return undefined;
-    result = { ...result, attempts: again.attempts };
-    if (again.verdict === 'infra') break;
-    tries.push(again);
-  }
-  if (result && tries.length > 1)
-    result = {
-      ...result,
-      ...(tries.every(isBad) ? {} : { flaky: true }),
-      tries: tries.map(({ verdict, reason, files }) => ({ verdict, reason, console: files.console })),
-    };
+  const scenario = boot.name;
+  const result = await bootWithRetries(
+    (attempt) => bootOnce(options, run, boot, attempt, reporter, logger),
+    options.retries ?? 0,
+    ({ reason }) => logger?.warn({ scenario, reason }, 'the host was at fault: once more'),
+  );
   if (result)
     await keepResult(run, boot, result, options).catch((error: unknown) =>
-      logger?.warn({ err: error, scenario: boot.name }, 'this result cannot be kept for --resume'),
+      logger?.warn({ err: error, scenario }, 'this result cannot be kept for --resume'),
     );
   return result;
 }
 
-const isBad = ({ verdict }: ScenarioResult): boolean => ['fail', 'crash', 'hang'].includes(verdict);
-
-/** A guest that the host let down is started anew; a guest that failed is not. */
-async function bootUntilDecided(
+async function bootOnce(
   options: RunOptions,
   run: RunFolder,
   boot: Boot,
-  from: number,
+  attempt: number,
   reporter: Reporter,
   logger: Logger | undefined,
 ): Promise<ScenarioResult | undefined> {
   const { scenario, prepared, name } = boot;
-  for (let attempt = from; ; attempt++) {
-    const relativeFolder = scenarioFolder(scenario.name, prepared.installSet?.name, attempt);
-    const folder = join(run.path, relativeFolder);
-    let result: ScenarioResult;
-    reporter.onGuestStart?.(name);
-    try {
-      await mkdir(folder, { recursive: true });
-      result = await bootScenario({
-        prepared,
-        scenario,
-        accelerator: options.accelerator,
-        cache: options.cache,
-        folder,
-        relativeFolder,
-        attempt,
-        ...(options.signal ? { signal: options.signal } : {}),
-        onPhase: (phase) => reporter.onGuestPhase?.(name, phase),
-      });
-    } catch (error) {
-      if (options.signal?.aborted) return undefined;
-      // Wrong input stays wrong for every scenario: it ends the run. What the host did is this scenario's infra.
-      if (error instanceof BootgateError && error.blame === 'user') throw error;
-      logger?.error({ err: error, scenario: name }, 'could not boot');
-      result = { ...notBooted(boot, 'infra', (error as Error).message), attempts: attempt };
-    }
+  const relativeFolder = scenarioFolder(scenario.name, prepared.installSet?.name, attempt);
+  const folder = join(run.path, relativeFolder);
+  reporter.onGuestStart?.(name);
+  try {
+    await mkdir(folder, { recursive: true });
+    const result = await bootScenario({
+      prepared,
+      scenario,
+      accelerator: options.accelerator,
+      cache: options.cache,
+      folder,
+      relativeFolder,
+      attempt,
+      ...(options.signal ? { signal: options.signal } : {}),
+      onPhase: (phase) => reporter.onGuestPhase?.(name, phase),
+    });
+    return options.signal?.aborted ? undefined : result;
+  } catch (error) {
     if (options.signal?.aborted) return undefined;
-    if (result.verdict !== 'infra' || attempt - from + 1 >= INFRA_ATTEMPTS) return result;
-    logger?.warn({ scenario: name, reason: result.reason }, 'the host was at fault: once more');
+    // Wrong input stays wrong for every scenario: it ends the run. What the host did is this scenario's infra.
+    if (error instanceof BootgateError && error.blame === 'user') throw error;
+    logger?.error({ err: error, scenario: name }, 'could not boot');
+    return { ...notBooted(boot, 'infra', (error as Error).message), attempts: attempt };
   }
 }
