@@ -152,6 +152,9 @@ export async function readOwn(
     placement = new Map(
       [...chosen].map(([name, rule]) => [name, { package: rule.package, rule: rule.place }]),
     );
+  // A package without rules is a metapackage, unless what others need has come down into it.
+  const filled = new Set([...placement.values()].map((placed) => placed.package));
+  for (const one of packages) if (filled.has(one.name)) delete one.meta;
   const budgets = Object.fromEntries(Object.entries(value.budgets).map(([key, one]) => [key, bytesOf(one)]));
   return {
     name: value.name,

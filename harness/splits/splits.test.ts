@@ -20,6 +20,8 @@ import { readSplit } from './read.js';
 import { modulesByPackage, type Split, withDependencies } from './split.js';
 import { splitAsYaml } from './yaml.js';
 
+t.setTimeout(300_000);
+
 const cache = new Cache();
 const indexOf = async (source: string): Promise<ModuleIndex> => {
   const kernel = await resolveKernel([source], { cache });

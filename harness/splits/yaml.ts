@@ -17,9 +17,7 @@ export async function splitAsYaml(split: Split, index: ModuleIndex): Promise<str
     packages: split.packages.map((one) => ({
       name: one.name,
       ...(one.depends.length > 0 ? { depends: one.depends } : {}),
-      ...(one.meta || (contents.get(one.name)?.length ?? 0) === 0
-        ? {}
-        : { modules: patterns.get(one.name) ?? [] }),
+      ...((contents.get(one.name)?.length ?? 0) === 0 ? {} : { modules: patterns.get(one.name) ?? [] }),
       ...(one.budget === undefined ? {} : { budget: one.budget }),
     })),
     ...(Object.keys(split.budgets).length > 0 ? { budgets: split.budgets } : {}),
