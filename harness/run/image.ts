@@ -179,7 +179,7 @@ function findImage(nameOrFile: string): string {
   const shipped = join(imagesDir, `${nameOrFile}.yaml`);
   if (!nameOrFile.includes('/') && existsSync(shipped)) return shipped;
   const names = readdirSync(imagesDir)
-    .filter((name) => name.endsWith('.yaml') && name !== 'userland.yaml')
+    .filter((name) => name.endsWith('.yaml') && name !== 'userland.yaml' && name !== 'clouds.yaml')
     .map((name) => name.slice(0, -'.yaml'.length));
   throw userError('E_IMAGE_NOT_FOUND', `no image ${nameOrFile}${didYouMean(nameOrFile, names)}`, {
     hint: `give a YAML file, or one of: ${names.join(', ')}`,
