@@ -23,6 +23,7 @@ interface RunFlags {
   results?: string;
   delivery?: ModuleDelivery;
   reference?: 'always' | 'failures' | 'never';
+  referenceImage?: string;
   verbose?: boolean;
 }
 
@@ -57,6 +58,7 @@ export function runCommand(): Command {
         'boot the whole module tree too, to compare: for failures unless given',
       ).choices(['always', 'failures', 'never']),
     )
+    .addOption(new Option('--reference-image <file>', 'compare with this image instead of the whole tree'))
     .addOption(new Option('-v, --verbose', 'the log on standard error as well'))
     .action(run);
 }
@@ -66,7 +68,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
   const { scenariosDir } = await import('../paths.js');
   const { loadImage } = await import('../run/image.js');
-  const { prepareImages } = await import('../run/prepare.js');
+  const { prepareImage, prepareImages } = await import('../run/prepare.js');
   const { planRun } = await import('../run/plan.js');
   const { exitCodeOfRun, runPlan } = await import('../run/run.js');
   const { onInterrupt } = await import('../run/interrupt.js');
@@ -111,6 +113,9 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       log: (folder) => openRunLog(folder, flags.verbose ?? false),
       ...(flags.jobs ? { jobs: flags.jobs } : {}),
       ...(flags.reference ? { reference: flags.reference } : {}),
+      ...(flags.referenceImage
+        ? { referenceImage: await prepareImage(await loadImage(flags.referenceImage), { cache, signal }) }
+        : {}),
     });
     process.exitCode = exitCodeOfRun(result, signal.aborted);
   } finally {

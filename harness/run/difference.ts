@@ -19,6 +19,8 @@ export interface DifferenceOptions {
   variants: readonly PreparedImage[];
   scenarios: readonly Scenario[];
   policy: ReferencePolicy;
+  /** What to compare with, as it is; each variant's own kernel with its whole tree unless given. */
+  image?: PreparedImage | undefined;
   accelerator: AcceleratorChoice;
   cache: Cache;
   /** The run's folder. */
@@ -75,11 +77,19 @@ function isWanted(result: ScenarioResult, { set, index }: PreparedImage, policy:
 }
 
 async function boot(prepared: PreparedImage, scenario: Scenario, options: DifferenceOptions) {
-  const { accelerator, cache, signal } = options;
+  const { accelerator, cache, image, signal } = options;
   signal?.throwIfAborted();
   const folder = join(options.folder, scenarioFolder(scenario.name, undefined, 1), 'reference');
   await mkdir(folder, { recursive: true });
-  return referenceFor({ prepared, scenario, accelerator, cache, folder, ...(signal ? { signal } : {}) });
+  return referenceFor({
+    prepared: image ?? prepared,
+    set: image ? 'own' : 'whole',
+    scenario,
+    accelerator,
+    cache,
+    folder,
+    ...(signal ? { signal } : {}),
+  });
 }
 
 /**

@@ -28,6 +28,8 @@ export interface RunOptions {
   jobs?: number;
   /** When the same scenarios are booted with the whole tree; for failures unless given. */
   reference?: ReferencePolicy;
+  /** Booted instead of the whole tree. */
+  referenceImage?: PreparedImage;
   /** How often a guest that failed is booted again, to learn whether it is flaky; it stays failed. */
   retries?: number;
   /** An interrupted run: what it had finished is kept, the rest is booted into its folder. */
@@ -88,6 +90,7 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
       variants,
       scenarios: plan.boots,
       policy: signal?.aborted ? 'never' : (options.reference ?? 'failures'),
+      image: options.referenceImage,
       accelerator,
       cache,
       folder: folder.path,

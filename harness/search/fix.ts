@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { closure } from '../modules/closure.js';
+import { writeWhole } from '../report/json.js';
 import type { StoredRun } from '../report/read.js';
 import { isKernelsOwn, type RunResult, resultName, type ScenarioResult } from '../report/result.js';
 import type { PreparedImage } from '../run/prepare.js';
@@ -65,12 +66,11 @@ export interface Fix {
 
 /**
  * Looks for what a run's failures need, by booting, and ends with a change to the image's own file and a run of the
- * changed image. Evidence of every boot is kept in RUN/fix/.
+ * changed image. Evidence of every boot, and the outcome as fix.json, is kept in RUN/fix/.
  */
 export async function fixRun(options: FixOptions): Promise<Fix> {
   const { run, failed, variants, log = () => {} } = options;
-  const folder = join(run.folder, 'fix');
-  await mkdir(folder, { recursive: true });
+  const folder = await makeFolder(run.folder);
   const trials = new Trials({ ...options, folder });
   const kernelsOwn = failed.filter(isKernelsOwn).map(resultName);
   const searches: Fix['searches'] = [];
@@ -116,7 +116,7 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
   const mended = new Set(searches.filter(({ remedy }) => remedy.verified).map(({ result }) => result));
   const proof = mended.size > 0 ? await prove(options, mended, [...wanted.keys()], patch) : null;
   const all = searches.length > 0 && searches.every(({ result }) => mended.has(result));
-  return {
+  const fix: Fix = {
     verified: all && kernelsOwn.length === 0 && proof?.verdict === 'pass',
     added,
     bytes: first ? bytesOf(first, [...wanted.keys()]) : 0,
@@ -126,6 +126,21 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
     patch: patch ? { file: patch.file, diff: patch.diff, after: patch.after } : null,
     proof,
   };
+  await writeWhole(join(folder, 'fix.json'), `${JSON.stringify(fix, null, 2)}\n`);
+  return fix;
+}
+
+/** RUN/fix, or RUN/fix-2 and so on: what an earlier fix has tried stays. */
+async function makeFolder(run: string): Promise<string> {
+  for (let count = 1; ; count++) {
+    const path = join(run, count === 1 ? 'fix' : `fix-${count}`);
+    try {
+      await mkdir(path);
+      return path;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /** What the reference loaded and the set lacks, dependencies left out; nothing where the reference does not pass. */
