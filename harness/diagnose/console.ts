@@ -95,7 +95,8 @@ export class ConsoleScanner {
       inside = true;
       one.characters += line.text.length;
       if (one.characters < MOST_CHARACTERS) one.body.push(line.text);
-      return one.rule.end?.test(line.text) ? close(one, false) : true;
+      const last = one.rule.end?.exec(line.text);
+      return last ? close(one, false, last) : true;
     });
     return inside;
   }
@@ -126,9 +127,7 @@ export class ConsoleScanner {
     }
     const body = [...leadIn(this.#before, line.caller), line.text];
     const one: Open = { report, rule, caller: line.caller, body, characters: 0 };
-    // A guest may be reset right after the line that says it all.
-    if (rule.end.test(line.text)) close(one, false);
-    else this.#open.push(one);
+    this.#open.push(one);
   }
 }
 
@@ -151,10 +150,24 @@ function recognise(text: string): { rule: Recogniser; match: RegExpExecArray } |
 }
 
 /** Always false: what `filter` wants to hear of a report that is over. */
-function close({ report, body }: Open, truncated: boolean): false {
+function close({ report, rule, body }: Open, truncated: boolean, last?: RegExpExecArray): false {
   report.text = body.join('\n').trimEnd();
   report.truncated = truncated;
+  if (rule.endTitle && last?.[1]) report.title = fillTitle(rule.endTitle, last);
+  if (rule.guilty) report.title += guiltyOf(body);
+  report.group = `${rule.kind}: ${groupOf(report.title)}`;
   return false;
+}
+
+/** x86's `RIP: 0010:virtblk_probe+0x12f/0x9d0 [virtio_blk]`; arm64's `pc : virtblk_probe+0x88/0x640 [virtio_blk]`. */
+const WHERE = /^(?:RIP: [0-9a-f]+:|pc : )([A-Za-z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: (\[\w+\]))?/;
+
+function guiltyOf(body: readonly string[]): string {
+  for (const line of body) {
+    const found = WHERE.exec(line);
+    if (found) return ` in ${found[1]}${found[2] ? ` ${found[2]}` : ''}`;
+  }
+  return '';
 }
 
 /** What belongs to a report and stands before the line that tells it: `cut here`, and the words of WARN(). */

@@ -17,18 +17,24 @@ const LEVELS: Record<string, RegExp> = {
 const ANY_DISK = /^scsi:t-0x00|^pci:.*bc01|^mmc:/;
 const ANY_NIC = /^pci:.*bc02|^virtio:d00000001/;
 
-/** Which unbound devices may be, or lead to, a disk or NIC that the scenario declares and the guest did not find. */
-export function lostDevices(scenario: Scenario, report: GuestReport): (modalias: string) => boolean {
+/**
+ * Which declared disk or NIC that the guest did not find an unbound device may be, or lead to: `disk data`; undefined
+ * for a device that nothing declared depends on.
+ */
+export function lostDevices(
+  scenario: Scenario,
+  report: GuestReport,
+): (modalias: string) => string | undefined {
   const found = new Set(report.devices.filter((one) => one.node !== '').map((one) => one.id.toLowerCase()));
   // Before the guest has looked for any, nothing is known to be lost.
-  if (report.devices.length === 0) return () => false;
-  const patterns = [
+  if (report.devices.length === 0) return () => undefined;
+  const lost: [RegExp, string][] = [
     ...scenario.disks
       .filter((disk) => !found.has(disk.serial.toLowerCase()))
-      .map((disk) => LEVELS[disk.bus] ?? ANY_DISK),
+      .map((disk): [RegExp, string] => [LEVELS[disk.bus] ?? ANY_DISK, `disk ${disk.serial}`]),
     ...scenario.nics
       .filter((nic) => !found.has(nic.mac.toLowerCase()))
-      .map((nic) => LEVELS[nic.model] ?? ANY_NIC),
+      .map((nic): [RegExp, string] => [LEVELS[nic.model] ?? ANY_NIC, `network card ${nic.mac}`]),
   ];
-  return (modalias) => patterns.some((pattern) => pattern.test(modalias));
+  return (modalias) => lost.find(([pattern]) => pattern.test(modalias))?.[1];
 }

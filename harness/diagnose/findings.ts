@@ -1,16 +1,34 @@
+import type { KernelConfig } from '../kernel/config.js';
+import type { ModuleDetail } from '../modules/details.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { cleanLine, cleanText } from '../report/clean.js';
 import type { Finding, StepResult, Verdict } from '../report/result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { formatBytes } from '../units.js';
 import type { GuestReport } from '../vm/records.js';
+import type { Blacklist } from './blacklist.js';
 import type { ConsoleReport } from './console.js';
+import { lostDevices } from './devices.js';
+import { missingFinding, type PackageOf } from './missing.js';
 import { answerTo, type Need, needsOf } from './needs.js';
+import { explainNotBuilt } from './options.js';
+import type { ReferenceFacts } from './reference.js';
+import { refusedFinding, refusedModules } from './refusal.js';
 
-/** Which package of a split has a module, and the rule that put it there: `images/splits/x.yaml:12`. */
-export type PackageOf = (module: string) => { package: string; rule?: string } | undefined;
+export type { PackageOf } from './missing.js';
 
-export interface FindingsInput {
+/** What findings are made from beyond the recording; all of it may be unknown. */
+export interface Background {
+  packageOf?: PackageOf;
+  /** The kernel's own configuration: tells what was never built from what is in no package. */
+  config?: KernelConfig;
+  /** What the guest's modprobe was told not to load. */
+  blacklist?: Blacklist;
+  detailOf?: (module: string) => ModuleDetail | undefined;
+  /** The same scenario with the whole tree. */
+  reference?: ReferenceFacts;
+}
+
+export interface FindingsInput extends Background {
   verdict: Verdict;
   scenario: Scenario;
   report: GuestReport;
@@ -21,7 +39,6 @@ export interface FindingsInput {
   tree: ModuleIndex;
   /** The step that failed or never ended. */
   failingStep: string | null;
-  packageOf?: PackageOf;
 }
 
 const EVIDENCE_LINES = 20;
@@ -33,8 +50,8 @@ const OFF_CHANCE = /^crypto-.*-all$|^cryptomgr$/;
 
 /**
  * The named reasons for a verdict, the likeliest cause first: kernel reports, modules that the whole tree has and the
- * set lacks, modules that are there and refuse to load, what this kernel was built without, warnings. A pass has
- * only its warnings; what the host did wrong (infra) has no finding.
+ * set lacks, modules that are there and refuse to load or are forbidden, missing firmware, what this kernel was built
+ * without, warnings. A pass has only its warnings; what the host did wrong (infra) has no finding.
  */
 export function findingsOf(input: FindingsInput): Finding[] {
   const { verdict, reports, outside } = input;
@@ -99,88 +116,113 @@ function kernelFinding(report: ConsoleReport): Finding {
 }
 
 function moduleFindings(input: FindingsInput): Finding[] {
-  const { scenario, report, reports, set, tree, failingStep } = input;
+  const { scenario, report, reports, set, tree, failingStep, reference } = input;
   const names = new Set(set.names);
   const seen = new Set<string>();
   const missing: Finding[] = [];
   const refused: Finding[] = [];
   const notBuilt: Finding[] = [];
-  for (const need of needsOf(scenario, report, reports, failingStep)) {
+  const builtin: Finding[] = [];
+  const needs = needsOf(scenario, report, reports, failingStep, reference);
+  for (const need of [...needs, ...refusedModules(report)]) {
     const answer = answerTo(need.request, tree, names);
-    const key = answer.kind === 'missing' ? answer.module : need.request;
-    if (answer.kind === 'builtin' || seen.has(key)) continue;
+    const key =
+      answer.kind === 'missing'
+        ? answer.module
+        : answer.kind === 'present'
+          ? (answer.modules[0] ?? need.request)
+          : need.request;
+    if (seen.has(key)) continue;
     if (need.bystander && missing.length > 0) continue;
     seen.add(key);
-    if (answer.kind === 'missing') missing.push(missingFinding(need, answer, input));
-    else if (answer.kind === 'present' && need.close)
-      refused.push(refusedFinding(need, answer.modules, report));
-    else if (answer.kind === 'unknown' && need.close && !OFF_CHANCE.test(need.request))
-      notBuilt.push(notBuiltFinding(need, tree));
+    if (answer.kind === 'missing') missing.push(missingFinding(need, answer, set, input.packageOf));
+    else if (!need.close) continue;
+    else if (answer.kind === 'present')
+      refused.push(
+        refusedFinding(need, answer.modules, {
+          tree,
+          report,
+          reports,
+          blacklist: input.blacklist,
+          detailOf: input.detailOf,
+        }),
+      );
+    else if (answer.kind === 'builtin') builtin.push(builtinFinding(need, answer.names));
+    else if (!OFF_CHANCE.test(need.request)) notBuilt.push(notBuiltFinding(need, input));
   }
+  if (missing.length === 0) missing.push(...silentFindings(input));
   // What the tree has nothing for may explain a step that met "not supported"; once a module is known to be
   // missing it is noise.
   const output = report.steps.find((step) => step.name === failingStep)?.output ?? '';
   const explains = missing.length === 0 && NOT_THERE.test(output);
-  return [...missing, ...refused, ...(explains ? notBuilt : [])];
+  return [
+    ...missing,
+    ...refused,
+    ...(missing.length === 0 ? firmwareFindings(input) : []),
+    ...(explains ? [...notBuilt, ...builtin] : notBuilt.filter((one) => one.option && missing.length === 0)),
+  ];
 }
 
-function missingFinding(
-  need: Need,
-  answer: { module: string; brings: string[]; bytes: number; alternatives: string[] },
-  { set, packageOf }: FindingsInput,
-): Finding {
-  const { module, brings, bytes, alternatives } = answer;
-  const place = set.excludedBy.get(module);
-  const packaged = packageOf?.(module);
-  const rule = packaged?.rule ?? (place ? `${place.file}:${place.line}` : undefined);
-  const brought = brings.length > 0 ? ` with ${shortList(brings)}` : '';
-  const others = alternatives.length > 0 ? `; ${shortList(alternatives)} would serve as well` : '';
-  const from = packaged ? ` from the package ${packaged.package}` : '';
-  const why = place ? `, which "${place.text.trim()}" leaves out` : '';
+/** The reference boot loaded it, and here nothing even asked: a module that is opened up by another that is missing. */
+function silentFindings({ set, tree, reference, report, packageOf }: FindingsInput): Finding[] {
+  if (reference?.verdict !== 'pass') return [];
+  const names = new Set(set.names);
+  const loaded = new Set(report.modulesLoaded.map((one) => one.name));
+  return reference.modulesLoaded
+    .filter((name) => !names.has(name) && !loaded.has(name) && tree.modules.has(name))
+    .flatMap((name): Finding[] => {
+      const answer = answerTo(name, tree, names);
+      const need: Need = {
+        request: name,
+        evidence: `the reference boot loaded ${name}; this one never asked for it`,
+        whose: 'the reference boot',
+        close: false,
+      };
+      return answer.kind === 'missing' ? [missingFinding(need, answer, set, packageOf)] : [];
+    });
+}
+
+/** Firmware of a driver that the set has, where the scenario lost a device, or nothing else was said. */
+function firmwareFindings({ reports, scenario, report, tree }: FindingsInput): Finding[] {
+  const lost = report.unbound.some((one) => lostDevices(scenario, report)(one.modalias) !== undefined);
+  return reports
+    .filter(
+      (one) => one.kind === 'firmware-missing' && (lost || scenario.nics.length + scenario.disks.length > 0),
+    )
+    .map((one): Finding => {
+      const driver = (one.groups[0] ?? '').replaceAll('-', '_');
+      const file = one.groups.slice(1).find((group) => group !== '') ?? '';
+      return {
+        kind: 'firmware-missing',
+        evidence: cleanLine(one.text),
+        ...(tree.modules.has(driver) ? { module: driver } : {}),
+        chain: cleanLine(`${driver} → its firmware ${file} → not in the initramfs`),
+        hint: cleanLine(
+          `the driver is there and wants /lib/firmware/${file}, which no module set holds: add the file, or do without the device`,
+        ),
+      };
+    });
+}
+
+function builtinFinding(need: Need, names: readonly string[]): Finding {
   return {
-    kind: 'missing-module',
+    kind: 'built-in',
     evidence: cleanLine(need.evidence),
-    module,
-    ...(packaged ? { package: packaged.package } : {}),
-    ...(rule ? { rule } : {}),
-    bytes,
-    ...(alternatives.length > 0 ? { alternatives } : {}),
-    hint: cleanLine(`add ${module}${from} to the set (+${formatBytes(bytes)}${brought})${why}${others}`),
+    chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${names.join(', ')} → built into the kernel`),
+    hint: `it is built in, so that no module is missing: modprobe does not know that where modules.builtin is not in the guest's tree`,
   };
 }
 
-function refusedFinding(need: Need, modules: string[], report: GuestReport): Finding {
-  const complaint = report.loadErrors.find((line) => modules.some((name) => mentions(line, name)));
-  return {
-    kind: 'module-refused',
-    evidence: cleanLine(complaint ? `${need.evidence}: ${complaint}` : need.evidence),
-    module: modules[0] ?? need.request,
-    hint: complaint
-      ? refusal(complaint)
-      : 'it is in the set with all that it needs and was not loaded: see the console',
-  };
-}
-
-/** modprobe names a module with either dash. */
-const mentions = (line: string, name: string): boolean => line.replaceAll('-', '_').includes(`'${name}'`);
-
-function refusal(complaint: string): string {
-  if (/Exec format error|nvalid module format/.test(complaint))
-    return 'it was built for another kernel, or its file is damaged';
-  if (/Key (?:was )?rejected|Required key/.test(complaint))
-    return 'this kernel takes only modules that are signed by a key it knows';
-  if (/Unknown symbol/.test(complaint))
-    return 'a module that it needs is not loaded, or a parameter is unknown: see the console';
-  if (/No such device|Operation not supported/.test(complaint))
-    return 'it is there, and found nothing that it could drive on this machine';
-  return 'it is in the set and the kernel refused it: see the console';
-}
-
-function notBuiltFinding(need: Need, tree: ModuleIndex): Finding {
+function notBuiltFinding(need: Need, { tree, config }: FindingsInput): Finding {
+  const why = explainNotBuilt(need.request, config);
+  const known = why && why.state !== 'unknown';
+  const nobody = `no module of Linux ${tree.release} answers to it, in the set or out of it`;
   return {
     kind: 'not-built',
     evidence: cleanLine(need.evidence),
-    hint: `no module of Linux ${tree.release} answers to it, in the set or out of it: this kernel was built without`,
+    ...(known ? { option: why.option } : {}),
+    ...(why ? { chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${why.sentence}`) } : {}),
+    hint: why ? `${nobody}: ${why.sentence}` : `${nobody}: this kernel was built without`,
   };
 }
 
@@ -194,11 +236,4 @@ function stepFinding({ report }: FindingsInput, name: string): Finding {
     ),
     hint: 'the guest asked for nothing that the set lacks and the whole tree has: it is not a matter of modules',
   };
-}
-
-/** `a, b and 3 more` */
-function shortList(names: readonly string[]): string {
-  return names.length <= 4
-    ? names.join(', ')
-    : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }

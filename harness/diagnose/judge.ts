@@ -4,11 +4,12 @@ import type { ScenarioResult, StepResult } from '../report/result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Recording } from '../vm/machine.js';
 import type { GuestReport } from '../vm/records.js';
+import { readBlacklist } from './blacklist.js';
 import { scanConsole } from './console.js';
-import { findingsOf, type PackageOf } from './findings.js';
+import { type Background, findingsOf } from './findings.js';
 import { type Facts, failedStep, RULES } from './verdicts.js';
 
-export interface Evidence {
+export interface Evidence extends Background {
   scenario: Scenario;
   recording: Recording;
   report: GuestReport;
@@ -17,8 +18,6 @@ export interface Evidence {
   set: ModuleSet;
   /** The whole tree, which the set is a part of. */
   tree: ModuleIndex;
-  /** Which package has a module, and which line of a split put it there. */
-  packageOf?: PackageOf;
 }
 
 export type Judgement = Pick<
@@ -65,6 +64,7 @@ export function judge(evidence: Evidence): Judgement {
     reason,
     steps: stepsOf(facts),
     findings: findingsOf({
+      blacklist: readBlacklist([], scenario.cmdline),
       ...evidence,
       verdict,
       reports,

@@ -4,6 +4,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 import type { GuestReport } from '../vm/records.js';
 import type { ConsoleReport } from './console.js';
 import { lostDevices } from './devices.js';
+import { compareNeed, type ReferenceFacts } from './reference.js';
 
 /** Something that the guest needed and did not get. */
 export interface Need {
@@ -11,22 +12,27 @@ export interface Need {
   request: string;
   /** As a person should read it. */
   evidence: string;
+  /** Whose it is, for the beginning of a chain: `the disk data`, `the step "mount"`, `ext4`. */
+  whose: string;
   /** Made by, or for, the step that failed. */
   close: boolean;
   /** A device that no declared disk or NIC depends on: every machine has some that nobody misses. */
   bystander?: true;
+  /** The reference boot asked for it too, and got it. */
+  answeredInReference?: true;
 }
 
 /**
  * Every unmet need, likely causes first: drivers of devices that the scenario declares and the guest did not find, what
- * the failing step asked for, symbols that nobody exported, then what others asked for, then other devices.
- * Within each in order of time.
+ * the failing step asked for, symbols that nobody exported, then what others asked for, then other devices. Within
+ * each, what the reference boot was given comes first, then by time. What the reference lacks as well is left out.
  */
 export function needsOf(
   scenario: Scenario,
   report: GuestReport,
   reports: readonly ConsoleReport[],
   failingStep: string | null,
+  reference?: ReferenceFacts,
 ): Need[] {
   const isLost = lostDevices(scenario, report);
   const devices = report.unbound.map(({ modalias, device }): Need => {
@@ -34,62 +40,101 @@ export function needsOf(
     return {
       request: modalias,
       evidence: `device without a driver: ${modalias} (/sys/${device.replace(/^\/?(sys\/)?/, '')})`,
-      close: lost,
+      whose: `the ${lost ?? 'device'}`,
+      close: lost !== undefined,
       ...(lost ? {} : { bystander: true }),
     };
   });
+  // What was asked for again and then answered is no lack.
+  const answered = new Set(report.requests.filter((one) => one.status === 0).map((one) => one.name));
   const requests = report.requests
-    .filter((one) => one.status !== 0)
+    .filter((one) => one.status !== 0 && !answered.has(one.name))
     .map(({ name, step }): Need => {
       const when = step ? ` during the step "${step}"` : '';
       return {
         request: name,
         evidence: `request without an answer: ${name}${when}`,
+        whose: step ? `the step "${step}"` : 'the kernel',
         close: step !== '' && step === failingStep,
       };
     });
   const symbols = reports
     .filter((one) => one.kind === 'unknown-symbol' && one.groups[2] === '-2')
-    .map((one): Need => ({ request: `symbol:${one.groups[1]}`, evidence: one.text, close: false }));
+    .map(
+      (one): Need => ({
+        request: `symbol:${one.groups[1]}`,
+        evidence: one.text,
+        whose: one.groups[0] ?? 'a module',
+        close: false,
+      }),
+    );
   const names = report.loadErrors.flatMap((line): Need[] => {
     const missing = /Module (\S+) not found/.exec(line)?.[1];
-    return missing ? [{ request: missing, evidence: line, close: false }] : [];
+    return missing ? [{ request: missing, evidence: line, whose: 'modprobe', close: false }] : [];
   });
+  const compared = (needs: Need[]): Need[] => {
+    const kept = needs.flatMap((need): Need[] => {
+      const how = compareNeed(need.request, reference);
+      if (how === 'lacking') return [];
+      return [how === 'answered' ? { ...need, answeredInReference: true } : need];
+    });
+    return [
+      ...kept.filter((need) => need.answeredInReference),
+      ...kept.filter((need) => !need.answeredInReference),
+    ];
+  };
   const close = (need: Need) => need.close;
   const far = (need: Need) => !need.close;
   return [
-    ...devices.filter(close),
-    ...requests.filter(close),
-    ...symbols,
-    ...names,
-    ...requests.filter(far),
-    ...devices.filter(far),
+    ...compared(devices.filter(close)),
+    ...compared(requests.filter(close)),
+    ...compared(symbols),
+    ...compared(names),
+    ...compared(requests.filter(far)),
+    ...compared(devices.filter(far)),
   ];
+}
+
+/** `through`: the module of the set that answers and lacks it. `brings`: what else comes with it, in load order. */
+export interface Missing {
+  kind: 'missing';
+  module: string;
+  through?: string;
+  brings: string[];
+  bytes: number;
+  alternatives: string[];
 }
 
 /** What a need comes to, in the whole tree and then in the set. */
 export type Answer =
   /** The whole tree has it, the set does not. `bytes`: the module and all that it needs, as far as not in the set. */
-  | { kind: 'missing'; module: string; brings: string[]; bytes: number; alternatives: string[] }
+  | Missing
   /** The set has it with all that it needs, and yet it did not load. */
   | { kind: 'present'; modules: string[] }
   /** The tree has nothing that answers to it. */
   | { kind: 'unknown' }
-  | { kind: 'builtin' };
+  | { kind: 'builtin'; names: string[] };
 
 /** Resolves a name in the whole tree and within the set. */
 export function answerTo(request: string, tree: ModuleIndex, set: ReadonlySet<string>): Answer {
   const whole = tree.resolve(request);
   if (whole.kind === 'none') return { kind: 'unknown' };
-  if (whole.kind === 'builtin') return { kind: 'builtin' };
+  if (whole.kind === 'builtin') return { kind: 'builtin', names: whole.names };
   const within = tree.resolve(request, set);
-  if (within.kind === 'builtin') return { kind: 'builtin' };
+  if (within.kind === 'builtin') return { kind: 'builtin', names: within.names };
   if (within.kind === 'modules') {
     // A set may be taken as it is, without what its modules need: the first that is not there is the answer.
     const missing = closure(tree, within.names).filter((name) => tree.modules.has(name) && !set.has(name));
     const [first] = missing;
     if (first === undefined) return { kind: 'present', modules: within.names };
-    return { kind: 'missing', module: first, ...costOf(first, tree, set), alternatives: [] };
+    const [through] = within.names;
+    return {
+      kind: 'missing',
+      module: first,
+      ...(through && through !== first ? { through } : {}),
+      ...costOf(first, tree, set),
+      alternatives: [],
+    };
   }
   const ranked = whole.names
     .map((module) => ({ module, ...costOf(module, tree, set) }))

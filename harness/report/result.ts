@@ -17,6 +17,12 @@ export interface Finding {
   rule?: string;
   /** What the remedy costs: the module's closure, as far as it is not in the set. */
   bytes?: number;
+  /** The module and all that it needs, as far as not in the set: what `bytes` counts, in load order. */
+  brings?: string[];
+  /** From what was asked for to what decided: `the disk data's scsi:t-0x00 → sd_mod → dropped by policies/2014.yaml:31`. */
+  chain?: string;
+  /** The kernel option that would have to be set: `CONFIG_XFS_FS`. */
+  option?: string;
   /** Other modules that would serve the same need. */
   alternatives?: string[];
   hint: string;
@@ -62,6 +68,8 @@ export interface ScenarioResult {
   phases: { phase: Phase; at: number }[];
   /** What the same scenario comes to with the whole module tree, where it was booted so. */
   reference?: ReferenceResult;
+  /** An entry of the ledger of known issues that makes this a pass; `was` is what it would have been. */
+  knownIssue?: { reason: string; link: string; owner: string; expires: string; place: string; was: Verdict };
 }
 
 /** The reference boot as far as a reader of results needs it. */

@@ -1,13 +1,12 @@
 import { END_PANIC, READ_REPORT, type Recogniser } from './recogniser.js';
 
-/** The kernel stops, or never gets to its init. */
+/** The kernel stops, or never gets to its init. init/main.c, init/do_mounts.c, init/initramfs.c, kernel/panic.c. */
 export const DEATH: readonly Recogniser[] = [
   {
     kind: 'init-died',
     severity: 'fatal',
     literal: 'Attempted to kill init',
-    pattern:
-      /^Kernel panic - not syncing: Attempted to kill (?:init|the idle task)! ?(exitcode=0x[0-9a-f]+)?/,
+    pattern: /^Kernel panic - not syncing: Attempted to kill init! ?(exitcode=0x[0-9a-f]+)?/,
     title: 'init died ($1)',
     end: END_PANIC,
     hint: 'the last lines before it are what init said; the exit code holds the status in its second byte and a signal in its first',
@@ -24,11 +23,30 @@ export const DEATH: readonly Recogniser[] = [
   {
     kind: 'no-init',
     severity: 'fatal',
-    literal: 'No working init found',
-    pattern: /^Kernel panic - not syncing: (?:No working init found|Requested init .* failed)/,
-    title: 'no working init',
+    literal: 'Kernel panic',
+    pattern: /^Kernel panic - not syncing: (?:No working init found|Requested init (\S+) failed)/,
+    title: 'no working init ($1)',
     end: END_PANIC,
     hint: 'what /init is, or the interpreter or library that it needs, cannot be executed by this kernel',
+  },
+  {
+    kind: 'out-of-memory',
+    severity: 'fatal',
+    literal: 'Kernel panic',
+    pattern: /^Kernel panic - not syncing: (Out of memory|System is deadlocked on memory)/,
+    title: 'kernel panic: no memory is left',
+    end: END_PANIC,
+    hint: 'give the scenario more memory, or the guest fewer modules to load',
+  },
+  {
+    kind: 'panic',
+    severity: 'fatal',
+    literal: 'stack-protector',
+    pattern:
+      /^Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: (\w[\w.]*)(?:\+\S+)?(?: (\[\w+\]))?/,
+    title: 'kernel panic: stack corrupted in $1 $2',
+    end: END_PANIC,
+    hint: READ_REPORT,
   },
   {
     kind: 'panic',
@@ -50,8 +68,8 @@ export const DEATH: readonly Recogniser[] = [
   {
     kind: 'initramfs-unpack',
     severity: 'fatal',
-    literal: 'Initramfs unpacking failed',
-    pattern: /^Initramfs unpacking failed: (.*?)\s*$/,
+    literal: 'unpacking failed',
+    pattern: /^(?:Initramfs|initrd) unpacking failed: (.*?)\s*$/,
     title: 'the initramfs could not be unpacked: $1',
     hint: 'the archive is damaged or cut short, or its compression is not configured in this kernel (CONFIG_RD_*)',
   },
@@ -64,12 +82,45 @@ export const DEATH: readonly Recogniser[] = [
     hint: 'the archive is damaged, or its compression is not configured in this kernel (CONFIG_RD_*)',
   },
   {
+    kind: 'initramfs-lost',
+    severity: 'warn',
+    literal: 'disabling initrd',
+    pattern: /^(initrd .*|INITRD: .*?)[,-]* ?disabling initrd/,
+    title: 'the kernel left the initramfs aside',
+    hint: 'it does not fit where the loader put it: give the guest more memory, or make the archive smaller',
+  },
+  {
+    kind: 'no-root-device',
+    severity: 'warn',
+    literal: 'Cannot open root device',
+    pattern: /^VFS: Cannot open root device "(.*?)" or unknown-block\([\d,]+\)(?:: error (-\d+))?/,
+    title: 'the kernel could not open the root device ($2)',
+    hint: 'it looks for root= by itself only where no initramfs has an /init, and then only through drivers that are built in',
+  },
+  {
+    kind: 'no-root-device',
+    severity: 'warn',
+    literal: 'No filesystem could mount root',
+    pattern: /^No filesystem could mount root, tried:/,
+    title: 'no file system that is built in could mount the root device',
+    hint: 'the root device is there and its file system is a module: it must be mounted by an initramfs',
+  },
+  {
+    kind: 'no-console',
+    severity: 'warn',
+    literal: 'unable to open an initial console',
+    pattern: /^(?:Warning|WARNING): unable to open an initial console/,
+    title: 'init was started without a console',
+    hint: 'the initramfs has no /dev/console, or the driver of the console= device is not built in',
+  },
+  {
     kind: 'double-fault',
     severity: 'fatal',
-    literal: 'PANIC: double fault',
-    pattern: /^(?:traps: )?PANIC: double fault/,
-    title: 'double fault',
+    literal: 'PANIC: ',
+    pattern: /^(?:traps: )?PANIC: (double fault|early exception 0x[0-9a-f]+)/,
+    title: '$1',
     end: END_PANIC,
+    guilty: true,
     hint: READ_REPORT,
   },
 ];

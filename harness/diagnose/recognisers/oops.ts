@@ -1,14 +1,15 @@
-import { END_STACK, END_TRACE, READ_REPORT, type Recogniser } from './recogniser.js';
+import { END_RULE, END_STACK, END_TRACE, READ_REPORT, type Recogniser } from './recogniser.js';
 
-/** The kernel meets a bug of its own. */
+/** The kernel meets a bug of its own. arch/x86/mm/fault.c, arch/x86/kernel/traps.c, kernel/panic.c, mm/. */
 export const OOPS: readonly Recogniser[] = [
   {
     kind: 'bug',
     severity: 'fatal',
-    literal: 'kernel BUG at',
-    pattern: /^kernel BUG at (?:\S*\/)?([\w./-]+?):\d+!/,
+    literal: 'ernel BUG at',
+    pattern: /^[kK]ernel BUG at (?:\S*\/)?([\w./-]+?):\d+!/,
     title: 'kernel BUG in $1',
     end: END_TRACE,
+    guilty: true,
     hint: READ_REPORT,
   },
   {
@@ -19,7 +20,18 @@ export const OOPS: readonly Recogniser[] = [
       /^BUG: (kernel NULL pointer dereference|unable to handle (?:page fault|kernel [\w ]+?))(?: for address|,? at |, address|:| in |$)/,
     title: 'oops: $1',
     end: END_TRACE,
+    guilty: true,
     hint: READ_REPORT,
+  },
+  {
+    kind: 'oops',
+    severity: 'fatal',
+    literal: 'stack guard page',
+    pattern: /^BUG: (?:\w+ )?(stack guard page was hit)/,
+    title: 'oops: $1',
+    end: END_TRACE,
+    guilty: true,
+    hint: 'a function called itself too often, or keeps too much on its stack: the report on the console names it',
   },
   {
     kind: 'oops',
@@ -28,6 +40,7 @@ export const OOPS: readonly Recogniser[] = [
     pattern: /^Unable to handle kernel ([\w ]+?) (?:at|for) (?:virtual )?address/,
     title: 'oops: $1',
     end: END_TRACE,
+    guilty: true,
     hint: READ_REPORT,
   },
   {
@@ -40,6 +53,7 @@ export const OOPS: readonly Recogniser[] = [
     // arch/x86/kernel/traps.c says the same of a process: `traps: sh[12] general protection fault ip:... error:0`.
     benign: /\bip:[0-9a-f]+ sp:/,
     secondary: true,
+    guilty: true,
     hint: READ_REPORT,
   },
   {
@@ -47,10 +61,48 @@ export const OOPS: readonly Recogniser[] = [
     severity: 'fatal',
     literal: ' [#',
     pattern:
-      /^(?:Oops: )?(divide error|invalid opcode|int3|stack segment|double fault|bounds|alignment check|Oops|Internal error: [\w -]+?)(?:[:,] .*)? ?\[#\d+\]/,
+      /^(?:Oops: )?(divide error|invalid opcode|int3|stack segment|stack guard page|segment not present|double fault|bounds|alignment check|Oops|Internal error: [\w -]+?)(?:[:,] .*)? ?\[#\d+\]/,
     title: 'oops: $1',
     end: END_TRACE,
     secondary: true,
+    guilty: true,
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'sanitizer',
+    severity: 'fatal',
+    literal: 'BUG: K',
+    pattern: /^BUG: ((?:KASAN|KFENCE|KMSAN|KCSAN): [\w -]+? in [\w.]+(?: \/ [\w.]+)?)/,
+    title: '$1',
+    end: END_RULE,
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'ubsan',
+    severity: 'warn',
+    literal: 'UBSAN: ',
+    pattern: /^UBSAN: ([\w -]+) in (?:\S*\/)?([\w.-]+?):\d+:\d+/,
+    title: 'UBSAN: $1 in $2',
+    end: END_RULE,
+    most: 60,
+    hint: 'undefined behaviour in the kernel or a module: its report on the console names the line',
+  },
+  {
+    kind: 'slab',
+    severity: 'fatal',
+    literal: 'BUG ',
+    pattern: /^BUG ([\w-]+) \(.*?\): ([\w ,-]+)/,
+    title: 'slab $1: $2',
+    end: /^FIX |^ <\/TASK>/,
+    most: 80,
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'bug',
+    severity: 'fatal',
+    literal: 'BUG: Bad rss-counter',
+    pattern: /^BUG: Bad rss-counter state mm:\S+ (?:type:(\w+))?/,
+    title: 'BUG: Bad rss-counter ($1)',
     hint: READ_REPORT,
   },
   {
@@ -58,11 +110,43 @@ export const OOPS: readonly Recogniser[] = [
     severity: 'fatal',
     literal: 'BUG: ',
     pattern:
-      /^BUG: ((?:KASAN|KFENCE|KMSAN): [\w-]+|Bad page (?:state|map)|Bad rss-counter|scheduling while atomic|sleeping function called from invalid context|spinlock [\w ]+?|stack guard page was hit|using \w+\(\) in preemptible)/,
+      /^BUG: (Bad page (?:state|map)|scheduling while atomic|using [\w ]+\(\) in preemptible|Dentry still in use|non-zero pgtables_bytes on freeing mm|workqueue leaked lock or atomic|unable to find)/,
     title: 'BUG: $1',
     end: END_STACK,
     most: 80,
     hint: READ_REPORT,
+  },
+  {
+    kind: 'memory-corruption',
+    severity: 'fatal',
+    literal: 'corruption',
+    pattern: /^(list_(?:add|del)) (?:double add|corruption)/,
+    title: 'a list was corrupted ($1)',
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'memory-corruption',
+    severity: 'fatal',
+    literal: 'attempt detected',
+    pattern: /^usercopy: Kernel memory (exposure|overwrite) attempt detected (?:from|to) (.*?)(?: \(|!)/,
+    title: 'a copy to or from a process went past its object ($1, $2)',
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'memory-corruption',
+    severity: 'fatal',
+    literal: 'detected buffer overflow',
+    pattern: /^(?:detected buffer overflow in (\w+)|(\w+): detected buffer overflow)/,
+    title: '$1$2 was asked to write past its buffer',
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'refcount',
+    severity: 'warn',
+    literal: 'refcount_t: ',
+    pattern: /^refcount_t: ([\w -]+); ([\w -]+)\./,
+    title: 'a reference count went wrong: $1, $2',
+    hint: 'the kernel keeps the object for ever rather than use it after its end: the WARNING that follows names the caller',
   },
   {
     kind: 'warning',
@@ -81,5 +165,24 @@ export const OOPS: readonly Recogniser[] = [
     title: 'WARNING in $2 ($1)',
     end: END_TRACE,
     hint: 'the kernel went on; its report on the console says what it found odd',
+  },
+  {
+    kind: 'duplicate-name',
+    severity: 'warn',
+    literal: 'cannot create duplicate filename',
+    pattern: /^sysfs: cannot create duplicate filename '(.*?)'/,
+    title: '$1 is registered twice',
+    end: END_STACK,
+    most: 40,
+    hint: 'two drivers, or a module and its built-in twin, claim one name',
+  },
+  {
+    kind: 'duplicate-name',
+    severity: 'warn',
+    literal: 'kobject_add_internal failed',
+    pattern: /^kobject: kobject_add_internal failed for (\S+) with (-E\w+)/,
+    title: '$1 could not be registered ($2)',
+    hint: 'two drivers, or a module and its built-in twin, claim one name',
+    secondary: true,
   },
 ];

@@ -13,6 +13,10 @@ export interface Recogniser {
   title: string;
   /** The last line of the report. Without it the report is this one line. */
   end?: RegExp;
+  /** With `end`: the better title that its last line gives, `$1` being that line's first group. */
+  endTitle?: string;
+  /** The report names the function that the CPU was in: ` in FUNCTION [MODULE]` is put behind the title. */
+  guilty?: true;
   /** The most lines that it can have; 120 unless given. Only with `end`. */
   most?: number;
   /** Looks like it and is not. */
@@ -29,6 +33,11 @@ export const END_TRACE = /^---\[ end trace/;
 export const END_PANIC = /^---\[ end Kernel panic|^Kernel Offset: /;
 /** A stack dump that has no end marker: up to the first line that is none of it. */
 export const END_STACK = /^ <\/TASK>/;
+
+/** mm/show_mem.c: the last line of what it prints of memory. */
+export const END_MEMORY = /^\d+ pages (?:hwpoisoned|reserved)$/;
+/** KASAN, KCSAN and UBSAN close their reports with a rule; newer kernels' UBSAN with an end marker. */
+export const END_RULE = /^={20,}$|^---\[ end trace/;
 
 export const READ_REPORT =
   'a bug of this kernel or of one of its modules: the report on the console names the function';

@@ -1,4 +1,7 @@
 import { DEATH } from './death.js';
+import { DEVICES } from './devices.js';
+import { FILESYSTEMS } from './filesystems.js';
+import { LOCKING } from './locking.js';
 import { MODULES } from './modules.js';
 import { OOPS } from './oops.js';
 import type { Recogniser } from './recogniser.js';
@@ -9,4 +12,13 @@ import { STORAGE } from './storage.js';
  * What kernel messages mean, as data, in the order in which they are tried: the first that matches a line has it. Each
  * rule has golden logs in fixtures/; a bug adds a log with what it should have said.
  */
-export const RECOGNISERS: readonly Recogniser[] = [...DEATH, ...STALLS, ...OOPS, ...MODULES, ...STORAGE];
+export const RECOGNISERS: readonly Recogniser[] = [
+  ...DEATH,
+  ...STALLS,
+  ...OOPS,
+  ...LOCKING,
+  ...MODULES,
+  ...FILESYSTEMS,
+  ...STORAGE,
+  ...DEVICES,
+];
