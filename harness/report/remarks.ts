@@ -82,11 +82,12 @@ function failures(result: RunResult, place: PlaceOf, fallback: Remark['place']):
     groups.set(key, group);
   }
   const weights = new Map(result.gate?.reasons.map((reason) => [reason.result, reason.weight]));
-  return [...groups].map(([key, { cause, results }]): Remark => {
+  return [...groups.values()].map(({ cause, results }): Remark => {
     const first = results[0] as ScenarioResult;
     const more = results.length > 1 ? ` (and ${results.length - 1} more)` : '';
     const what = cause?.module ? `${cause.kind.replaceAll('-', ' ')} ${cause.module}: ` : '';
     const rule = cause?.rule ? parsePlace(cause.rule) : undefined;
+    const about = cause?.module ? [cause.module, rule?.file ?? ''] : [resultName(first)];
     const held = results.some(
       (one) => (weights.get(resultName(one)) ?? (isKernelsOwn(one) ? 'note' : 'no')) === 'no',
     );
@@ -94,7 +95,7 @@ function failures(result: RunResult, place: PlaceOf, fallback: Remark['place']):
       id: cause?.kind ?? `scenario-${first.verdict}`,
       level: held ? 'error' : 'note',
       message: cleanLine(`${what}${resultName(first)}${more}: ${first.reason}`),
-      fingerprint: digest(cause?.kind ?? first.verdict, cause?.module ? key : resultName(first)),
+      fingerprint: digest(cause?.kind ?? first.verdict, ...about),
       ...(cause ? { hint: cleanLine(cause.hint) } : {}),
       ...withPlace(rule ? place(rule.file, rule.line) : fallback),
     };
