@@ -69,7 +69,17 @@ export interface ScenarioResult {
   /** What the same scenario comes to with the whole module tree, where it was booted so. */
   reference?: ReferenceResult;
   /** An entry of the ledger of known issues that makes this a pass; `was` is what it would have been. */
-  knownIssue?: { reason: string; link: string; owner: string; expires: string; place: string; was: Verdict };
+  knownIssue?: {
+    reason: string;
+    link: string;
+    owner: string;
+    /** YYYY-MM-DD */
+    expires: string;
+    /** `images/known-issues.yaml:12` */
+    place: string;
+    was: Verdict;
+    wasReason: string;
+  };
 }
 
 /** The reference boot as far as a reader of results needs it. */
