@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
 import type { Growth, GrowthOf } from '../run/thresholds.js';
@@ -24,6 +25,7 @@ interface GateFlags {
   allowFlaky?: boolean;
   allowKnown?: boolean;
   resume?: string;
+  knownIssues?: string;
   reference?: 'always' | 'failures' | 'never';
   accel?: 'auto' | 'kvm' | 'tcg';
   jobs?: number;
@@ -156,6 +158,7 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
       results,
       settings,
       baseline,
+      knownIssues: await ledgerOf(flags.knownIssues, image.file),
       reporters: makeReporters(reporter),
       signal,
       log: (folder) => openRunLog(folder, flags.verbose ?? false),
@@ -172,6 +175,13 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
   } finally {
     interrupt.release();
   }
+}
+
+/** The ledger that was named, else the one beside the image's file, else none. */
+async function ledgerOf(given: string | undefined, imageFile: string) {
+  const { loadKnownIssues } = await import('../diagnose/known-issues.js');
+  const beside = join(dirname(imageFile), 'known-issues.yaml');
+  return given || existsSync(beside) ? loadKnownIssues(given ?? beside) : [];
 }
 
 async function growthOf(

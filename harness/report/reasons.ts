@@ -24,6 +24,17 @@ export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReaso
     ...(cause?.hint ? { hint: cleanLine(cause.hint) } : {}),
     ...(place ? { place } : {}),
   };
+  if (one.knownIssue) {
+    const { reason, link, expires, owner, place: where, was } = one.knownIssue;
+    const line = parsePlace(where);
+    return {
+      kind: 'known-issue',
+      weight: 'note',
+      message: `${result} would be ${was}: known until ${expires}: ${cleanLine(reason)} (${link}, ${owner})`,
+      result,
+      ...(line ? { place: line } : {}),
+    };
+  }
   if (one.verdict === 'pass' || one.verdict === 'skip') return undefined;
   if (one.verdict === 'infra')
     return { kind: 'infra', weight: 'undecided', message: `${result} could not be tried: ${told}`, result };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { parseKnownIssues } from '../diagnose/known-issues.js';
 import { packageRoot } from '../paths.js';
 import type { GateReport } from '../report/gatereport.js';
 import type { RunResult, ScenarioResult, Verdict } from '../report/result.js';
@@ -10,7 +11,7 @@ import type { OverBudget } from '../splits/budgets.js';
 import type { CheckFinding } from '../splits/check.js';
 import { budgetsOf } from './budgets.js';
 import { countVerdicts } from './describe.js';
-import { exitCodeOfGate } from './gate.js';
+import { exitCodeOfGate, withKnownIssues } from './gate.js';
 import { type GateInput, judgeGate } from './gateverdict.js';
 import type { PreparedImage } from './prepare.js';
 import { findResumable, writePlan } from './resume.js';
@@ -124,6 +125,7 @@ t.test('verdicts', async (t) => {
         },
       ),
     );
+    t.pass('for any two runs');
   });
 });
 
@@ -223,6 +225,30 @@ t.test('against a baseline', async (t) => {
     const kvm = { ...slower, accelerator: { ...slower.accelerator, used: 'kvm' as const } };
     t.same(kinds(gate(kvm, { baseline, settings })), [], 'another accelerator is not compared');
   });
+});
+
+t.test('the ledger of known issues', async (t) => {
+  const text = (expires: string) =>
+    `version: 1\nissues:\n  - { pattern: because of crash, reason: it is known, link: 'https://x.example/1', owner: me, expires: ${expires} }\n`;
+  const ledger = await parseKnownIssues('ledger.yaml', text('2026-06-30'));
+  const crashed = run([one('a/x', 'pass'), one('a/y', 'crash', { findings: [] })], { verdict: 'fail' });
+  const weigh = (now: string, from = crashed) => {
+    const { result, problems } = withKnownIssues(from, ledger, false, new Date(now));
+    return { result, report: gate(result, { ledgerProblems: problems }) };
+  };
+  const known = weigh('2026-06-30T12:00:00Z');
+  t.equal(known.result.verdict, 'pass');
+  t.match(known.result.counts, { pass: 2, crash: 0 });
+  t.same(kinds(known.report), ['note known-issue']);
+  t.match(known.report.reasons[0], { message: /a\/y would be crash: known until 2026-06-30/, result: 'a/y' });
+
+  const expired = weigh('2026-07-01T12:00:00Z');
+  t.same(kinds(expired.report), ['no failure', 'no known-issue']);
+  t.match(expired.report.reasons[1]?.place, { file: 'ledger.yaml', line: 3 });
+  const gone = weigh('2026-06-01T00:00:00Z', run([one('a/x', 'pass')]));
+  t.same(kinds(gone.report), ['no known-issue'], 'an entry that fits nothing is taken out');
+  const infra = weigh('2026-06-01T00:00:00Z', run([one('a/x', 'infra', { reason: 'because of crash' })]));
+  t.same(kinds(infra.report), ['undecided infra'], 'the host is never explained away');
 });
 
 t.test('budgets of an image without a split', async (t) => {

@@ -1,4 +1,5 @@
 import type { Cache } from '../cache.js';
+import { type KnownIssue, type LedgerProblem, matchKnownIssues } from '../diagnose/known-issues.js';
 import { EXIT } from '../errors.js';
 import { readKernelConfig } from '../kernel/config.js';
 import { loadModuleDetails } from '../modules/details.js';
@@ -11,16 +12,19 @@ import { writeSarif } from '../report/sarif.js';
 import { checkSplit } from '../splits/check.js';
 import { readClouds } from '../splits/clouds.js';
 import { budgetsOf } from './budgets.js';
+import { countVerdicts } from './describe.js';
 import type { RunFolder } from './folder.js';
 import { judgeGate } from './gateverdict.js';
 import type { PreparedImage } from './prepare.js';
-import { type RunOptions, runPlan } from './run.js';
+import { type RunOptions, runPlan, verdictOf } from './run.js';
 import type { GateSettings } from './thresholds.js';
 
 export interface GateOptions extends Omit<RunOptions, 'prepared' | 'finish' | 'retries'> {
   prepared: readonly [PreparedImage, ...PreparedImage[]];
   settings: GateSettings;
   baseline: RunResult | null;
+  /** Failures that are known, with an owner and a last day. */
+  knownIssues: readonly KnownIssue[];
 }
 
 export interface GateOutcome {
@@ -50,9 +54,18 @@ export async function runGate(options: GateOptions): Promise<GateOutcome> {
     ...options,
     retries: settings.retries,
     finish: async (run, _folder, missing) => {
-      const overBudget = budgetsOf(prepared, run.image, run.results);
-      gate = judgeGate({ result: run, check, overBudget, baseline, ledgerProblems: [], missing, settings });
-      return { ...run, gate };
+      const { result: known, problems } = withKnownIssues(run, options.knownIssues, missing.length > 0);
+      const overBudget = budgetsOf(prepared, known.image, known.results);
+      gate = judgeGate({
+        result: known,
+        check,
+        overBudget,
+        baseline,
+        ledgerProblems: problems,
+        missing,
+        settings,
+      });
+      return { ...known, gate };
     },
   });
   const remarks = remarksOf(result, repositoryRoot());
@@ -60,6 +73,32 @@ export async function runGate(options: GateOptions): Promise<GateOutcome> {
   await writeSarif(folder.path, result, remarks);
   await writeGitlab(folder.path, remarks);
   return { result, gate: gate as GateReport, folder, remarks };
+}
+
+/** A run in which failures that the ledger explains are noted passes, counts and verdict included. */
+export function withKnownIssues(
+  run: RunResult,
+  ledger: readonly KnownIssue[],
+  unfinished: boolean,
+  now = new Date(),
+): { result: RunResult; problems: LedgerProblem[] } {
+  const { release } = run.image.kernel;
+  const { results, problems } = matchKnownIssues(run.results, ledger, { release, now });
+  const sets = run.installSets?.map((set) => ({
+    ...set,
+    counts: countVerdicts(results.filter(({ installSet }) => installSet === set.name)),
+  }));
+  const verdict = verdictOf(results, unfinished);
+  return {
+    result: {
+      ...run,
+      results,
+      counts: countVerdicts(results),
+      verdict,
+      ...(sets ? { installSets: sets } : {}),
+    },
+    problems,
+  };
 }
 
 /** What can be said about the image's split without booting; null where it has none. */

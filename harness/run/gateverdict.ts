@@ -114,7 +114,7 @@ function changes(comparison: RunComparison, { growth, cpuIsNote }: GateSettings)
     reasons.push({
       kind: 'coverage',
       weight: 'note',
-      message: `booted in the baseline and not now: ${comparison.gone.join(', ')}`,
+      message: `booted in the baseline and not now: ${someOf(comparison.gone)}`,
     });
   for (const { name, before } of comparison.fixed)
     reasons.push({
@@ -136,6 +136,13 @@ function partsThatGrew({ sizes }: RunComparison, prefix: string): string {
 const percent = (before: number, after: number): string =>
   before > 0 ? (((after - before) / before) * 100).toFixed(1) : '-';
 
+const MOST_NAMED = 5;
+
+function someOf(names: readonly string[]): string {
+  const more = names.length - MOST_NAMED;
+  return names.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
 /** Nothing passes by default: what was to be booted and has no result leaves the gate open. */
 function unfinished({ missing, result }: GateInput): GateReason[] {
   if (missing.length > 0)
@@ -143,7 +150,7 @@ function unfinished({ missing, result }: GateInput): GateReason[] {
       {
         kind: 'unfinished',
         weight: 'undecided',
-        message: `the run ended before its end: ${missing.length} not tried (${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', ...' : ''})`,
+        message: `the run ended before its end: ${missing.length} not tried (${someOf(missing)})`,
         hint: 'run it again with --resume latest: what is finished is kept',
       },
     ];

@@ -174,12 +174,15 @@ function moduleSourceOf(text: string): ModuleSource {
   return { kind: /\.ya?ml$/.test(text) ? 'policy' : 'list', file: resolve(text) };
 }
 
+/** What else lies in images/. */
+const NOT_IMAGES = new Set(['userland.yaml', 'clouds.yaml', 'known-issues.yaml']);
+
 function findImage(nameOrFile: string): string {
   if (existsSync(nameOrFile) && /\.ya?ml$/.test(nameOrFile)) return resolve(nameOrFile);
   const shipped = join(imagesDir, `${nameOrFile}.yaml`);
   if (!nameOrFile.includes('/') && existsSync(shipped)) return shipped;
   const names = readdirSync(imagesDir)
-    .filter((name) => name.endsWith('.yaml') && name !== 'userland.yaml' && name !== 'clouds.yaml')
+    .filter((name) => name.endsWith('.yaml') && !NOT_IMAGES.has(name))
     .map((name) => name.slice(0, -'.yaml'.length));
   throw userError('E_IMAGE_NOT_FOUND', `no image ${nameOrFile}${didYouMean(nameOrFile, names)}`, {
     hint: `give a YAML file, or one of: ${names.join(', ')}`,

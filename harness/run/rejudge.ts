@@ -19,7 +19,7 @@ import { verdictOf } from './run.js';
 
 /**
  * An old run judged anew from its recordings, by today's rules. Nothing is booted, and the run's folder stays as it is.
- * The gate's word is left out: it was about the old verdicts.
+ * The gate's word is left out, and so are the known issues that it knew of: they were about the old verdicts.
  * @throws BootgateError blame `user`, E_REJUDGE: the kernel is no longer the one that was booted.
  */
 export async function rejudge({ folder, result }: StoredRun, cache: Cache): Promise<RunResult> {
@@ -52,7 +52,8 @@ async function judgeAgain(
     tree: prepared.index,
     ...(prepared.split ? { packageOf: packageOf(prepared.split) } : {}),
   });
-  return { ...one, ...judged };
+  const { knownIssue: _known, ...rest } = one;
+  return { ...rest, ...judged };
 }
 
 /** The modules that were booted; why one was left out is what the policy says now. */
