@@ -294,10 +294,11 @@ t.test('helpers fail with a sentence', async (t) => {
   }
 });
 
-t.test('a block of the pattern is 4096 bytes: a line and NULs', async (t) => {
-  const { dir } = await sh(t, '. ./helpers.sh; pattern_block 7');
-  const block = readFileSync(join(dir, 'pattern'));
-  t.equal(block.toString('latin1'), 'bootgate seed1 7\n'.padEnd(4096, '\0'));
+t.test('the pattern is 64 blocks of 4096 bytes, each a line filled up with spaces', async (t) => {
+  const { dir } = await sh(t, '. ./helpers.sh; pattern_blocks');
+  const blocks = readFileSync(join(dir, 'pattern'));
+  t.equal(blocks.length, 64 * 4096);
+  t.equal(blocks.toString('latin1', 7 * 4096, 8 * 4096), `${'bootgate seed1 7'.padEnd(4095)}\n`);
 });
 
 t.test('a step ends at the first command that fails, with every helper at hand', async (t) => {
@@ -397,7 +398,7 @@ t.test('the README names every helper, and no other', async (t) => {
     rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([a-z_]+)/g)].map(([, name]) => name)),
   );
   // Parts of helpers, which no scenario has a use for.
-  const parts = ['look_up', 'without_driver', 'pattern_stride', 'pattern_block', 'listening'];
+  const parts = ['look_up', 'without_driver', 'pattern_stride', 'pattern_blocks', 'listening'];
   const defined = [...(await knownHelpers())].filter((name) => !parts.includes(name));
   t.same([...named].sort(), defined.sort());
 });

@@ -2,9 +2,10 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 const MIB = 1024 * 1024;
-/** The pattern: so many blocks of this size, evenly spread; see harness/guest/README.md. */
+/** The pattern: so many blocks of this size in runs across the disk, as harness/guest/helpers.sh writes them. */
 const BLOCKS = 64;
 const BLOCK_BYTES = 4096;
+const RUN_BLOCKS = 8;
 
 /** An empty raw disk that takes no space until the guest writes. Fails where something is already there. */
 export async function createDisk(path: string, sizeMiB: number): Promise<void> {
@@ -16,16 +17,17 @@ export async function createDisk(path: string, sizeMiB: number): Promise<void> {
   }
 }
 
-/** Block `number` of the pattern: one line, then NULs. */
+/** Block `number` of the pattern: one line, filled up with spaces. */
 export function patternBlock(seed: string, number: number): Buffer {
-  const block = Buffer.alloc(BLOCK_BYTES);
-  block.write(`bootgate ${seed} ${number}\n`, 'latin1');
-  return block;
+  return Buffer.from(`${`bootgate ${seed} ${number}`.padEnd(BLOCK_BYTES - 1)}\n`, 'latin1');
 }
 
 /** Where block `number` lies on a disk of so many MiB. */
 export function patternOffset(sizeMiB: number, number: number): number {
-  return number * ((sizeMiB * MIB) / BLOCKS);
+  const runs = BLOCKS / RUN_BLOCKS;
+  const room = sizeMiB * MIB - RUN_BLOCKS * BLOCK_BYTES;
+  const stride = Math.floor(room / (runs - 1) / BLOCK_BYTES) * BLOCK_BYTES;
+  return Math.floor(number / RUN_BLOCKS) * stride + (number % RUN_BLOCKS) * BLOCK_BYTES;
 }
 
 /** Looks for the boot's pattern in the disk's file from outside, once the guest is gone. */
