@@ -5,7 +5,7 @@ import { cleanLine } from './clean.js';
 import { failureText } from './failure.js';
 import { installSetTable } from './installsets.js';
 import type { RunResult, ScenarioResult, Verdict } from './result.js';
-import { VERDICTS } from './result.js';
+import { isKernelsOwn, VERDICTS } from './result.js';
 import { type Style, wrap } from './screen.js';
 import { type Cell, table } from './table.js';
 
@@ -131,8 +131,10 @@ function verdictText(result: RunResult, folder: string, style: Style): string {
   const told = bad.map((verdict) => `${counts[verdict]} ${verdict}`).join(', ');
   const skipped = counts.skip > 0 ? `, ${counts.skip} skipped` : '';
   const where = folder ? `\n${style.dim(cleanLine(`run.json and junit.xml are in ${folder}`))}` : '';
+  const own = result.results.filter(isKernelsOwn).length;
+  const excused = own > 0 ? `, ${own} beyond this kernel with its whole tree too` : '';
   if (result.verdict === 'pass')
-    return `${style.green(style.bold('pass'))}  ${counts.pass} of ${booted} scenarios ok${skipped}${where}\n`;
+    return `${style.green(style.bold('pass'))}  ${counts.pass} of ${booted} scenarios ok${excused}${skipped}${where}\n`;
   const word =
     result.verdict === 'fail' ? style.red(style.bold('fail')) : style.yellow(style.bold('incomplete'));
   return `${word}  ${counts.pass} of ${booted} scenarios ok${told ? `, ${told}` : ''}${skipped}${where}\n`;

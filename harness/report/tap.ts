@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { cleanLine } from './clean.js';
 import { writeWhole } from './json.js';
 import type { Reporter } from './reporter.js';
-import { type RunResult, resultName, type ScenarioResult, type StepResult } from './result.js';
+import { isKernelsOwn, type RunResult, resultName, type ScenarioResult, type StepResult } from './result.js';
 import type { Screen } from './screen.js';
 
 /**
@@ -18,7 +18,13 @@ export function tapVersion(env: NodeJS.ProcessEnv = process.env): 13 | 14 {
 /** One scenario as a test point, with YAML diagnostics unless it passed without a word. */
 export function tapPoint(number: number, one: ScenarioResult): string {
   const ok = one.verdict === 'pass' || one.verdict === 'skip';
-  const directive = one.verdict === 'skip' ? ` # SKIP ${escapeTap(one.reason)}`.trimEnd() : '';
+  // TAP 14: a test point that fails and is marked TODO does not fail the run.
+  const directive =
+    one.verdict === 'skip'
+      ? ` # SKIP ${escapeTap(one.reason)}`.trimEnd()
+      : isKernelsOwn(one)
+        ? ' # TODO this kernel fails with its whole module tree too'
+        : '';
   const line = `${ok ? 'ok' : 'not ok'} ${number} - ${escapeTap(resultName(one))}${directive}\n`;
   if (one.verdict === 'skip') return line;
   return line + indent(`---\n${stringify(diagnostics(one), { lineWidth: 0, blockQuote: 'literal' })}...`);
