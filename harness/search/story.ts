@@ -28,7 +28,7 @@ export interface Story {
     modules: { source: string; count: number; ofCount: number };
     machine: { cpus: number; memoryMiB: number; disks: string[]; nics: string[] } | null;
   };
-  got: Pick<ScenarioResult, 'phase' | 'phases' | 'seconds' | 'steps'>;
+  got: Pick<ScenarioResult, 'phase' | 'phases' | 'seconds' | 'steps' | 'consoleTail'>;
   /** What steps asked for, and what nobody answered, in the order of time; empty where no recording is left. */
   asked: Asked[];
   /** Modules that the whole tree has and the set lacks, the likeliest cause first. */
@@ -63,7 +63,13 @@ export async function storyOf(run: StoredRun, result: ScenarioResult): Promise<S
       },
       machine: recipe && machineOf(recipe),
     },
-    got: { phase: result.phase, phases: result.phases, seconds: result.seconds, steps: result.steps },
+    got: {
+      phase: result.phase,
+      phases: result.phases,
+      seconds: result.seconds,
+      steps: result.steps,
+      consoleTail: result.consoleTail,
+    },
     asked: await askedOf(folder),
     missing: missing.map((finding) => ({ ...finding, chain: chainOf(finding) })),
     others: result.findings.filter(({ kind }) => kind !== 'missing-module'),

@@ -8,6 +8,7 @@ const MOST_ASKED = 6;
 const MOST_MISSING = 4;
 const MOST_OTHERS = 2;
 const MOST_OUTPUT = 3;
+const MOST_CONSOLE = 4;
 
 /** A story on one screen: what was tried, how far it got, what was asked for, what is missing, what to add, from where. */
 export function storyText(story: Story, run: string, width: number, style: Style): string {
@@ -22,10 +23,7 @@ export function storyText(story: Story, run: string, width: number, style: Style
   say('tried', triedLines(story));
   say('got', gotLines(story));
   const failed = story.got.steps.find((step) => !step.ok);
-  const output = cleanText(failed?.message ?? '')
-    .split('\n')
-    .filter((line) => line.trim() !== '');
-  for (const line of output.slice(-MOST_OUTPUT))
+  for (const line of lastWords(story))
     lines.push(style.dim(`${' '.repeat(LABEL)}| ${cut(line, width - LABEL - 2)}`));
   say('asked for', askedLines(story.asked, failed?.name));
   if (story.kernelsOwn)
@@ -49,6 +47,17 @@ export function storyText(story: Story, run: string, width: number, style: Style
     say('next', [`bootgate fix ${run} '${story.result}'`]);
   say('logs', [story.folder]);
   return `${lines.join('\n')}\n`;
+}
+
+/** What the failing step printed; of a guest that no step speaks for, the end of its console. */
+function lastWords({ got }: Story): string[] {
+  const failed = got.steps.find((step) => !step.ok);
+  if (failed?.ran === undefined && failed?.message)
+    return cleanText(failed.message)
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .slice(-MOST_OUTPUT);
+  return got.consoleTail.slice(-MOST_CONSOLE).map(cleanLine);
 }
 
 function triedLines({ tried }: Story): string[] {
