@@ -2,21 +2,21 @@ import { join } from 'node:path';
 import { writeWhole } from './json.js';
 import type { Remark } from './remarks.js';
 
-const GITHUB_LEVELS = { error: 'error', warning: 'warning', note: 'notice' } as const;
-
 /**
  * Workflow commands of GitHub Actions, a line each: `::error file=F,line=L,title=T::MESSAGE`. The runner reads them from
- * the output of any step. % CR LF are escaped everywhere, `:` and `,` in properties (actions/toolkit, command.ts).
+ * the output of any step. % CR LF are escaped everywhere, `:` and `,` in properties (actions/toolkit, command.ts). Notes
+ * are left out: GitHub shows ten annotations of a kind.
  */
 export function githubAnnotations(remarks: readonly Remark[]): string {
   return remarks
+    .filter(({ level }) => level !== 'note')
     .map(({ level, id, message, hint, place }) => {
       const properties = [
         ...(place ? [`file=${escapeProperty(place.file)}`, `line=${place.line}`] : []),
         `title=${escapeProperty(`bootgate: ${id}`)}`,
       ];
       const text = escapeData(hint ? `${message}\n${hint}` : message);
-      return `::${GITHUB_LEVELS[level]} ${properties.join(',')}::${text}\n`;
+      return `::${level} ${properties.join(',')}::${text}\n`;
     })
     .join('');
 }

@@ -1,6 +1,6 @@
 import { formatSeconds } from '../units.js';
 import { cleanLine, cleanText } from './clean.js';
-import { verdictLabel } from './line.js';
+import { bootsText, verdictLabel } from './line.js';
 import { type Finding, isKernelsOwn, resultName, type ScenarioResult, type StepResult } from './result.js';
 import { cut, type Style, wrap } from './screen.js';
 
@@ -14,7 +14,8 @@ const MOST_STEP_LINES = 6;
  * @param folder the run's folder as it should be shown.
  */
 export function failureText(one: ScenarioResult, folder: string, width: number, style: Style): string {
-  const attempt = one.attempts > 1 ? `, attempt ${one.attempts}` : '';
+  const boots = bootsText(one);
+  const attempt = boots ? `, ${boots}` : '';
   const where = style.dim(`in phase ${one.phase} after ${formatSeconds(one.seconds)}${attempt}`);
   const lines = [`${verdictLabel(one.verdict, style)}  ${style.bold(cleanLine(resultName(one)))}  ${where}`];
   lines.push(...indented(cleanLine(one.reason), 7, width));

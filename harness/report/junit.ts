@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { xmlSafe } from './clean.js';
 import { writeWhole } from './json.js';
+import { bootsText } from './line.js';
 import { type RunResult, resultName, type ScenarioResult } from './result.js';
 
 /** How much of a console goes into the XML; the rest lies in console.log. */
@@ -96,7 +97,8 @@ function testcase(one: ScenarioResult, console: string) {
 
 /** What a person who opens the failed case in CI should read first. */
 function explanation(one: ScenarioResult): string {
-  const lines = [`${one.verdict} in phase ${one.phase}: ${one.reason}`];
+  const boots = bootsText(one);
+  const lines = [`${one.verdict} in phase ${one.phase}${boots ? ` (${boots})` : ''}: ${one.reason}`];
   for (const step of one.steps) {
     if (!step.ok) lines.push('', `step "${step.name}": ${step.message || 'failed'}`);
   }

@@ -18,12 +18,22 @@ const TIME_WIDTH = 11;
 export function resultLine(one: ScenarioResult, nameWidth: number, width: number, style: Style): string {
   const name = cleanLine(resultName(one)).padEnd(nameWidth);
   const time = one.verdict === 'skip' ? '' : formatSeconds(one.seconds);
-  const again = one.attempts > 1 ? `attempt ${one.attempts}: ` : '';
+  const boots = bootsText(one);
+  const again = boots ? `${boots}: ` : '';
   const warnings = one.verdict === 'pass' ? warningsOf(one) : '';
   const told = `${again}${cleanLine(one.reason) || warnings}`.replace(/: $/, '');
   const head = `  ${verdictLabel(one.verdict, style)}  ${name}  ${time.padStart(TIME_WIDTH)}`;
   const room = width - (2 + 5 + 2 + name.length + 2 + TIME_WIDTH + 2);
   return told ? `${head}  ${style.dim(cut(told, room))}` : head;
+}
+
+/** `attempt 2` after trouble of the host; `flaky, 1 of 2 boots pass`, `2 of 2 boots fail` where a failure was booted again. */
+export function bootsText({ attempts, flaky, tries }: ScenarioResult): string {
+  if (!tries) return attempts > 1 ? `attempt ${attempts}` : '';
+  const passed = tries.filter(({ verdict }) => verdict === 'pass').length;
+  return flaky
+    ? `flaky, ${passed} of ${tries.length} boots pass`
+    : `${tries.length} of ${tries.length} boots fail`;
 }
 
 function warningsOf(one: ScenarioResult): string {

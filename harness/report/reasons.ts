@@ -1,6 +1,7 @@
 import { formatSeconds } from '../units.js';
 import { cleanLine } from './clean.js';
 import type { GateReason } from './gatereport.js';
+import { bootsText } from './line.js';
 import { parsePlace } from './remarks.js';
 import { isKernelsOwn, resultName, type ScenarioResult } from './result.js';
 
@@ -39,12 +40,10 @@ export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReaso
   if (one.verdict === 'infra')
     return { kind: 'infra', weight: 'undecided', message: `${result} could not be tried: ${told}`, result };
   if (one.flaky) {
-    const tries = one.tries ?? [];
-    const passed = tries.filter(({ verdict }) => verdict === 'pass').length;
     return {
       kind: 'flaky',
       weight: options.allowFlaky ? 'note' : 'no',
-      message: `${result} is flaky: ${one.verdict}, and ${passed} of ${tries.length} boots pass: ${told}`,
+      message: `${result} says ${one.verdict} and is ${bootsText(one)}: ${told}`,
       ...rest,
     };
   }
@@ -62,7 +61,7 @@ export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReaso
   return {
     kind: isNew ? 'new-failure' : 'failure',
     weight: known && options.allowKnown ? 'note' : 'no',
-    message: `${result} says ${one.verdict}${cost}${known ? ', as in the baseline' : ''}: ${module}${told}`,
+    message: `${result} says ${one.verdict}${cost}${known ? ', as in the baseline' : isNew ? ', not so in the baseline' : ''}: ${module}${told}`,
     ...rest,
   };
 }

@@ -46,7 +46,9 @@ export function remarksOf(result: RunResult, root: string): Remark[] {
       message: cleanLine(one.message),
       fingerprint: digest(one.key),
       ...(one.mend ? { hint: one.mend } : {}),
-      ...withPlace(one.place ? place(one.place.file, one.place.line) : fallback),
+      ...withPlace(
+        one.place ? place(one.place.file, one.place.line) : one.severity === 'note' ? undefined : fallback,
+      ),
     });
   }
   for (const reason of result.gate?.reasons ?? []) {

@@ -107,7 +107,7 @@ t.test(
       `node dist/cli/main.js gate storage/virtio-blk storage/nvme -i debian-2014 --modules ${list} --baseline ${baseline}`,
     );
     t.equal(done.status, 1, done.stderr);
-    t.match(done.stdout, /no {4}storage\/virtio-blk says fail .*missing module virtio_blk/);
+    t.match(done.stdout, /no {4}storage\/virtio-blk says fail [^:]*: missing\s+module\s+virtio_blk/);
     t.match(
       done.stdout,
       /^::error .*title=bootgate%3A missing-module::.*virtio_blk/m,

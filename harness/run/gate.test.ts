@@ -98,7 +98,7 @@ t.test('verdicts', async (t) => {
     ];
     const flaky = run([one('a/x', 'fail', { flaky: true, attempts: 2, tries })]);
     t.same(kinds(gate(flaky)), ['no flaky']);
-    t.match(gate(flaky).reasons[0]?.message, /1 of 2 boots pass/);
+    t.match(gate(flaky).reasons[0]?.message, /flaky, 1 of 2 boots pass/);
     const allowed = gate(flaky, { settings: { ...SETTINGS, allowFlaky: true } });
     t.same(kinds(allowed), ['note flaky']);
     t.equal(allowed.verdict, 'pass');
