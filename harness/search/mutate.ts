@@ -6,34 +6,33 @@ import type { ModuleIndex } from '../modules/module.js';
 import { wholeTree } from '../modules/set.js';
 import type { ScenarioResult } from '../report/result.js';
 import type { PreparedImage } from '../run/prepare.js';
-import { type Reference, referenceFor } from '../run/reference.js';
+import { referenceFor } from '../run/reference.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
-import { neededModules, othersFor } from './needs.js';
+import { type NeededModules, needsOf } from './needs.js';
 import { Trials, withoutModules } from './trial.js';
 
-/** One module taken away from one scenario, with all that cannot live without it, and what came of it. */
+/** A need taken away from one scenario, with all that cannot live without it, and what came of it. */
 export interface Mutation {
   scenario: string;
-  module: string;
+  /** One, or all that answer the same request. */
+  modules: string[];
   verdict: ScenarioResult['verdict'];
   /** It turned red, as it should. */
   red: boolean;
   /** The module of the first finding. */
   top: string | null;
-  /** That is the module, or something that brings it. */
+  /** That is one of the modules, or something that brings one of them. */
   named: boolean;
   /** Why not red, or not named; empty for the rest. */
   reason: string;
-  /** Green, and there is a reason for it that is no fault of the scenario: something else does the same work. */
-  excused: boolean;
 }
 
 export interface MutationReport {
   mutations: Mutation[];
   /** Scenarios whose reference does not pass: nothing can be said of them. */
   without: { scenario: string; reason: string }[];
-  /** Loaded for devices that no declared disk or NIC depends on, and so not taken away. */
+  /** Loaded for devices that no declared disk or NIC depends on, or by a softdep alone, and so not taken away. */
   bystanders: number;
   /** Mutations there would be without a limit. */
   possible: number;
@@ -65,7 +64,7 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
     installSet: null,
   };
   const report: MutationReport = { mutations: [], without: [], bystanders: 0, possible: 0, boots: 0 };
-  const wanted: { scenario: Scenario; reference: Reference; module: string }[] = [];
+  const wanted: { scenario: Scenario; need: NeededModules }[] = [];
   for (const scenario of scenarios) {
     const where = join(folder, 'reference', scenario.name);
     await mkdir(where, { recursive: true });
@@ -75,9 +74,9 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
       report.without.push({ scenario: scenario.name, reason: reference.reason });
       continue;
     }
-    const { needed, bystanders } = neededModules(scenario, reference, prepared.index);
+    const { needed, bystanders } = needsOf(scenario, reference, prepared.index);
     report.bystanders += bystanders.length;
-    wanted.push(...needed.map((module) => ({ scenario, reference, module })));
+    wanted.push(...needed.map((need) => ({ scenario, need })));
   }
   report.possible = wanted.length;
   const trials = new Trials({ accelerator, cache, folder, signal });
@@ -85,8 +84,8 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
   await Promise.all(
     sample(wanted, limit ?? wanted.length).map((one) =>
       queue.add(async () => {
-        const result = await trials.boot(withoutModules(prepared, [one.module]), one.scenario);
-        const mutation = judgeMutation(one.module, result, one.reference, prepared.index);
+        const result = await trials.boot(withoutModules(prepared, one.need.modules), one.scenario);
+        const mutation = judgeMutation(one.need, result, prepared.index);
         report.mutations.push(mutation);
         options.onMutation?.(mutation);
       }),
@@ -103,28 +102,25 @@ function sample<T>(row: readonly T[], count: number): T[] {
 }
 
 export function judgeMutation(
-  module: string,
+  { modules, request }: NeededModules,
   result: Pick<ScenarioResult, 'scenario' | 'verdict' | 'findings' | 'reason'>,
-  reference: Reference,
   index: ModuleIndex,
 ): Mutation {
   const { scenario, verdict, findings } = result;
   const red = verdict !== 'pass';
   const top = findings[0]?.module ?? null;
-  const named = red && top !== null && (top === module || closure(index, [top]).includes(module));
+  const brought = top === null ? [] : [top, ...closure(index, [top])];
+  const named = red && brought.some((name) => modules.includes(name));
   let reason = '';
-  let excused = false;
-  if (!red) {
-    const served = othersFor(module, reference, index).find(({ others }) => others.length > 0);
-    excused = served !== undefined;
-    reason = served
-      ? `${served.others.slice(0, 3).join(', ')} answers ${served.request} as well`
-      : 'the scenario does without it';
-  } else if (!named) {
+  if (!red)
+    reason = request
+      ? `nobody misses an answer to ${request}`
+      : 'the scenario does without all that needs it';
+  else if (!named) {
     const first = findings[0];
     reason = first
       ? `the first finding is ${first.kind}${first.module ? ` of ${first.module}` : ''}: ${first.evidence.split('\n')[0]}`
       : `no finding; ${result.reason}`;
   }
-  return { scenario, module, verdict, red, top, named, reason, excused };
+  return { scenario, modules, verdict, red, top, named, reason };
 }

@@ -18,38 +18,40 @@ const ALIASES: Record<string, string[]> = {
   e1000e: ['pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00'],
 };
 
-/** What a scenario's reference boot loaded, parted by whether the scenario asked for it. */
+/** A need of a scenario: modules of which one at least has to be there. */
 export interface NeededModules {
-  /** For its declared devices and by its steps, with all that these need: sorted. */
-  needed: string[];
-  /** Loaded for devices that every machine has and this scenario does not use. */
+  /** Usually one; several where each of them answers the same request, as crc32c_generic and crc32c_intel do. */
+  modules: string[];
+  /** The request that they answer, where they do; otherwise they are there because others need their symbols. */
+  request: string | null;
+}
+
+/** What a scenario's reference boot loaded, parted by whether the scenario asked for it. */
+export interface Needs {
+  needed: NeededModules[];
+  /** Loaded for devices that every machine has, or only by a softdep: the scenario may do without. */
   bystanders: string[];
 }
 
-export function neededModules(scenario: Scenario, reference: Reference, index: ModuleIndex): NeededModules {
+/** What the declared devices and the steps asked for, with all that this needs by its symbols. */
+export function needsOf(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
   const loaded = new Set(reference.modulesLoaded);
   const devices = [...scenario.disks.map(({ bus }) => bus), ...scenario.nics.map(({ model }) => model)];
-  const requests = [...devices.flatMap((device) => ALIASES[device] ?? []), ...reference.askedBySteps];
-  const roots = requests.flatMap((request) => {
-    const found = index.resolve(request);
-    return found.kind === 'modules' ? found.names.filter((name) => loaded.has(name)) : [];
-  });
-  const needed = new Set(closure(index, roots, { soft: true }).filter((name) => loaded.has(name)));
-  return {
-    needed: [...needed].sort(),
-    bystanders: reference.modulesLoaded.filter((name) => !needed.has(name)),
+  const needed = new Map<string, NeededModules>();
+  const add = (modules: string[], request: string | null) => {
+    const key = modules.join(' ');
+    if (!needed.has(key)) needed.set(key, { modules, request });
   };
-}
-
-/** Requests of a scenario that a module answers, and who else in the tree would answer each. */
-export function othersFor(
-  module: string,
-  reference: Reference,
-  index: ModuleIndex,
-): { request: string; others: string[] }[] {
-  return reference.askedBySteps.flatMap((request) => {
+  for (const request of [...devices.flatMap((device) => ALIASES[device] ?? []), ...reference.askedBySteps]) {
     const found = index.resolve(request);
-    if (found.kind !== 'modules' || !found.names.includes(module)) return [];
-    return [{ request, others: found.names.filter((name) => name !== module) }];
-  });
+    // Who answers and was not loaded could stand in all the same: it is taken away with the others.
+    if (found.kind !== 'modules' || !found.names.some((name) => loaded.has(name))) continue;
+    add([...found.names].sort(), request);
+    if (found.names.length > 1) continue;
+    for (const name of closure(index, found.names))
+      if (loaded.has(name) && !found.names.includes(name)) add([name], null);
+  }
+  const rows = [...needed.values()].sort((a, b) => (String(a.modules) < String(b.modules) ? -1 : 1));
+  const taken = new Set(rows.flatMap(({ modules }) => modules));
+  return { needed: rows, bystanders: reference.modulesLoaded.filter((name) => !taken.has(name)) };
 }

@@ -16,7 +16,7 @@ import { installSet } from '../splits/installsets.js';
 import { readSplit } from '../splits/read.js';
 import { coverage } from './coverage.js';
 import { judgeMutation } from './mutate.js';
-import { neededModules } from './needs.js';
+import { needsOf } from './needs.js';
 import type { WantedModule } from './patches/addition.js';
 import { appendToList, patchList } from './patches/list.js';
 import { patchOwnSplit } from './patches/own.js';
@@ -448,32 +448,43 @@ t.test('a result beside its reference', async (t) => {
 
 t.test('what a scenario needs, and what its loss shows', async (t) => {
   const scenario = { disks: [], nics: [{ model: 'x', mac: '', farEnd: false }] };
-  const known = reference({ askedBySteps: ['nft_nat', 'fs-none'], modulesLoaded: ['i2c', 'nat', 'nft_nat'] });
-  const needed = neededModules({ ...scenario } as never, known, index);
-  t.same(needed, { needed: ['nat', 'nft_nat'], bystanders: ['i2c'] });
+  const loaded = ['i2c', 'nat', 'nft_nat', 'crc', 'crc_fast', 'ring'];
+  const known = reference({
+    askedBySteps: ['nft_nat', 'fs-none', 'crypto-crc', 'masq'],
+    modulesLoaded: loaded,
+  });
+  const crypto = {
+    ...index,
+    resolve: (request: string) =>
+      request === 'crypto-crc'
+        ? { kind: 'modules' as const, names: ['crc', 'crc_fast'] }
+        : index.resolve(request),
+  };
+  t.same(needsOf({ ...scenario } as never, known, crypto), {
+    needed: [
+      { modules: ['crc', 'crc_fast'], request: 'crypto-crc' },
+      { modules: ['nat'], request: null },
+      { modules: ['nft_nat'], request: 'nft_nat' },
+    ],
+    bystanders: ['i2c', 'ring'],
+  });
 
+  const nat = { modules: ['nat'], request: null };
   const fail = (findings: Finding[]) => ({
     scenario: 'net/nat',
     verdict: 'fail' as const,
     reason: 'r',
     findings,
   });
-  t.match(judgeMutation('nat', fail([missing('nat')]), known, index), { red: true, named: true, reason: '' });
-  t.match(
-    judgeMutation('nat', fail([missing('nft_nat')]), known, index),
-    { named: true },
-    'it brings nat with it',
-  );
-  t.match(judgeMutation('nat', fail([missing('i2c')]), known, index), { named: false, reason: /i2c/ });
-  t.match(judgeMutation('nat', fail([]), known, index), { red: true, named: false, reason: /no finding/ });
+  t.match(judgeMutation(nat, fail([missing('nat')]), index), { red: true, named: true, reason: '' });
+  t.match(judgeMutation(nat, fail([missing('nft_nat')]), index), { named: true }, 'it brings nat with it');
+  t.match(judgeMutation(nat, fail([missing('i2c')]), index), { named: false, reason: /i2c/ });
+  t.match(judgeMutation(nat, fail([]), index), { red: true, named: false, reason: /no finding/ });
   const pass = { scenario: 'net/nat', verdict: 'pass' as const, reason: '', findings: [] };
-  t.match(judgeMutation('nat', pass, known, index), { red: false, excused: false, reason: /does without/ });
-  const two = { ...index, resolve: () => ({ kind: 'modules' as const, names: ['crc', 'crc_fast'] }) };
-  const crypto = reference({ askedBySteps: ['crypto-crc'] });
-  t.match(judgeMutation('crc', pass, crypto, two), {
-    excused: true,
-    reason: 'crc_fast answers crypto-crc as well',
-  });
+  t.match(judgeMutation(nat, pass, index), { red: false, named: false, reason: /does without/ });
+  const both = { modules: ['crc', 'crc_fast'], request: 'crypto-crc' };
+  t.match(judgeMutation(both, pass, index), { reason: /nobody misses an answer to crypto-crc/ });
+  t.match(judgeMutation(both, fail([missing('crc_fast')]), index), { named: true });
 });
 
 t.test('coverage: by package, the largest untouched first', async (t) => {
