@@ -19,7 +19,7 @@ export interface ConsoleReport {
   line: number;
   /** Without timestamps and other prefixes. */
   text: string;
-  /** How often it came, for reports of one line. */
+  /** How often it came; the text is that of the first. */
   count: number;
   /** The end marker never came: the report is as much as there was. */
   truncated: boolean;
@@ -53,7 +53,8 @@ interface Open {
 export class ConsoleScanner {
   readonly #decoder = new StringDecoder('utf8');
   readonly #lines = new LineReader();
-  readonly #single = new Map<string, ConsoleReport>();
+  /** The first report of each group. */
+  readonly #first = new Map<string, ConsoleReport>();
   readonly #before: ConsoleLine[] = [];
   #open: Open[] = [];
   #at = 0;
@@ -68,7 +69,7 @@ export class ConsoleScanner {
   /** Nothing more will come. */
   end(): ConsoleReport[] {
     for (const line of [...this.#lines.push(this.#decoder.end()), ...this.#lines.end()]) this.#take(line);
-    for (const one of this.#open) close(one, true);
+    for (const one of this.#open) this.#close(one, true);
     this.#open = [];
     return this.reports;
   }
@@ -88,31 +89,26 @@ export class ConsoleScanner {
     const begins = (rule?.end && !rule.secondary) || CUT_HERE.test(line.text);
     let inside = false;
     this.#open = this.#open.filter((one) => {
-      if (this.#at - one.report.line >= (one.rule.most ?? MOST_LINES)) return close(one, true);
+      if (this.#at - one.report.line >= (one.rule.most ?? MOST_LINES)) return this.#close(one, true);
       if (line.text.startsWith(STEP_PREFIX) || (line.caller && one.caller && line.caller !== one.caller))
         return true;
-      if (begins) return close(one, true);
+      if (begins) return this.#close(one, true);
       inside = true;
       one.characters += line.text.length;
       if (one.characters < MOST_CHARACTERS) one.body.push(line.text);
       const last = one.rule.end?.exec(line.text);
-      return last ? close(one, false, last) : true;
+      return last ? this.#close(one, false, last) : true;
     });
     return inside;
   }
 
   #begin(line: ConsoleLine, rule: Recogniser, match: RegExpExecArray): void {
     const title = fillTitle(rule.title, match);
-    const seen = rule.end ? undefined : this.#single.get(`${rule.kind} ${title}`);
-    if (seen) {
-      seen.count++;
-      return;
-    }
     const report: ConsoleReport = {
       kind: rule.kind,
       severity: rule.severity,
       title,
-      group: `${rule.kind}: ${groupOf(title)}`,
+      group: groupOf(rule.kind, title),
       hint: rule.hint,
       groups: match.slice(1).map((group) => group ?? ''),
       line: this.#at,
@@ -121,13 +117,30 @@ export class ConsoleScanner {
       truncated: false,
     };
     this.reports.push(report);
-    if (!rule.end) {
-      this.#single.set(`${rule.kind} ${title}`, report);
-      return;
-    }
-    const body = [...leadIn(this.#before, line.caller), line.text];
-    const one: Open = { report, rule, caller: line.caller, body, characters: 0 };
-    this.#open.push(one);
+    if (rule.end) {
+      const body = [...leadIn(this.#before, line.caller), line.text];
+      this.#open.push({ report, rule, caller: line.caller, body, characters: 0 });
+    } else this.#fold(report);
+  }
+
+  /** Always false: what `filter` wants to hear of a report that is over. */
+  #close({ report, rule, body }: Open, truncated: boolean, last?: RegExpExecArray): false {
+    report.text = body.join('\n').trimEnd();
+    report.truncated = truncated;
+    if (rule.endTitle && last?.[1]) report.title = fillTitle(rule.endTitle, last);
+    if (rule.guilty) report.title += guiltyOf(body);
+    report.group = groupOf(rule.kind, report.title);
+    this.#fold(report);
+    return false;
+  }
+
+  /** The same trouble again is counted with its first report, so that a flood of one does not hide another. */
+  #fold(report: ConsoleReport): void {
+    const first = this.#first.get(report.group);
+    if (first) {
+      first.count++;
+      this.reports.splice(this.reports.lastIndexOf(report), 1);
+    } else this.#first.set(report.group, report);
   }
 }
 
@@ -138,8 +151,8 @@ export function scanConsole(text: string | Uint8Array): ConsoleReport[] {
   return scanner.end();
 }
 
-/** The first rule that a message satisfies. */
-function recognise(text: string): { rule: Recogniser; match: RegExpExecArray } | undefined {
+/** The first rule that a message satisfies; `text` is a line without its prefixes. */
+export function recognise(text: string): { rule: Recogniser; match: RegExpExecArray } | undefined {
   if (!ANY_LITERAL.test(text) || text.startsWith(STEP_PREFIX)) return undefined;
   for (const rule of RECOGNISERS) {
     if (!text.includes(rule.literal) || rule.benign?.test(text)) continue;
@@ -149,25 +162,25 @@ function recognise(text: string): { rule: Recogniser; match: RegExpExecArray } |
   return undefined;
 }
 
-/** Always false: what `filter` wants to hear of a report that is over. */
-function close({ report, rule, body }: Open, truncated: boolean, last?: RegExpExecArray): false {
-  report.text = body.join('\n').trimEnd();
-  report.truncated = truncated;
-  if (rule.endTitle && last?.[1]) report.title = fillTitle(rule.endTitle, last);
-  if (rule.guilty) report.title += guiltyOf(body);
-  report.group = `${rule.kind}: ${groupOf(report.title)}`;
-  return false;
-}
-
 /** x86's `RIP: 0010:virtblk_probe+0x12f/0x9d0 [virtio_blk]`; arm64's `pc : virtblk_probe+0x88/0x640 [virtio_blk]`. */
 const WHERE = /^(?:RIP: [0-9a-f]+:|pc : )([A-Za-z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: (\[\w+\]))?/;
 
+/** A frame that the unwinder is sure of; one with a `?` may be left over. */
+const FRAME = /^ {1,2}([A-Za-z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: (\[\w+\]))?/;
+/** A jump to nowhere: who jumped is the first frame. */
+const NOWHERE = /^(?:RIP: [0-9a-f]+:|pc : )0x/;
+
 function guiltyOf(body: readonly string[]): string {
-  for (const line of body) {
-    const found = WHERE.exec(line);
-    if (found) return ` in ${found[1]}${found[2] ? ` ${found[2]}` : ''}`;
-  }
-  return '';
+  const at = body.findIndex((line) => WHERE.test(line) || NOWHERE.test(line));
+  if (at < 0) return '';
+  const where = WHERE.exec(body[at] ?? '');
+  const found =
+    where ??
+    body
+      .slice(at)
+      .map((line) => FRAME.exec(line))
+      .find((frame) => frame !== null);
+  return found ? ` in ${found[1]}${found[2] ? ` ${found[2]}` : ''}` : '';
 }
 
 /** What belongs to a report and stands before the line that tells it: `cut here`, and the words of WARN(). */

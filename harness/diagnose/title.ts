@@ -25,7 +25,10 @@ const CHANGING: readonly [RegExp, string][] = [
   [/\b\d+(?:s|ms)?\b/g, 'NUM'],
 ];
 
-/** A title without addresses, numbers and CPUs; names with digits in them (`ext4`, `vda1`, `sha256_generic`) stay. */
-export function groupOf(title: string): string {
-  return CHANGING.reduce((text, [pattern, name]) => text.replace(pattern, name), title);
+/**
+ * What reports are grouped by: kind and title without addresses, numbers and CPUs. Names with digits in them (`ext4`, `vda1`,
+ * `sha256_generic`) stay.
+ */
+export function groupOf(kind: string, title: string): string {
+  return `${kind}: ${CHANGING.reduce((text, [pattern, name]) => text.replace(pattern, name), title)}`;
 }

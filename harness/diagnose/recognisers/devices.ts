@@ -34,7 +34,7 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'virtio',
     pattern:
-      /^(virtio\w*)[ -]\S+: (\S+:id \d+ is not a head|.*?(?:queue failure|out of range|device uses modern interface|[Ff]ailed to [\w ]+|[Uu]nable to [\w ]+|virtqueue \d+ [\w ]*broken|unknown event|timed? ?out))/,
+      /^(virtio[\w-]*) \S+: (\S+:id \d+ is not a head|.*?(?:queue failure|out of range|device uses modern interface|[Ff]ailed to [\w ]+|[Uu]nable to [\w ]+|virtqueue \d+ [\w ]*broken|unknown event|timed? ?out))/,
     title: '$1: $2',
     hint: 'device and driver do not agree: an old QEMU, or a driver for another kind of device',
   },

@@ -52,7 +52,7 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'XFS ',
     pattern:
-      /^(XFS) \((\S+?)\): (Metadata (?:corruption|CRC error) detected at \w+|metadata I\/O error in "\w+|Internal error [\w() ]+|[Cc]orruption (?:detected|of in-memory data|warning)|log I\/O error|Failed to read root inode|Filesystem has been shut down|User initiated shutdown|writeback error)/,
+      /^(XFS) \((\S+?)\): (Metadata (?:corruption|CRC error) detected at \w+|metadata I\/O error(?= in)|Internal error \w+|[Cc]orruption (?:detected|of in-memory data|warning)|log I\/O error|Failed to read root inode|Filesystem has been shut down|User initiated shutdown|writeback error)/,
     title: '$1 error on $2: $3',
     hint: DAMAGED,
   },
@@ -68,9 +68,26 @@ export const FILESYSTEMS: readonly Recogniser[] = [
   {
     kind: 'filesystem-refused',
     severity: 'warn',
+    literal: 'is missing',
+    pattern:
+      /^(BTRFS) (?:error|warning) \(device ([^\s:)]+)(?::? state \w+)?\): (devid \d+) uuid \S+ is missing/,
+    title: '$1 on $2 lacks a device ($3)',
+    hint: 'a file system on several devices wants them all, or the mount option degraded',
+  },
+  {
+    kind: 'filesystem-error',
+    severity: 'warn',
+    literal: 'BTRFS error',
+    pattern: /^(BTRFS) error \(device ([^\s:)]+)(?::? state \w+)?\): bdev (\S+) errs: /,
+    title: '$1 on $2 counts errors of $3',
+    hint: DAMAGED,
+  },
+  {
+    kind: 'filesystem-refused',
+    severity: 'warn',
     literal: 'BTRFS',
     pattern:
-      /^(BTRFS) (?:error|critical|warning) \(device (\S+?)(?: state \w+)?\): (open_ctree failed|superblock checksum mismatch|couldn't read (?:tree|chunk) root|failed to read (?:the system array|chunk (?:root|tree)|block groups)|devid \d+ uuid \S+ is missing|cannot mount because of unknown [\w ]+|no valid FS found)/,
+      /^(BTRFS) (?:error|critical|warning) \(device ([^\s:)]+)(?::? state \w+)?\): (open_ctree failed|superblock checksum mismatch|couldn't read (?:tree|chunk) root|failed to read (?:the system array|chunk (?:root|tree)|block groups)|cannot mount because of unknown [\w ]+|no valid FS found)/,
     title: '$1 would not mount $2: $3',
     hint: `${REFUSED}; a device of a file system on several may be missing`,
   },
@@ -79,8 +96,8 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'BTRFS',
     pattern:
-      /^(BTRFS)(?: (?:error|critical))? ?\(device (\S+?)(?: state \w+)?\)(?: in (\w+):\d+)?: (errno=-?\d+|[\w ]{0,40})/,
-    title: '$1 error on $2: $3$4',
+      /^(BTRFS)(?::? (?:error|critical))? ?\(device ([^\s:)]+)(?::? state \w+)?\)(?: in (\w+):\d+)?: (errno=-?\d+|[\w ]{0,40})/,
+    title: '$1 error on $2: $3 $4',
     benign: /^BTRFS (?:info|warning)/,
     hint: DAMAGED,
   },
@@ -89,7 +106,7 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'BTRFS warning',
     pattern:
-      /^(BTRFS) warning \(device (\S+?)(?: state \w+)?\): (checksum verify failed|csum failed|lost page write|[\w ]*I\/O error)/,
+      /^(BTRFS) warning \(device ([^\s:)]+)(?::? state \w+)?\): (checksum verify failed|csum failed|lost page write|[\w ]*I\/O error)/,
     title: '$1 error on $2: $3',
     hint: DAMAGED,
   },
@@ -97,16 +114,15 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     kind: 'filesystem-error',
     severity: 'warn',
     literal: 'FAT-fs',
-    pattern: /^(FAT-fs) \((\S+?)\): error,? (.*?)(?: \(|$)/,
-    title: '$1 error on $2: $3',
+    pattern: /^(FAT-fs) \((\S+?)\): (?:error,? (.*?)(?: \(|$)|(unable to read boot sector) to mark fs)/,
+    title: '$1 error on $2: $3$4',
     hint: DAMAGED,
   },
   {
     kind: 'filesystem-refused',
     severity: 'warn',
     literal: 'FAT-fs',
-    pattern:
-      /^(FAT-fs) \((\S+?)\): (bogus [\w ]+|Can't find a valid FAT filesystem|invalid media value|unable to read [\w ]+)/,
+    pattern: /^(FAT-fs) \((\S+?)\): (bogus [\w ]+|Can't find a valid FAT filesystem|invalid media value)/,
     title: '$1 would not mount $2: $3',
     hint: REFUSED,
   },
@@ -129,9 +145,10 @@ export const FILESYSTEMS: readonly Recogniser[] = [
   {
     kind: 'filesystem-refused',
     severity: 'warn',
-    literal: 'SQUASHFS error',
-    pattern: /^SQUASHFS error: (Can't find a SQUASHFS superblock|[\w ',-]+?)(?: on (\S+)|[.:]|$)/i,
-    title: 'squashfs would not mount $2: $1',
+    literal: 'SQUASHFS',
+    pattern:
+      /^(?:SQUASHFS error: )?(Can't find a SQUASHFS superblock|[Uu]nable to read[\w ]+|Filesystem uses [\w" ]+)(?: on (\S+)|[.:]|$)/,
+    title: 'squashfs would not mount ($2): $1',
     hint: `${REFUSED}; its compression may not be configured (CONFIG_SQUASHFS_*)`,
   },
   {
