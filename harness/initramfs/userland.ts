@@ -123,21 +123,39 @@ async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Archit
 }
 
 /**
+ * What programs other than busybox may want to run by name (ip netns exec, system(3), xargs). Only these get a link where
+ * the shell finds its applets without: the kernel takes more than a millisecond of a TCG boot for each.
+ */
+const LINKED_APPLETS = new Set(
+  (
+    'ash sh awk cat chmod cp cut date dd df dirname dmesg echo env expr false find free grep gzip head hostname id ' +
+    'ifconfig kill killall ln ls lsmod mkdir mkfifo mknod mount mv nc netstat pidof ping ping6 ps readlink rm rmdir route ' +
+    'sed seq setsid sleep sort stat stty sync sysctl tail tar tee test timeout touch tr true udhcpc umount uname uniq wc ' +
+    'wget xargs yes zcat'
+  ).split(' '),
+);
+
+/**
  * A symbolic link for each applet, except where a real program has that name. busybox's sh may be built to run its
- * applets before it looks at PATH (Debian's is: FEATURE_SH_STANDALONE), so /bootgate/programs.sh makes a function of
- * each real program that an applet would hide; steps source it.
+ * applets before it looks at PATH (Debian's is: FEATURE_SH_STANDALONE). Then few links are needed, and
+ * /bootgate/programs.sh makes a function of each real program that an applet would hide; steps source it.
  */
 async function appletLinks(busybox: string, place: string, taken: readonly string[]): Promise<Entry[]> {
   const { stdout } = await exec(busybox, ['--list']);
   const programs = new Map<string, string>();
   for (const path of taken) if (/^usr\/s?bin\//.test(path)) programs.set(basename(path), path);
   const applets = stdout.split('\n').filter((name) => name !== '' && !name.includes('/'));
+  const { exitCode } = await exec(busybox, ['sh', '-c', 'cut --help'], {
+    env: { PATH: '/nonexistent' },
+    okCodes: [0, 127],
+  });
+  const standalone = exitCode === 0;
   const hidden = applets.filter(
     (name) => programs.has(name) && /^[a-z_]\w*$/i.test(name) && name !== 'busybox',
   );
   return [
     ...applets
-      .filter((name) => !programs.has(name))
+      .filter((name) => !programs.has(name) && (!standalone || LINKED_APPLETS.has(name)))
       .map((name): Entry => ({ path: `usr/bin/${name}`, type: 'symlink', target: `/${place}` })),
     text(
       'bootgate/programs.sh',
