@@ -65,7 +65,7 @@ export function gateCommand(): Command {
       new Option(
         '--retries <n>',
         'boot a failure again, to tell flaky from broken; it stays failed',
-      ).argParser(wholeNumber),
+      ).argParser(count),
     )
     .addOption(new Option('--allow-flaky', 'a flaky scenario does not fail the gate'))
     .addOption(new Option('--allow-known', 'what fails in the baseline too does not fail the gate'))
@@ -81,6 +81,9 @@ export function gateCommand(): Command {
         'boot the whole module tree too, to compare: for failures unless given',
       ).choices(['always', 'failures', 'never']),
     )
+    .addOption(
+      new Option('--known-issues <file>', 'the ledger; known-issues.yaml beside the image unless given'),
+    )
     .addOption(new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']))
     .addOption(new Option('-j, --jobs <n>', 'guests at once').argParser(wholeNumber))
     .addOption(
@@ -91,6 +94,11 @@ export function gateCommand(): Command {
     .addOption(deliveryOption())
     .addOption(new Option('-v, --verbose', 'the log on standard error as well'))
     .action(gate);
+}
+
+/** From 0 up: 0 lays itself over what the image says. */
+function count(text: string): number {
+  return text === '0' ? 0 : wholeNumber(text);
 }
 
 /** Several times: `--growth size=off --growth 'cpu=30 %'`. The limit itself is read when the rest is loaded. */

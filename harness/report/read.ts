@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { userError } from '../errors.js';
 import { nearest } from '../suggest.js';
 import { RUN_FILE } from './json.js';
@@ -13,12 +13,14 @@ export interface StoredRun {
 }
 
 /**
- * Reads a run: its folder, its run.json, a results folder (the newest run in it), a run's id in `resultsDir`, or `latest`.
+ * Reads a run: its folder, its run.json (also one that was put elsewhere under another name), a results folder (the
+ * newest run in it), a run's id in `resultsDir`, or `latest`.
  * @throws BootgateError blame `user`, E_RUN: there is none, or it is not a bootgate run of this schema.
  */
 export async function readRun(where: string, resultsDir = 'results'): Promise<StoredRun> {
-  const folder = await findRun(where, resultsDir);
-  const path = join(folder, RUN_FILE);
+  const alone = await isFile(where);
+  const folder = alone ? resolve(dirname(where)) : await findRun(where, resultsDir);
+  const path = alone ? where : join(folder, RUN_FILE);
   let value: unknown;
   try {
     value = JSON.parse(await readFile(path, 'utf8'));
@@ -36,7 +38,6 @@ export async function readRun(where: string, resultsDir = 'results'): Promise<St
 
 async function findRun(where: string, resultsDir: string): Promise<string> {
   const candidates = [where, join(where, 'latest'), join(resultsDir, where)];
-  if (where.endsWith(`/${RUN_FILE}`)) candidates.unshift(where.slice(0, -RUN_FILE.length - 1));
   for (const folder of candidates) if (await isFile(join(folder, RUN_FILE))) return resolve(folder);
 
   const known = await readdir(resultsDir).catch((): string[] => []);

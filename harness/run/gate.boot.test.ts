@@ -1,7 +1,15 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { packageRoot } from '../paths.js';
@@ -97,14 +105,17 @@ t.test(
   'a module less than in the baseline: red, named, at the head of the reasons',
   { timeout: 300_000 },
   async (t) => {
-    const baseline = join(realpathSync(join(results, 'latest')), 'run.json');
+    // As CI keeps it: the file alone, under another name.
+    const baseline = join(home, 'baseline.json');
+    const id = basename(realpathSync(join(results, 'latest')));
+    copyFileSync(join(results, id, 'run.json'), baseline);
     const kept = readFileSync(join(results, 'latest', 'modules.txt'), 'utf8')
       .split('\n')
       .filter((line) => !line.startsWith('virtio_blk '));
     const list = join(home, 'modules.txt');
     writeFileSync(list, kept.join('\n'));
     const done = sh(
-      `node dist/cli/main.js gate storage/virtio-blk storage/nvme -i debian-2014 --modules ${list} --baseline ${baseline}`,
+      `node dist/cli/main.js gate storage/virtio-blk storage/nvme -i debian-2014 --modules ${list} --baseline ${baseline} --retries 1 --resume ${id}`,
     );
     t.equal(done.status, 1, done.stderr);
     t.match(done.stdout, /no {4}storage\/virtio-blk says fail [^:]*: missing\s+module\s+virtio_blk/);
@@ -113,7 +124,15 @@ t.test(
       /^::error .*title=bootgate%3A missing-module::.*virtio_blk/m,
       'annotated for GitHub',
     );
-    const { gate, results: all } = readRun(join(results, 'latest'));
+    const { gate, results: all, resumed } = readRun(join(results, 'latest'));
+    t.equal(resumed?.kept, 0, 'results of another module set are not kept');
+    const failed = all.find(({ verdict }) => verdict === 'fail');
+    t.same(
+      failed?.tries?.map(({ verdict }) => verdict),
+      ['fail', 'fail'],
+      'booted again, and not passed for it',
+    );
+    t.notOk(failed?.flaky);
     t.match(gate?.reasons[0], { kind: 'new-failure', weight: 'no', result: 'storage/virtio-blk' });
     t.same(
       all.map(({ scenario, verdict }) => `${scenario} ${verdict}`).sort(),
@@ -146,3 +165,28 @@ t.test(
     });
   },
 );
+
+t.test('wrong usage ends with 2 before anything is booted', async (t) => {
+  const image = join(home, 'image.yaml');
+  writeFileSync(
+    image,
+    'version: 1\nname: b\nkernel: apt:linux-image-amd64\nmodules: all\nbudgets: { modles: 1 MiB }\n',
+  );
+  const ledger = join(home, 'ledger.yaml');
+  writeFileSync(ledger, "version: 1\nissues:\n  - { pattern: '(', reason: x }\n");
+  const before = readdirSync(results);
+  for (const [flags, words] of [
+    ['-i debian-2014 --growth size=lots', /that is no growth/],
+    ['-i debian-2014 --growth speed=1', /size=LIMIT/],
+    ['-i debian-2014 --baseline nowhere', /no run at nowhere/],
+    ['-i debian-2014 --resume nowhere', /no run to resume/],
+    ['-i debian-cloud --resume latest', /is a run of the image debian-2014/],
+    [`-i debian-2014 --known-issues ${ledger}`, /ledger\.yaml:3/],
+    [`-i ${image}`, /nothing named modles/],
+  ] as const) {
+    const done = sh(`node dist/cli/main.js gate storage/virtio-blk ${flags}`);
+    t.equal(done.status, 2, flags);
+    t.match(done.stderr, words);
+  }
+  t.same(readdirSync(results), before, 'no run was begun');
+});
