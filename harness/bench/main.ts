@@ -6,6 +6,7 @@ import type { Bench, Figure } from './figure.js';
 /** Named here, loaded when wanted: each measures in a process that did nothing else before. */
 const BENCHES: Record<string, () => Promise<Bench>> = {
   modules: async () => (await import('./modules.js')).modulesBench,
+  console: async () => (await import('./console.js')).consoleBench,
   initramfs: async () => (await import('./initramfs.js')).initramfsBench,
   boot: async () => (await import('./boot.js')).bootBench,
   run: async () => (await import('./run.js')).runBench,

@@ -16,8 +16,6 @@ const UPTIME = /^\[ *\d+\.\d+\] ?/;
 /** dmesg -T, dmesg --time-format iso, dmesg -d and -e, and journalctl's short and short-iso forms. */
 const CLOCK =
   /^(?:\[[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}\]|\d{4}-\d\d-\d\dT[\d:.,]+(?:[+-][\d:]+|Z)(?: \S+ kernel:)?|\[[A-Z][a-z]{2}\d\d [\d:]{5}\]|\[ *\+\d+\.\d+\]|[A-Z][a-z]{2} +\d+ [\d:]{8} \S+ kernel:) ?/;
-/** journalctl puts the kernel's own timestamp behind its own where printk.time is on. */
-const AGAIN = /^\[ *\d+\.\d+\] ?/;
 const CALLER = /^\[ *([TC]\d+)\] ?/;
 /** A message that begins behind an unfinished line of somebody else's. */
 const EMBEDDED = /(?=\[ *\d{1,7}\.\d{6}\])/;
@@ -66,7 +64,9 @@ function readLine(whole: string, lines: ConsoleLine[]): void {
 
 function readRow(whole: string, lines: ConsoleLine[]): void {
   // A carriage return never ends a line here: a step could make its output look like the kernel's otherwise.
-  const raw = stripAnsi(whole).replaceAll('\r', '').replace(LEVEL, '');
+  const bare = stripAnsi(whole).replaceAll('\r', '').replace(LEVEL, '');
+  // What a log daemon puts in front of the kernel's own timestamp.
+  const raw = bare.startsWith('[') ? bare : bare.replace(CLOCK, '');
   if (raw.startsWith(STEP_PREFIX)) {
     lines.push({ text: raw, caller: null });
     return;
@@ -77,9 +77,7 @@ function readRow(whole: string, lines: ConsoleLine[]): void {
 }
 
 function parseLine(raw: string): ConsoleLine {
-  const bare = raw.replace(UPTIME, '');
-  let text = bare.replace(CLOCK, '');
-  if (text !== bare) text = text.replace(AGAIN, '');
+  let text = raw.replace(UPTIME, '').replace(CLOCK, '');
   const caller = CALLER.exec(text);
   if (caller) text = text.slice(caller[0].length);
   return { text, caller: caller?.[1] ?? null };

@@ -131,7 +131,7 @@ export const STORAGE: readonly Recogniser[] = [
   {
     kind: 'raid-degraded',
     severity: 'warn',
-    literal: 'md',
+    literal: 'md/raid',
     pattern:
       /^md\/(raid\w*):(\w+): (?:Disk failure on (\w+), disabling device|not enough operational (?:devices|mirrors)|device (\w+) failed)/,
     title: '$2 ($1) lost a disk ($3$4)',
