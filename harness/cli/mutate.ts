@@ -72,7 +72,7 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
       signal,
       onMutation: ({ scenario, modules, verdict, named, reason }) =>
         say(
-          `${scenario} without ${module}: ${verdict}${named ? ', named' : ''}${reason ? ` (${reason})` : ''}`,
+          `${scenario} without ${modules.join(', ')}: ${verdict}${named ? ', named' : ''}${reason ? ` (${reason})` : ''}`,
         ),
     });
     process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));

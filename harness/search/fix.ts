@@ -12,7 +12,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { type Patch, packageFor, patchFor } from './patch.js';
 import type { WantedModule } from './patches/addition.js';
-import { type Remedy, searchRemedy } from './remedy.js';
+import { candidatesOf, type Remedy, searchRemedy } from './remedy.js';
 import { Trials, withModules } from './trial.js';
 
 export interface FixOptions {
@@ -96,6 +96,7 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
     });
     searches.push({ result: name, remedy });
     if (!remedy.verified) continue;
+    for (const { module } of candidatesOf(result)) wanted.get(module)?.scenarios.push(name);
     for (const module of remedy.added) {
       const rule = prepared.split?.placement.get(module)?.rule ?? prepared.set.excludedBy.get(module);
       const target = packageFor(prepared, module);

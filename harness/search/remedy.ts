@@ -55,7 +55,10 @@ export async function searchRemedy(search: RemedySearch): Promise<Remedy> {
   };
   const hasBoots = () => attempts.length < search.limit;
 
-  if (search.already.length > 0) state = await boot([], 'with what the others needed');
+  // What others needed is in every set; by itself it is tried only where this guest has asked for it too.
+  const asked = candidatesOf(state).map(({ module }) => module);
+  if (search.already.some((module) => asked.includes(module)))
+    state = await boot([], 'with what the others needed');
   const tried = new Set(search.already);
   while (state.verdict !== 'pass' && hasBoots()) {
     const candidate = candidatesOf(state).find(({ module }) => !tried.has(module));
@@ -102,7 +105,7 @@ interface Candidate {
 }
 
 /** Modules that the findings name, the likeliest first; what would serve as well comes after all of them. */
-function candidatesOf({ findings }: ScenarioResult): Candidate[] {
+export function candidatesOf({ findings }: ScenarioResult): Candidate[] {
   const named = findings.filter(({ kind, module }) => kind === 'missing-module' && module !== undefined);
   return [
     ...named.map(({ module = '', evidence }) => ({ module, because: evidence })),

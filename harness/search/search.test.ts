@@ -236,6 +236,14 @@ t.test('the search for a remedy', async (t) => {
     t.same([remedy.verified, remedy.added, remedy.attempts.length], [true, [], 1]);
   });
 
+  await t.test('what another needed and this guest has not asked for costs no boot', async (t) => {
+    const { boot, boots } = guestNeeding([{ module: 'nat', says: ['nat'] }]);
+    const failed = await boot([]);
+    const remedy = await searchRemedy({ failed, already: ['crc'], boot, spare: none, limit: 5 });
+    t.same([remedy.verified, remedy.added], [true, ['nat']]);
+    t.same(boots.slice(1), [['crc', 'nat']]);
+  });
+
   t.test('further is a step more, another need or another reason, and not another number', async (t) => {
     const before = resultOf({ findings: [missing('a')], reason: 'pid 12' });
     t.notOk(gotFurther(before, resultOf({ findings: [missing('a')], reason: 'pid 340' })));

@@ -30,7 +30,8 @@ export function patchVariants(
     inserts.push({ line: at.first, text: `${indentOf(text, at.first)}- ${pattern}: ${target}` });
   }
   let patched = text;
-  for (const { line, text: rule } of inserts.sort((a, b) => b.line - a.line))
+  // From the end, so that the lines before stay where they are; at one line the last first.
+  for (const { line, text: rule } of inserts.reverse().sort((a, b) => b.line - a.line))
     patched = insertLines(patched, line, [rule]);
   return patched;
 }
