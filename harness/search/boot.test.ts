@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Cache } from '../cache.js';
-import { scenariosDir } from '../paths.js';
+import { packageRoot, scenariosDir } from '../paths.js';
 import type { RunResult } from '../report/result.js';
 import { loadImage } from '../run/image.js';
 import { type PreparedImage, prepareImages } from '../run/prepare.js';
@@ -141,6 +142,42 @@ function rowOf({ scenario, without, as }: Case, top: string, story: Story, fix: 
     fix.verified ? 'green' : 'red',
   ];
 }
+
+t.test(
+  'by the commands, as a maintainer types them',
+  { skip: only ?? false, timeout: 600_000 },
+  async (t) => {
+    const main = join(packageRoot, 'dist', 'cli', 'main.js');
+    const list = join(folder, 'mine.txt');
+    writeFileSync(list, '*\n-virtio-blk\n');
+    const bootgate = (...args: string[]) =>
+      spawnSync(process.execPath, [main, ...args, '--results', join(folder, 'by-hand')], {
+        encoding: 'utf8',
+      });
+    const scenario = 'storage/virtio-blk';
+
+    t.equal(bootgate('run', scenario, '--image', 'debian', '--modules', list).status, 1);
+    const explained = bootgate('explain', 'latest');
+    t.equal(explained.status, 0, explained.stderr);
+    t.match(explained.stdout, /^missing +virtio:\S+ → virtio_blk → left out by \S*mine\.txt:2$/m);
+    const stories = JSON.parse(bootgate('explain', 'latest', scenario, '--json').stdout) as {
+      stories: Story[];
+    };
+    t.equal(stories.stories[0]?.missing[0]?.module, 'virtio_blk');
+    t.match(
+      bootgate('explain', 'latest', '--coverage').stdout,
+      /of the set was never touched by any scenario/,
+    );
+    t.equal(bootgate('explain', 'latest', 'storage/nothing').status, 2);
+
+    const fixed = bootgate('fix', 'latest', '--write');
+    t.equal(fixed.status, 0, fixed.stderr);
+    t.match(fixed.stdout, /^add virtio_blk /m);
+    t.match(fixed.stdout, /^--virtio-blk$/m, 'the line is in the diff');
+    t.equal(readFileSync(list, 'utf8'), '*\n', 'and out of the file');
+    t.match(bootgate('fix', 'latest').stdout, /nothing failed/, 'the latest run is the proof');
+  },
+);
 
 t.teardown(() => {
   const head = [
