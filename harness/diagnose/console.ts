@@ -155,9 +155,9 @@ export function scanConsole(text: string | Uint8Array): ConsoleReport[] {
 export function recognise(text: string): { rule: Recogniser; match: RegExpExecArray } | undefined {
   if (!ANY_LITERAL.test(text) || text.startsWith(STEP_PREFIX)) return undefined;
   for (const rule of RECOGNISERS) {
-    if (!text.includes(rule.literal) || rule.benign?.test(text)) continue;
+    // Anchored patterns fail sooner than a literal is looked for.
     const match = rule.pattern.exec(text);
-    if (match) return { rule, match };
+    if (match && text.includes(rule.literal) && !rule.benign?.test(text)) return { rule, match };
   }
   return undefined;
 }
