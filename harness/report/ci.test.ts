@@ -260,7 +260,7 @@ t.test('Markdown: hostile text stays text', async (t) => {
   const reasons: GateReport['reasons'] = [{ kind: 'failure', weight: 'no', message: hostile, hint: hostile }];
   const text = markdownSummary({ ...RUN, results: [one], gate: { ...GATE, reasons } });
   const outside = text.replace(/^(`{3,})text\n[\s\S]*?^\1$/gm, '');
-  t.notMatch(outside, /<script>|(?<!\\)\[l|(?<!\\)`c|(?<!\\)\*\*b|@someone|\x1b/);
+  t.notMatch(outside, /<script|(?<!\\)\[l|(?<!\\)`c|(?<!\\)\*\*b|@someone|\x1b/);
   t.equal(outside.match(/<\/details>/g)?.length, outside.match(/<details>/g)?.length);
   t.match(text, /^`{5}text$/m, 'the fence is longer than what it holds');
   for (const table of outside.matchAll(/(?:^\|.*\|\n)+/gm)) {
@@ -270,6 +270,19 @@ t.test('Markdown: hostile text stays text', async (t) => {
       .map((row) => row.match(/(?<!\\)\|/g)?.length);
     t.equal(new Set(cells).size, 1, 'every row of a table has the same cells');
   }
+});
+
+t.test('Markdown: why a verdict does not count as it stands', async (t) => {
+  const knownIssue = { reason: 'r', link: 'l', owner: 'o', expires: 'e', place: 'p:1', wasReason: 'w' };
+  const results: ScenarioResult[] = [
+    { ...FAILED, scenario: 'a/1', flaky: true },
+    { ...FAILED, scenario: 'a/2', reference: { verdict: 'fail', reason: 'r', cached: true, lacking: [] } },
+    { ...FAILED, scenario: 'a/3', verdict: 'pass', knownIssue: { ...knownIssue, was: 'fail' } },
+  ];
+  const text = markdownSummary({ ...RUN, results });
+  t.match(text, /a\/1 \| ❌ fail \(flaky\)/);
+  t.match(text, /a\/2 \| ❌ fail \(with the whole tree too\)/);
+  t.match(text, /a\/3 \| ✅ pass \(known issue\)/);
 });
 
 t.test('Markdown: on the page of the job', async (t) => {
@@ -304,7 +317,7 @@ t.test('the gate in a terminal', async (t) => {
     weight: 'no',
     message: `module ${at}`,
   }));
-  t.match(gateText({ ...GATE, reasons }, PLAIN), /and 14 more like this, listed in run\.json/);
+  t.match(gateText({ ...GATE, reasons }, PLAIN), /module 5\n +and 14 more like this, listed in run\.json/);
 });
 
 t.test('two runs compared', async (t) => {
@@ -353,6 +366,9 @@ t.test('two runs compared', async (t) => {
   t.same([same.newFailures, same.fixed, same.appeared, same.gone], [[], [], [], []]);
   t.ok(same.sizes.every(({ before, after }) => before === after));
   t.match(comparisonText(same, PLAIN), /failing as before: 3/);
+
+  const skipped = compareRuns(runOf([['a', 'pass']]), runOf([['a', 'skip']]));
+  t.same(skipped.gone, ['a'], 'what is skipped now is no longer tested');
 
   const sets = (bytes: number): RunResult => ({
     ...RUN,

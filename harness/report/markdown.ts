@@ -5,7 +5,14 @@ import { cleanLine } from './clean.js';
 import type { Pair, RunComparison } from './compare.js';
 import type { GateReason } from './gatereport.js';
 import { writeWhole } from './json.js';
-import { type RunResult, resultName, type ScenarioResult, VERDICTS, type Verdict } from './result.js';
+import {
+  isKernelsOwn,
+  type RunResult,
+  resultName,
+  type ScenarioResult,
+  VERDICTS,
+  type Verdict,
+} from './result.js';
 
 /** A page of a CI system takes about 1 MiB (GitHub's step summary); a page that somebody reads takes far less. */
 const MOST_FAILURES = 20;
@@ -75,7 +82,7 @@ function matrix({ results, installSets, counts }: RunResult): string {
   );
   const cell = (scenario: string, set: string | undefined): string => {
     const one = results.find((other) => other.scenario === scenario && other.installSet === set);
-    return one ? `${MARKS[one.verdict]} ${one.verdict}${one.flaky ? ' (flaky)' : ''}` : '';
+    return one ? `${MARKS[one.verdict]} ${one.verdict}${aside(one)}` : '';
   };
   return [
     row(['scenario', ...sets.map((set) => (set === undefined ? 'verdict' : plain(set)))]),
@@ -83,6 +90,13 @@ function matrix({ results, installSets, counts }: RunResult): string {
     ...scenarios.map((scenario) => row([plain(scenario), ...sets.map((set) => cell(scenario, set))])),
     row([`**${told.join(', ')}**`, ...sets.map(() => '')]),
   ].join('\n');
+}
+
+/** Why a verdict does not count as it stands. */
+function aside(one: ScenarioResult): string {
+  if (one.knownIssue) return ' (known issue)';
+  if (one.flaky) return ' (flaky)';
+  return isKernelsOwn(one) ? ' (with the whole tree too)' : '';
 }
 
 function sizes({ image, installSets }: RunResult, comparison: RunComparison | null): string {
