@@ -25,7 +25,7 @@ export async function loadModuleIndex(
   release: string,
   cache: Cache,
 ): Promise<ModuleIndex> {
-  const tree = await readTree(modulesDir, release);
+  const tree = await readTree(modulesDir, release, cache);
   const texts = (await indexesFit(tree)) ? tree.dir : await scanTree(tree, chooseModules(tree), cache);
   const read = (name: string) => readOptional(join(texts, name));
   const [dep, alias, symbols, softdep, weakdep, builtin, modinfo] = await Promise.all([

@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestOf } from '../cache.js';
+import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
 import { isModulePath, nameOfPath } from './names.js';
 import { parseDep } from './texts.js';
@@ -20,10 +20,19 @@ const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinf
 
 /**
  * Looks at every module file of a tree: name, size, time. Some 30 ms for 4,000 of them, so it is done on every load and a
- * changed tree never passes for the old one. Links to folders (`build`, `source`) are not followed.
+ * changed tree never passes for the old one; a tree that lies in `cache` is looked at once. Links to folders (`build`, `source`) are not followed.
  * @throws BootgateError blame `user`: E_MODULES_DIR where there is no such folder or no module in it.
  */
-export async function readTree(modulesDir: string, release: string): Promise<Tree> {
+export async function readTree(modulesDir: string, release: string, cache?: Cache): Promise<Tree> {
+  if (!cache || !`${modulesDir}/`.startsWith(`${cache.root}/`)) return walkTree(modulesDir, release);
+  // What lies in the cache never changes once it is there: its files are counted once.
+  const memo = await cache.entry('modules-tree', `1 ${modulesDir} ${release}`, async (temporary) => {
+    await writeFile(temporary, JSON.stringify(await walkTree(modulesDir, release)));
+  });
+  return JSON.parse(await readFile(memo, 'utf8')) as Tree;
+}
+
+async function walkTree(modulesDir: string, release: string): Promise<Tree> {
   const dir = await realpath(modulesDir).catch((cause: unknown) => {
     throw userError('E_MODULES_DIR', `there is no module tree at ${modulesDir}`, { cause });
   });
