@@ -46,6 +46,7 @@ function findingLines(finding: Finding, width: number, style: Style): string[] {
   const [first = '', ...more] = cleanText(finding.evidence).split('\n');
   const facts: [string, string | undefined][] = [
     ['seen', first],
+    ['path', finding.chain],
     ['package', finding.package],
     ['rule', finding.rule],
     [finding.kind.startsWith('kernel-') || finding.kind === 'init-died' ? 'means' : 'remedy', finding.hint],

@@ -2,18 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
-import type { PackageOf } from '../diagnose/findings.js';
 import { judge } from '../diagnose/judge.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
 import type { ScenarioResult, StepResult } from '../report/result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { Split } from '../splits/split.js';
 import { createDisk, verifyPattern } from '../vm/disks.js';
 import { startFarEnd } from '../vm/farend.js';
 import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
+import { backgroundOf } from './background.js';
 import type { PreparedImage } from './prepare.js';
 
 export interface BootOptions {
@@ -115,14 +114,15 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       });
     }
 
+    const report = readReport(nonce, recording.control, recording.console);
     const judged = judge({
       scenario,
       recording,
-      report: readReport(nonce, recording.control, recording.console),
+      report,
       outside,
       set: prepared.set,
       tree: prepared.index,
-      ...(prepared.split ? { packageOf: packageOf(prepared.split) } : {}),
+      ...(await backgroundOf(prepared, report, cache)),
     });
     const at = (name: string) => join(options.relativeFolder, name);
     return {
@@ -144,18 +144,6 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
   } finally {
     for (const step of undo.reverse()) await step().catch(() => {});
   }
-}
-
-/** Which package of the split has a module, and the line that put it there. */
-export function packageOf(split: Split): PackageOf {
-  return (module) => {
-    const placed = split.placement.get(module);
-    if (!placed) return undefined;
-    return {
-      package: placed.package,
-      ...(placed.rule ? { rule: `${placed.rule.file}:${placed.rule.line}` } : {}),
-    };
-  };
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {

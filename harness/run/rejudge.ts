@@ -10,7 +10,7 @@ import type { RunResult, ScenarioResult } from '../report/result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { readRecording } from '../vm/recording.js';
 import { readReport } from '../vm/records.js';
-import { packageOf } from './boot.js';
+import { backgroundOf } from './background.js';
 import { readContents } from './contents.js';
 import { countVerdicts } from './describe.js';
 import { loadImage } from './image.js';
@@ -26,7 +26,7 @@ export async function rejudge({ folder, result }: StoredRun, cache: Cache): Prom
   const prepared = await prepareAgain(result, cache);
   const { gate: _gate, ...rest } = result;
   const results: ScenarioResult[] = [];
-  for (const one of result.results) results.push(await judgeAgain(one, folder, prepared));
+  for (const one of result.results) results.push(await judgeAgain(one, folder, prepared, cache));
   const counts = countVerdicts(results);
   const unfinished = result.verdict === 'incomplete' && result.counts.infra === 0;
   return { ...rest, results, counts, verdict: verdictOf(results, unfinished) };
@@ -36,6 +36,7 @@ async function judgeAgain(
   one: ScenarioResult,
   run: string,
   prepared: PreparedImage,
+  cache: Cache,
 ): Promise<ScenarioResult> {
   if (!one.files.recording) return one; // never booted
   const folder = join(run, dirname(one.files.recording));
@@ -43,14 +44,15 @@ async function judgeAgain(
   const { scenario } = JSON.parse(await readFile(join(folder, 'recipe.json'), 'utf8')) as {
     scenario: Scenario;
   };
+  const report = readReport(recording.nonce, recording.control, recording.console);
   const judged = judge({
     scenario,
     recording,
-    report: readReport(recording.nonce, recording.control, recording.console),
+    report,
     outside: one.steps.filter(({ where }) => where === 'outside'),
     set: await setOf(one, run, prepared),
     tree: prepared.index,
-    ...(prepared.split ? { packageOf: packageOf(prepared.split) } : {}),
+    ...(await backgroundOf(prepared, report, cache)),
   });
   const { knownIssue: _known, ...rest } = one;
   return { ...rest, ...judged };
