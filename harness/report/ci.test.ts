@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { parseStringPromise } from 'xml2js';
 import { z } from 'zod';
 import { packageRoot } from '../paths.js';
 import { githubAnnotations, gitlabCodeQuality } from './annotations.js';
@@ -10,6 +11,7 @@ import { compareRuns } from './compare.js';
 import { comparisonText } from './comparetext.js';
 import type { GateReport } from './gatereport.js';
 import { gateText } from './gatetext.js';
+import { junitXml } from './junit.js';
 import { markdownSummary, writeMarkdown } from './markdown.js';
 import { parsePlace, type Remark, remarksOf, repositoryRoot } from './remarks.js';
 import type { Finding, RunResult, ScenarioResult } from './result.js';
@@ -299,6 +301,26 @@ t.test('Markdown: on the page of the job', async (t) => {
     /^## bootgate: ❌ fail\n/,
     'a run without a gate',
   );
+});
+
+t.test('JUnit: what does not count is skipped and says why', async (t) => {
+  const reference = { verdict: 'fail' as const, reason: 'r', cached: true, lacking: [] };
+  const results: ScenarioResult[] = [
+    { ...FAILED, scenario: 'a/own', reference },
+    { ...FAILED, scenario: 'a/flaky', flaky: true },
+    { ...FAILED, scenario: 'a/red' },
+  ];
+  const noted: GateReport['reasons'] = [
+    { kind: 'flaky', weight: 'note', message: 'a/flaky is flaky & allowed', result: 'a/flaky' },
+    { kind: 'failure', weight: 'no', message: 'a/red says fail', result: 'a/red' },
+  ];
+  const xml = await junitXml({ ...RUN, results, gate: { ...GATE, reasons: noted } }, new Map());
+  const { testsuites } = await parseStringPromise(xml);
+  t.match(testsuites.$, { tests: '3', failures: '1', errors: '0', skipped: '2' });
+  const cases = testsuites.testsuite[0].testcase;
+  t.match(cases[0].skipped[0].$.message, /with its whole tree either/);
+  t.equal(cases[1].skipped[0].$.message, 'a/flaky is flaky & allowed');
+  t.ok(cases[2].failure);
 });
 
 t.test('the gate in a terminal', async (t) => {
