@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Cache } from '../cache.js';
@@ -6,14 +7,14 @@ import { userError } from '../errors.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { exactSet } from '../modules/set.js';
 import type { StoredRun } from '../report/read.js';
-import type { RunResult, ScenarioResult } from '../report/result.js';
+import type { ImageRecipe, RunResult, ScenarioResult } from '../report/result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { readRecording } from '../vm/recording.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
 import { readContents } from './contents.js';
 import { countVerdicts } from './describe.js';
-import { loadImage } from './image.js';
+import type { ModuleSource } from './image.js';
 import { type PreparedImage, prepareImages } from './prepare.js';
 import { verdictOf } from './run.js';
 
@@ -74,9 +75,20 @@ async function prepareAgain({ image }: RunResult, cache: Cache): Promise<Prepare
     throw userError('E_REJUDGE', 'this run does not say what it was made of', {
       hint: 'it is of an older version of bootgate: run it again',
     });
-  const { modules } = recipe;
-  const loaded = await loadImage(recipe.file, { kernel: recipe.kernel });
-  const [prepared] = await prepareImages({ ...loaded, modules }, { cache, delivery: recipe.delivery });
+  const [prepared] = await prepareImages(
+    {
+      name: image.name,
+      description: '',
+      file: recipe.file,
+      kernel: recipe.kernel,
+      modules: sourceOf(recipe),
+      scenarios: [],
+      skip: [],
+      budgets: {},
+      gate: { growth: {} },
+    },
+    { cache, delivery: recipe.delivery },
+  );
   if (prepared.kernel.digest !== image.kernel.digest)
     throw userError(
       'E_REJUDGE',
@@ -86,4 +98,10 @@ async function prepareAgain({ image }: RunResult, cache: Cache): Promise<Prepare
       },
     );
   return prepared;
+}
+
+/** Names come from the run itself; only a policy or a split knows why a module is where it is, while it is still there. */
+function sourceOf({ modules }: ImageRecipe): ModuleSource {
+  if (modules.kind === 'all' || modules.kind === 'list') return { kind: 'all' };
+  return modules.file === 'packages' || existsSync(modules.file) ? modules : { kind: 'all' };
 }
