@@ -91,16 +91,21 @@ const share = (part: number, whole: number): string =>
 function meetsTargets({ mutations, without }: MutationReport): boolean {
   const red = mutations.filter((one) => one.red);
   const named = red.filter((one) => one.named);
-  return without.length === 0 && red.length === mutations.length && named.length >= red.length * NAMED_TARGET;
+  return (
+    without.length === 0 &&
+    mutations.every((one) => one.red || one.soft) &&
+    named.length >= red.length * NAMED_TARGET
+  );
 }
 
 function reportText(report: MutationReport): string {
   const { mutations, without, bystanders, possible } = report;
   const red = mutations.filter((one) => one.red);
   const named = red.filter((one) => one.named);
+  const due = mutations.filter((one) => one.red || !one.soft).length;
   const lines = [
     `${mutations.length} of ${possible} mutations; ${bystanders} modules that no declared device or step asked for were left in`,
-    `turned red          ${red.length} of ${mutations.length} (${share(red.length, mutations.length)}; target: all)`,
+    `turned red          ${red.length} of ${due} (${share(red.length, due)}; target: all); ${mutations.length - due} named by a softdep alone are not missed`,
     `named at the top    ${named.length} of ${red.length} (${share(named.length, red.length)}; target: 95 %)`,
   ];
   for (const { scenario, reason } of without)

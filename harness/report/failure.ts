@@ -20,7 +20,9 @@ export function failureText(one: ScenarioResult, folder: string, width: number, 
   const lines = [`${verdictLabel(one.verdict, style)}  ${style.bold(cleanLine(resultName(one)))}  ${where}`];
   lines.push(...indented(cleanLine(one.reason), 7, width));
   if (isKernelsOwn(one)) {
-    const sentence = `not the module set's fault: this kernel cannot do it with its whole tree either (${cleanLine(one.reference?.reason ?? '')})`;
+    const reason = cleanLine(one.reference?.reason ?? '');
+    const how = reason === cleanLine(one.reason) ? '' : ` (${reason})`;
+    const sentence = `not the module set's fault: this kernel cannot do it with its whole tree either${how}`;
     lines.push(...indented(sentence, 7, width).map(style.yellow));
   }
   for (const finding of one.findings.slice(0, MOST_FINDINGS))

@@ -26,13 +26,15 @@ export interface Mutation {
   named: boolean;
   /** Why not red, or not named; empty for the rest. */
   reason: string;
+  /** Only a softdep asks for it: green is as good as red. */
+  soft: boolean;
 }
 
 export interface MutationReport {
   mutations: Mutation[];
   /** Scenarios whose reference does not pass: nothing can be said of them. */
   without: { scenario: string; reason: string }[];
-  /** Loaded for devices that no declared disk or NIC depends on, or by a softdep alone, and so not taken away. */
+  /** Loaded for devices that no declared disk or NIC depends on, and so not taken away. */
   bystanders: number;
   /** Mutations there would be without a limit. */
   possible: number;
@@ -102,7 +104,7 @@ function sample<T>(row: readonly T[], count: number): T[] {
 }
 
 export function judgeMutation(
-  { modules, request }: NeededModules,
+  { modules, request, soft }: NeededModules,
   result: Pick<ScenarioResult, 'scenario' | 'verdict' | 'findings' | 'reason'>,
   index: ModuleIndex,
 ): Mutation {
@@ -122,5 +124,5 @@ export function judgeMutation(
       ? `the first finding is ${first.kind}${first.module ? ` of ${first.module}` : ''}: ${first.evidence.split('\n')[0]}`
       : `no finding; ${result.reason}`;
   }
-  return { scenario, modules, verdict, red, top, named, reason };
+  return { scenario, modules, verdict, red, top, named, reason, soft };
 }

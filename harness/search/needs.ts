@@ -24,23 +24,25 @@ export interface NeededModules {
   modules: string[];
   /** The request that they answer, where they do; otherwise they are there because others need their symbols. */
   request: string | null;
+  /** Only a softdep has loaded them: what named them may do without (btrfs and its other checksums), or not (ext4 and crc32c). */
+  soft: boolean;
 }
 
 /** What a scenario's reference boot loaded, parted by whether the scenario asked for it. */
 export interface Needs {
   needed: NeededModules[];
-  /** Loaded for devices that every machine has, or only by a softdep: the scenario may do without. */
+  /** Loaded for devices that every machine has and this scenario does not use. */
   bystanders: string[];
 }
 
-/** What the declared devices and the steps asked for, with all that this needs by its symbols. */
+/** What the declared devices and the steps asked for, with all that this needs by its symbols or names in softdeps. */
 export function needsOf(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
   const loaded = new Set(reference.modulesLoaded);
   const devices = [...scenario.disks.map(({ bus }) => bus), ...scenario.nics.map(({ model }) => model)];
   const needed = new Map<string, NeededModules>();
-  const add = (modules: string[], request: string | null) => {
+  const add = (modules: string[], request: string | null, soft = false) => {
     const key = modules.join(' ');
-    if (!needed.has(key)) needed.set(key, { modules, request });
+    if (!needed.has(key)) needed.set(key, { modules, request, soft });
   };
   for (const request of [...devices.flatMap((device) => ALIASES[device] ?? []), ...reference.askedBySteps]) {
     const found = index.resolve(request);
@@ -50,6 +52,15 @@ export function needsOf(scenario: Scenario, reference: Reference, index: ModuleI
     if (found.names.length > 1) continue;
     for (const name of closure(index, found.names))
       if (loaded.has(name) && !found.names.includes(name)) add([name], null);
+  }
+  // Loaded along with these, so that the kernel never had to ask for them.
+  for (const name of [...needed.values()].flatMap(({ modules }) => modules)) {
+    const module = index.modules.get(name);
+    for (const word of [...(module?.softPre ?? []), ...(module?.softPost ?? [])]) {
+      const found = index.resolve(word);
+      if (found.kind === 'modules' && found.names.some((one) => loaded.has(one)))
+        add([...found.names].sort(), word, true);
+    }
   }
   const rows = [...needed.values()].sort((a, b) => (String(a.modules) < String(b.modules) ? -1 : 1));
   const taken = new Set(rows.flatMap(({ modules }) => modules));

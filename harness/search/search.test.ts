@@ -40,6 +40,7 @@ const index = treeOf({
     'kernel/drivers/ring.ko:',
     'kernel/drivers/i2c.ko:',
   ].join('\n'),
+  soft: { nft_nat: { pre: ['ring', 'no-such'] } },
 });
 
 /** A result as judge and boot make it. */
@@ -470,14 +471,15 @@ t.test('what a scenario needs, and what its loss shows', async (t) => {
   };
   t.same(needsOf({ ...scenario } as never, known, crypto), {
     needed: [
-      { modules: ['crc', 'crc_fast'], request: 'crypto-crc' },
-      { modules: ['nat'], request: null },
-      { modules: ['nft_nat'], request: 'nft_nat' },
+      { modules: ['crc', 'crc_fast'], request: 'crypto-crc', soft: false },
+      { modules: ['nat'], request: null, soft: false },
+      { modules: ['nft_nat'], request: 'nft_nat', soft: false },
+      { modules: ['ring'], request: 'ring', soft: true },
     ],
-    bystanders: ['i2c', 'ring'],
+    bystanders: ['i2c'],
   });
 
-  const nat = { modules: ['nat'], request: null };
+  const nat = { modules: ['nat'], request: null, soft: false };
   const fail = (findings: Finding[]) => ({
     scenario: 'net/nat',
     verdict: 'fail' as const,
@@ -490,7 +492,8 @@ t.test('what a scenario needs, and what its loss shows', async (t) => {
   t.match(judgeMutation(nat, fail([]), index), { red: true, named: false, reason: /no finding/ });
   const pass = { scenario: 'net/nat', verdict: 'pass' as const, reason: '', findings: [] };
   t.match(judgeMutation(nat, pass, index), { red: false, named: false, reason: /does without/ });
-  const both = { modules: ['crc', 'crc_fast'], request: 'crypto-crc' };
+  const both = { modules: ['crc', 'crc_fast'], request: 'crypto-crc', soft: false };
+  t.match(judgeMutation({ ...both, soft: true }, pass, index), { soft: true, reason: /only the softdep/ });
   t.match(judgeMutation(both, pass, index), { reason: /nobody misses an answer to crypto-crc/ });
   t.match(judgeMutation(both, fail([missing('crc_fast')]), index), { named: true });
 });

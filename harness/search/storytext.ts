@@ -13,24 +13,23 @@ const MOST_CONSOLE = 4;
 /** A story on one screen: what was tried, how far it got, what was asked for, what is missing, what to add, from where. */
 export function storyText(story: Story, run: string, width: number, style: Style): string {
   const colour = story.verdict === 'pass' ? style.green : style.red;
-  const lines = [
-    `${style.bold(colour(cleanLine(story.result)))}  ${story.verdict}: ${cleanLine(story.reason) || 'all steps ok'}`,
-  ];
+  const lines = [`${style.bold(colour(cleanLine(story.result)))}  ${story.verdict}`];
   const say = (label: string, texts: readonly string[]) => {
     for (const [at, text] of texts.flatMap((one) => wrap(cleanLine(one), width - LABEL)).entries())
       lines.push(`${style.dim((at === 0 ? label : '').padEnd(LABEL))}${text}`);
   };
+  say('because', [story.reason || 'all steps are ok']);
   say('tried', triedLines(story));
   say('got', gotLines(story));
   const failed = story.got.steps.find((step) => !step.ok);
   for (const line of lastWords(story))
     lines.push(style.dim(`${' '.repeat(LABEL)}| ${cut(line, width - LABEL - 2)}`));
   say('asked for', askedLines(story.asked, failed?.name));
-  if (story.kernelsOwn)
-    say('blame', [
-      `not the module set's: with its whole tree this kernel fails too (${story.reference?.reason})`,
-    ]);
-  else if (story.reference?.verdict === 'pass')
+  if (story.kernelsOwn) {
+    const reason = story.reference?.reason ?? '';
+    const how = reason === story.reason ? 'just so' : reason;
+    say('blame', [`not the module set's: with its whole tree this kernel fails too (${how})`]);
+  } else if (story.reference?.verdict === 'pass')
     say('reference', ['with the whole module tree the same scenario passes']);
   say(
     'missing',
@@ -38,7 +37,7 @@ export function storyText(story: Story, run: string, width: number, style: Style
   );
   say('add', story.missing.slice(0, MOST_MISSING).map(addLine));
   for (const { kind, evidence, hint } of story.others.slice(0, MOST_OTHERS))
-    say(kind.split('-').at(-1) ?? kind, [evidence.split('\n')[0] ?? '', hint]);
+    say(labelOf(kind), [evidence.split('\n')[0] ?? '', hint]);
   if (
     story.verdict !== 'pass' &&
     !story.kernelsOwn &&
@@ -47,6 +46,11 @@ export function storyText(story: Story, run: string, width: number, style: Style
     say('next', [`bootgate fix ${run} '${story.result}'`]);
   say('logs', [story.folder]);
   return `${lines.join('\n')}\n`;
+}
+
+/** `not-built` fits the column, of `kernel-warning` the last word does. */
+function labelOf(kind: string): string {
+  return kind.length < LABEL ? kind.replaceAll('-', ' ') : (kind.split('-').at(-1) ?? kind);
 }
 
 /** What the failing step printed; of a guest that no step speaks for, the end of its console. */
