@@ -9,11 +9,13 @@ import type { ModuleDetail } from '../modules/details.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { setFromNames, wholeTree } from '../modules/set.js';
+import { emptyReport } from '../vm/records.js';
 import { banOf, readBlacklist } from './blacklist.js';
 import { badStep, evidence, OUTSIDE_OK, okStep, SCENARIO, setOf } from './fixtures/evidence.js';
 import { golden } from './fixtures/golden.js';
 import { judge } from './judge.js';
 import { optionFor } from './options.js';
+import { referenceFacts } from './reference.js';
 
 const failing = { steps: [okStep('find'), badStep('mount', 'mount: unknown filesystem type')] };
 
@@ -263,6 +265,14 @@ t.test('the chain from what was asked for to what decided', async (t) => {
     evidence({ set: setOf('ext4', 'mbcache'), report: { ...failing, requests: asked('fs-ext4') } }),
   ).findings;
   t.equal(through?.chain, 'the step "mount"\'s `fs-ext4` → ext4 → jbd2 → not in the set');
+  const both = judge(
+    evidence({ set: setOf(), report: { ...failing, requests: asked('fs-ext4', 'jbd2', 'fs-xfs') } }),
+  ).findings;
+  t.same(
+    both.map((one) => one.module),
+    ['ext4', 'xfs'],
+    'what comes with a likelier remedy is not told again',
+  );
   const packageOf = () => ({ package: 'extra', rule: 'splits/x.yaml:12' });
   const [split] = judge(
     evidence({ report: { ...failing, requests: asked('fs-xfs') }, background: { packageOf } }),
@@ -293,7 +303,7 @@ t.test('the reference boot folds away what it lacks too, and puts first what it 
   const silent = judge(
     evidence({
       report: { ...failing, requests: [] },
-      background: { reference: { ...facts, modulesLoaded: ['ext4', 'xfs'] } },
+      background: { reference: { ...facts, modulesLoaded: ['ext4', 'libcrc32c', 'xfs'] } },
     }),
   ).findings;
   t.same(
@@ -301,6 +311,27 @@ t.test('the reference boot folds away what it lacks too, and puts first what it 
     [['missing-module', 'xfs']],
     'what the reference loaded and nobody asked for here is the last resort',
   );
+});
+
+t.test('the facts of a reference are those of its agent', async (t) => {
+  const request = (name: string, status: number) => ({ name, status, step: 'mount' });
+  const facts = referenceFacts('pass', {
+    ...emptyReport(),
+    requests: [request('a', 1), request('b', 0), request('a', 0), request('c', 1), request('c', 1)],
+    unbound: [
+      { modalias: 'pci:2', device: 'y' },
+      { modalias: 'pci:1', device: 'x' },
+      { modalias: 'pci:2', device: 'z' },
+    ],
+    modulesLoaded: [{ name: 'ext4', bytes: 1 }],
+  });
+  t.same(facts, {
+    verdict: 'pass',
+    answered: ['a', 'b'],
+    unanswered: ['c'],
+    unbound: ['pci:1', 'pci:2'],
+    modulesLoaded: ['ext4'],
+  });
 });
 
 t.test('forbidden: by modprobe.d for aliases, by install and the kernel for names too', async (t) => {

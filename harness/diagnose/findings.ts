@@ -135,8 +135,11 @@ function moduleFindings(input: FindingsInput): Finding[] {
     if (seen.has(key)) continue;
     if (need.bystander && missing.length > 0) continue;
     seen.add(key);
-    if (answer.kind === 'missing') missing.push(missingFinding(need, answer, set, input.packageOf));
-    else if (!need.close) continue;
+    if (answer.kind === 'missing') {
+      // What a likelier remedy brings along needs none of its own.
+      if (!missing.some((one) => one.brings?.includes(answer.module)))
+        missing.push(missingFinding(need, answer, set, input.packageOf));
+    } else if (!need.close) continue;
     else if (answer.kind === 'present')
       refused.push(
         refusedFinding(need, answer.modules, {
@@ -168,8 +171,12 @@ function silentFindings({ set, tree, reference, report, packageOf }: FindingsInp
   if (reference?.verdict !== 'pass') return [];
   const names = new Set(set.names);
   const loaded = new Set(report.modulesLoaded.map((one) => one.name));
-  return reference.modulesLoaded
-    .filter((name) => !names.has(name) && !loaded.has(name) && tree.modules.has(name))
+  const lacking = reference.modulesLoaded.filter(
+    (name) => !names.has(name) && !loaded.has(name) && tree.modules.has(name),
+  );
+  const brought = new Set(lacking.flatMap((name) => tree.modules.get(name)?.depends ?? []));
+  return lacking
+    .filter((name) => !brought.has(name))
     .flatMap((name): Finding[] => {
       const answer = answerTo(name, tree, names);
       const need: Need = {
