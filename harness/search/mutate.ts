@@ -114,11 +114,11 @@ export function judgeMutation(
   const brought = top === null ? [] : [top, ...closure(index, [top])];
   const named = red && brought.some((name) => modules.includes(name));
   let reason = '';
-  if (!red)
-    reason = request
-      ? `nobody misses an answer to ${request}`
-      : 'the scenario does without all that needs it';
-  else if (!named) {
+  if (!red) {
+    if (soft) reason = `only the softdep ${request} asks for it`;
+    else if (request) reason = `nobody misses an answer to ${request}`;
+    else reason = 'the scenario does without all that needs it';
+  } else if (!named) {
     const first = findings[0];
     reason = first
       ? `the first finding is ${first.kind}${first.module ? ` of ${first.module}` : ''}: ${first.evidence.split('\n')[0]}`
