@@ -31,6 +31,7 @@ export interface DifferenceOptions {
 }
 
 const MOST_NAMED = 12;
+const DIFFERENCE = 'reference-difference';
 
 /**
  * The results with their reference boots beside them: what the kernel itself cannot do, and, where it can, which findings
@@ -111,7 +112,8 @@ export function withReference(
   if (result.verdict === 'pass' || reference.verdict !== 'pass') return told;
   const loaded = new Set(reference.modulesLoaded);
   const isNoise = ({ kind, module, alternatives = [] }: Finding) =>
-    kind === 'missing-module' && ![module ?? '', ...alternatives].some((name) => loaded.has(name));
+    kind === DIFFERENCE ||
+    (kind === 'missing-module' && ![module ?? '', ...alternatives].some((name) => loaded.has(name)));
   const findings = result.findings.filter((finding) => !isNoise(finding));
   if (lacking.length > 0 && !findings.some(({ kind }) => kind === 'missing-module'))
     findings.push(differenceFinding(lacking));
@@ -121,7 +123,7 @@ export function withReference(
 function differenceFinding(lacking: readonly string[]): Finding {
   const more = lacking.length > MOST_NAMED ? ` and ${lacking.length - MOST_NAMED} more` : '';
   return {
-    kind: 'reference-difference',
+    kind: DIFFERENCE,
     evidence: `the whole tree passes, and has loaded: ${lacking.slice(0, MOST_NAMED).join(', ')}${more}`,
     hint: 'the guest has not said which of these it misses; `bootgate fix` finds out by booting',
   };

@@ -444,6 +444,11 @@ t.test('a result beside its reference', async (t) => {
   await t.test('where nothing is named, the difference is the finding', async (t) => {
     const told = withReference(resultOf({}), reference({ modulesLoaded: ['nat'] }), false, base);
     t.match(told.findings, [{ kind: 'reference-difference', evidence: /nat/ }]);
+    t.equal(
+      withReference(told, reference({ modulesLoaded: ['nat'] }), true, base).findings.length,
+      1,
+      'once',
+    );
     const same = withReference(resultOf({}), reference({ modulesLoaded: ['blk'] }), false, base);
     t.same(same.findings, [], 'no difference, no finding');
   });
