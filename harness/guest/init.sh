@@ -197,12 +197,16 @@ tell_devices() {
 	done < /run/bootgate/devices
 }
 
+unbound_before=none
 tell_unbound() {
 	local unbound=
 	for file in /sys/bus/*/devices/*/modalias; do
 		# An ACPI object is driven through the device that it describes.
 		[ -e "${file%/*}/driver" ] || [ -e "${file%/*}/physical_node/driver" ] || unbound="$unbound$TAB$file"
 	done
+	# A list that is as it was stands. Every byte of a record costs some 50 us of emulated checksum.
+	[ "$unbound" != "$unbound_before" ] || return 0
+	unbound_before=$unbound
 	tell ":unbound$TAB$1$unbound"
 }
 

@@ -99,11 +99,13 @@ function firstLine(file,    line) {
     close(file)
     return line
 }
-function unbound(n, word,    i, alias, device) {
+function unbound(n, word,    i, alias, device, told) {
     for (i = 3; i <= n; i++) {
         alias = firstLine(word[i])
         if (alias == "") continue
         device = word[i]
+        # Firmware tables describe the same thing over and over (sixteen interrupt links): the first stands for all.
+        if (device ~ /^\/sys\/bus\/acpi\// && told[alias]++) continue
         sub(/^\/sys\//, "", device)
         sub(/\/modalias$/, "", device)
         # A cpu lists every feature it has; 300 bytes are enough to know it by.
