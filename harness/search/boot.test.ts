@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -8,6 +8,7 @@ import { packageRoot, scenariosDir } from '../paths.js';
 import type { RunResult } from '../report/result.js';
 import { loadImage } from '../run/image.js';
 import { type PreparedImage, prepareImages } from '../run/prepare.js';
+import { referenceFor } from '../run/reference.js';
 import { runPlan } from '../run/run.js';
 import { loadScenarios } from '../scenarios/load.js';
 import { selectScenarios } from '../scenarios/select.js';
@@ -101,6 +102,11 @@ for (const [at, one] of CASES.entries()) {
       const [failed] = failuresOf(stored, []);
       if (!failed) return t.fail('nothing failed');
       t.equal(failed.reference?.verdict, 'pass', 'the whole tree passes');
+      const [prepared, booted] = [variants[0], plan.boots[0]];
+      if (!booted) return t.fail(`no scenario ${scenario}`);
+      const never = join(folder, 'never');
+      const known = await referenceFor({ prepared, scenario: booted, accelerator, cache, folder: never });
+      t.ok(known.cached && !existsSync(never), 'and is not booted a second time');
 
       const story = await storyOf(stored, failed);
       const top = story.missing[0]?.module ?? 'nothing';
