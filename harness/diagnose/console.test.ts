@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type ConsoleReport, ConsoleScanner, recognise, scanConsole } from './console.js';
 import { golden, logs, told } from './fixtures/golden.js';
-import { consoleLines } from './lines.js';
+import { consoleLines, LineReader } from './lines.js';
 import { RECOGNISERS } from './recognisers/table.js';
 import { groupOf } from './title.js';
 
@@ -52,7 +52,13 @@ t.test('prefixes, line ends and colours change nothing', async (t) => {
     ['ISO', (line) => line.replace(/^\[.*?\] /, '2026-11-23T01:02:03,123456+00:00 ')],
   ];
   for (const [name, dress] of dressed) {
-    t.same(scanConsole(log.split('\n').map(dress).join('\n')).map(told), plain, name);
+    const reports = scanConsole(log.split('\n').map(dress).join('\n'));
+    t.same(reports.map(told), plain, name);
+    t.same(
+      reports.map((report) => report.text),
+      scanConsole(log).map((report) => report.text),
+      `${name}: the text is cut out without it`,
+    );
   }
 });
 
@@ -118,6 +124,9 @@ t.test('any text is scanned without an error, in bounded memory and time', async
   t.equal(scanConsole(same).at(-1)?.severity, 'fatal', 'the same ones are counted and hide nothing');
   const endless = `[    1.0] BUG: kernel NULL pointer dereference, address: 0\n${'y'.repeat(5_000_000)}`;
   t.ok((scanConsole(endless)[0]?.text.length ?? 0) < 100_000, 'a report without end is bounded');
+  const open = `BUG: kernel NULL pointer dereference, address: 0\n${'harmless\n'.repeat(300)}`;
+  t.match(scanConsole(open).map(told), [/ 120 lines \| truncated$/]);
+  t.equal(new LineReader().push('x'.repeat(20000)).length, 2, 'a line without end is not kept whole');
 });
 
 t.test('a title groups what is the same trouble', async (t) => {

@@ -311,6 +311,22 @@ t.test('the reference boot folds away what it lacks too, and puts first what it 
     [['missing-module', 'xfs']],
     'what the reference loaded and nobody asked for here is the last resort',
   );
+  const failed = { ...facts, verdict: 'fail' as const, modulesLoaded: ['ext4', 'xfs'] };
+  t.same(
+    judge(evidence({ report: failing, background: { reference: failed } })).findings.map((one) => one.kind),
+    ['step-failed'],
+    'a reference that fails as well shows nothing',
+  );
+  const again = [
+    { name: 'fs-xfs', status: 1, step: 'mount' },
+    { name: 'fs-xfs', status: 0, step: 'mount' },
+    { name: 'crypto-foo-all', status: 1, step: 'mount' },
+  ];
+  t.same(
+    judge(evidence({ report: { ...failing, requests: again } })).findings.map((one) => one.kind),
+    ['step-failed'],
+    'asked for again and answered, or asked for on the off chance, is no lack',
+  );
 });
 
 t.test('the facts of a reference are those of its agent', async (t) => {
@@ -359,6 +375,14 @@ t.test('forbidden: by modprobe.d for aliases, by install and the kernel for name
     evidence({ report: { ...failing, requests: asked('fs-ext4') }, background: { blacklist } }),
   ).findings;
   t.match(one, { kind: 'blacklisted', module: 'ext4', rule: '/etc/modprobe.d/a.conf:2' });
+  const half = judge(
+    evidence({
+      set: setOf('crc32c_generic', 'crc32c_intel'),
+      report: { ...failing, requests: asked('crypto-crc32c') },
+      background: { blacklist: readBlacklist([], 'modprobe.blacklist=crc32c_intel') },
+    }),
+  ).findings;
+  t.equal(half[0]?.kind, 'module-refused', 'one of two that answer is forbidden: that explains nothing');
   const cmdline = judge(
     evidence({
       scenario: { ...SCENARIO, cmdline: 'modprobe.blacklist=ext4' },

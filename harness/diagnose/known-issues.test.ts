@@ -56,6 +56,7 @@ t.test('what is new is not covered by what is known', async (t) => {
   t.equal(verdict(crash(BUG, OTHER)), 'crash', 'a second report that nobody knows');
   t.equal(verdict(crash(OTHER, BUG)), 'crash', 'also where it came first');
   t.equal(verdict(crash(AFTER)), 'crash', 'a panic whose cause is lost');
+  t.equal(verdict(crash(AFTER, BUG)), 'crash', 'a panic that came first follows from nothing');
   t.equal(
     verdict(result('a', 'infra', 'kernel BUG in inode.c')),
     'infra',
