@@ -64,7 +64,10 @@ export async function prepareImages(
   }
   const { file, install } = image.modules;
   const split = await loadSplit(image.modules, kernel, index, cache);
-  const sets = install.flatMap((words) => parseInstall(split, words, index));
+  // A metapackage adds no module to what it depends on: with `each`, that set was booted already.
+  const sets = install.flatMap((words) =>
+    parseInstall(split, words, index).filter((set) => words !== 'each' || !set.sameAs),
+  );
   const [first, ...rest] = sets.map((installSet): PreparedImage => {
     const source = `${basename(file)}: ${installSet.name}`;
     return { ...common, set: exactSet(index, installSet.modules, source), split, installSet };
