@@ -21,6 +21,7 @@ import { type Story, storyOf } from './story.js';
 /**
  * From a red scenario to the line that caused it: a set that lacks something is booted, explain names the module at the
  * top, and fix ends green, with a change to the list, policy or split that was booted as it stands in the file.
+ * All of them: BOOTGATE_ALL=1 npx tap --timeout=3000 harness/search/boot.test.ts. One: BOOTGATE_CASE=sd_mod.
  */
 interface Case {
   scenario: string;
