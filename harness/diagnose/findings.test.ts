@@ -448,6 +448,18 @@ t.test('present and refused: each with its reason', async (t) => {
     t.equal(finding?.module, 'ext4', name);
     t.match(finding?.hint, hint, name);
   }
+  const once = judge(
+    evidence({
+      console: golden('mod-crc.log').log.replaceAll('minix', 'ext4') + golden('warning.log').log,
+      report: { ...failing, requests: asked('fs-ext4'), loadErrors: [format] },
+    }),
+  ).findings;
+  t.equal(once[0]?.kind, 'module-refused');
+  t.notOk(
+    once.slice(1).some((one) => one.evidence.includes('disagrees')),
+    'what it quotes is not told again as a warning',
+  );
+  t.ok(once.length > 1, 'other warnings are');
   const unasked = judge(
     evidence({
       report: { ...failing, loadErrors: [format, "could not insert 'virtio_blk': No such device"] },
@@ -476,6 +488,7 @@ t.test('built in, not built, and firmware', async (t) => {
   t.match(one('fs-overlay')?.hint, /CONFIG_OVERLAY_FS=m: it was built, and none of this kernel's packages/);
   t.match(one('unix'), { kind: 'built-in' });
   t.match(one('fs-nobodyknows')?.hint, /this kernel was built without$/);
+  t.match(one('fs-jbd2'), { kind: 'module-refused', module: 'jbd2' }, 'the file is there and names no alias');
   const unknown = judge(evidence({ report: { ...failing, requests: asked('fs-9p') } })).findings[0];
   t.match(unknown?.hint, /it needs CONFIG_9P_FS$/, 'without a configuration nothing is claimed of it');
   t.notOk(unknown?.option);

@@ -1,6 +1,7 @@
 import type { KernelConfig } from '../kernel/config.js';
 import type { ModuleDetail } from '../modules/details.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
+import { normaliseName } from '../modules/names.js';
 import { cleanLine, cleanText } from '../report/clean.js';
 import type { Finding, StepResult, Verdict } from '../report/result.js';
 import type { Scenario } from '../scenarios/scenario.js';
@@ -74,7 +75,9 @@ export function findingsOf(input: FindingsInput): Finding[] {
     ...reports.filter((one) => one.severity === 'fatal').map(kernelFinding),
     ...modules,
     ...checks,
-    ...folded(warnings.filter((one) => !isExplained(one, input))).map(kernelFinding),
+    ...folded(warnings.filter((one) => !isExplained(one, input) && !isQuoted(one, modules))).map(
+      kernelFinding,
+    ),
   ];
   if (findings.length === 0 && input.failingStep !== null)
     findings.push(stepFinding(input, input.failingStep));
@@ -85,6 +88,11 @@ export function findingsOf(input: FindingsInput): Finding[] {
 function isExplained(report: ConsoleReport, { set, tree }: FindingsInput): boolean {
   if (report.kind !== 'unknown-symbol') return false;
   return answerTo(`symbol:${report.groups[1]}`, tree, new Set(set.names)).kind === 'missing';
+}
+
+/** A finding about a module has the words of the kernel already. */
+function isQuoted(report: ConsoleReport, findings: readonly Finding[]): boolean {
+  return findings.some((one) => one.evidence.includes(cleanLine(report.text)));
 }
 
 /** Sixty symbols that one module lacks are one warning: the first, with the count of all. */
@@ -162,7 +170,9 @@ function moduleFindings(input: FindingsInput): Finding[] {
     ...missing,
     ...refused,
     ...(missing.length === 0 ? firmwareFindings(input) : []),
-    ...(explains ? [...notBuilt, ...builtin] : notBuilt.filter((one) => one.option && missing.length === 0)),
+    ...(explains
+      ? [...notBuilt, ...builtin]
+      : notBuilt.filter((one) => (one.option || one.module) && missing.length === 0)),
   ];
 }
 
@@ -220,7 +230,22 @@ function builtinFinding(need: Need, names: readonly string[]): Finding {
   };
 }
 
-function notBuiltFinding(need: Need, { tree, config }: FindingsInput): Finding {
+/** Requests that carry a module's name behind what they are for: `fs-xfs`, `rtnl-link-vxlan`, `sch-htb`. */
+const NAMED = /^(?:fs|crypto|rtnl-link|net-sch|sch|dm|md|9p|tcp)[-_](.+)$/;
+
+function notBuiltFinding(need: Need, { tree, config, detailOf }: FindingsInput): Finding {
+  const namesake = normaliseName(NAMED.exec(need.request)?.[1] ?? '');
+  const module = tree.modules.get(namesake);
+  if (module)
+    return {
+      kind: 'module-refused',
+      evidence: cleanLine(need.evidence),
+      module: namesake,
+      chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module.path}, which does not answer to it`),
+      hint: cleanLine(
+        `its file does not say what it is for: it is damaged or cut short (${detailOf?.(namesake)?.broken ?? 'no alias in it'}); build or copy it again`,
+      ),
+    };
   const why = explainNotBuilt(need.request, config);
   const known = why && why.state !== 'unknown';
   const nobody = `no module of Linux ${tree.release} answers to it, in the set or out of it`;
