@@ -125,6 +125,8 @@ export async function keyOf(
     initramfs.digest,
     ...told,
     JSON.stringify({ cpus, memoryMiB, boot, disks, nics, cmdline }),
+    // The board, the processor and the command line that all machines have.
+    JSON.stringify(architectureOf(kernel.arch)),
     accelerator.used,
     programIdentity(architectureOf(kernel.arch).qemu),
   ].join('\n');
