@@ -21,7 +21,7 @@ lint:
 	npx biome ci --error-on-warnings harness package.json tsconfig.json biome.json
 
 types:
-	npx tsc --noEmit -p tsconfig.json
+	npx tsc --noEmit --incremental false -p tsconfig.json
 
 unit:
 	npx tap $(TAP_ARGS) $$(find harness -name '*.test.ts' -not -name '*boot.test.ts' | sort)

@@ -236,14 +236,21 @@ t.test('records of two channels are one row', async (t) => {
 async function sh(t: Test, script: string, files: Record<string, string> = {}) {
   const dir = t.testdir({ ...files, claims: {} });
   for (const file of readdirSync(guestDir).filter((name) => name.endsWith('.sh'))) {
-    const text = readFileSync(join(guestDir, file), 'utf8')
-      .replaceAll('/run/bootgate', dir)
-      .replaceAll('/usr/lib/kmod/modprobe', join(dir, 'kmod'))
-      .replaceAll('/bootgate/window', join(dir, 'window'))
-      .replace(/(?<![\w)])\/(bootgate|lib\/modules)\//g, `${dir}/$1/`)
-      .replaceAll('/dev/mem', join(dir, 'mem'))
-      .replaceAll('/proc/cmdline', join(dir, 'cmdline'))
-      .replaceAll('/tmp/', `${dir}/`);
+    // In one pass: the folder's own path may hold what is replaced (/tmp/).
+    const places: Record<string, string> = {
+      '/run/bootgate': dir,
+      '/usr/lib/kmod/modprobe': join(dir, 'kmod'),
+      '/bootgate/window': join(dir, 'window'),
+      '/dev/mem': join(dir, 'mem'),
+      '/proc/cmdline': join(dir, 'cmdline'),
+      '/tmp/': `${dir}/`,
+      '/bootgate/': `${dir}/bootgate/`,
+      '/lib/modules/': `${dir}/lib/modules/`,
+    };
+    const text = readFileSync(join(guestDir, file), 'utf8').replace(
+      /\/run\/bootgate|\/usr\/lib\/kmod\/modprobe|\/bootgate\/window|\/dev\/mem|\/proc\/cmdline|\/tmp\/|(?<![\w)])\/(?:bootgate|lib\/modules)\//g,
+      (place) => places[place] ?? place,
+    );
     mkdirSync(join(dir, 'bootgate'), { recursive: true });
     writeFileSync(join(dir, 'bootgate', file), text, { mode: 0o755 });
   }
