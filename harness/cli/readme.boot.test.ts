@@ -60,6 +60,7 @@ t.test('the commands of the README do what it says', { timeout: 900_000 }, async
     }
   }
   t.ok(commands > 8, `${commands} commands`);
+  t.notMatch(readme, /@@[A-Z]/, 'no place was left open');
 });
 
 t.test('what the README links to is there', async (t) => {
