@@ -14,6 +14,7 @@ import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } 
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
 import type { PreparedImage } from './prepare.js';
+import { checkShares, makeShares } from './shares.js';
 
 export interface BootOptions {
   prepared: PreparedImage;
@@ -66,6 +67,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       nics.push({ model: nic.model as NicModel, mac: nic.mac, farEndPort });
     }
 
+    const shares = await makeShares(scenario, scratch, seed);
     const direct = scenario.boot === 'direct' && prepared.vmlinux.pvhEntry !== null;
     const machine: Machine = {
       arch: prepared.kernel.arch,
@@ -78,6 +80,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       window: initramfs.window,
       disks,
       nics,
+      shares,
     };
     await writeJson(join(folder, 'recipe.json'), {
       scenario,
@@ -115,6 +118,8 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
     }
 
     const report = readReport(nonce, recording.control, recording.console);
+    if (recording.ending.kind !== 'infra') outside.push(...(await checkShares(shares, seed)));
+
     const judged = judge({
       scenario,
       recording,

@@ -118,13 +118,13 @@ export async function keyOf(
   const told = scenarioEntries(scenario, { nonce: 'nonce', seed: 'seed' }).map((entry) =>
     'data' in entry ? digestOf(entry.path, entry.data) : entry.path,
   );
-  const { cpus, memoryMiB, boot, disks, nics, cmdline } = scenario;
+  const { cpus, memoryMiB, boot, disks, nics, shares, cmdline } = scenario;
   return [
     'reference 1',
     kernel.digest,
     initramfs.digest,
     ...told,
-    JSON.stringify({ cpus, memoryMiB, boot, disks, nics, cmdline }),
+    JSON.stringify({ cpus, memoryMiB, boot, disks, nics, shares, cmdline }),
     // The board, the processor and the command line that all machines have.
     JSON.stringify(architectureOf(kernel.arch)),
     accelerator.used,

@@ -128,6 +128,7 @@ function toScenario(
       const mac = nic.mac ?? `52:54:00:62:67:${index.toString(16).padStart(2, '0')}`;
       return { model: nic.model, mac, farEnd: nic['far-end'] };
     }),
+    ...(value.shares.length > 0 ? { shares: value.shares } : {}),
     tools: value.tools.map((tool, index) => {
       known(['tools', index], tool, tools, 'tool');
       return tool;

@@ -28,6 +28,8 @@ export interface Scenario {
     verifyPattern: boolean;
   }[];
   nics: { model: string; mac: string; farEnd: boolean }[];
+  /** Folders of the host over virtio 9p. */
+  shares?: { tag: string }[];
   /** Names of tools from images/userland.yaml that the steps need beyond the base. */
   tools: string[];
   /** Extra kernel command line. */

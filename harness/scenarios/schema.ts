@@ -41,6 +41,17 @@ const nic = z
   })
   .describe('A network card; the steps call the first one nic0, the second nic1');
 
+const share = z
+  .strictObject({
+    tag: z
+      .string()
+      .regex(/^[a-z0-9]{1,16}$/, 'expected 1 to 16 lower-case letters and digits')
+      .describe('what the guest mounts: mount -t 9p -o trans=virtio TAG /mnt'),
+  })
+  .describe(
+    'A folder of the host over virtio 9p. from-host in it holds the seed; from-guest must, when the guest is gone',
+  );
+
 const seconds = (what: string) => z.number().int().min(1).max(3600).describe(`${what}, in guest seconds`);
 
 const step = z
@@ -79,6 +90,7 @@ export const scenarioFileSchema = z
       ),
     disks: z.array(disk).max(8).default([]),
     nics: z.array(nic).max(4).default([]),
+    shares: z.array(share).max(2).default([]).describe('folders of the host, over virtio 9p'),
     tools: z
       .array(z.string())
       .default([])

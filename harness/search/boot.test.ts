@@ -49,6 +49,7 @@ const CASES: Case[] = [
   { scenario: 'netfilter/nft-filter', without: ['nf_tables'], as: 'split', slow: true },
   { scenario: 'netfilter/iptables', without: ['xt_MASQUERADE'], as: 'list', slow: true },
   { scenario: 'filesystems/vfat', without: ['nls_ascii', 'nls_cp437'], as: 'list', slow: true },
+  { scenario: 'filesystems/9p', without: ['9pnet_virtio'], as: 'policy', slow: true },
 ];
 const all = process.env.BOOTGATE_ALL === '1';
 const only = process.env.BOOTGATE_CASE;

@@ -1,6 +1,6 @@
 import { type ArchitectureTable, architectureOf } from './arch/index.js';
 import { checkMachine } from './check.js';
-import type { Accelerator, Disk, Machine, Nic } from './machine.js';
+import type { Accelerator, Disk, Machine, Nic, Share } from './machine.js';
 
 /** How this start of a machine is done: what is the host's choice and not the machine's. */
 export interface Launch {
@@ -21,6 +21,7 @@ export interface Chardev {
 
 const MIB = 1024 * 1024;
 /** Slots of the root bus. Below are the host bridge and the board's own, 0x1f is the ISA bridge. */
+const SHARE_SLOT = 0x02;
 const DISK_SLOT = 0x04;
 const NIC_SLOT = 0x10;
 /** Where the far end answers inside QEMU's user network (10.0.2.0/24). */
@@ -48,6 +49,7 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
     ...(qmp ? ['-chardev', chardev('qmp', qmp), '-mon', 'chardev=qmp,mode=control'] : []),
     ...machine.disks.flatMap((disk, index) => diskArgs(disk, index, table)),
     ...machine.nics.flatMap((nic, index) => nicArgs(nic, index, table)),
+    ...(machine.shares ?? []).flatMap((share, index) => shareArgs(share, index, table)),
   ];
 }
 
@@ -113,6 +115,17 @@ function diskArgs(disk: Disk, index: number, table: ArchitectureTable): string[]
       'cache.no-flush': 'on',
     }),
     ...devices.flatMap((device) => ['-device', device]),
+  ];
+}
+
+/** A folder over virtio 9p. Files get the owner that QEMU has: nothing on the host is changed but what the guest writes. */
+function shareArgs({ tag, folder }: Share, index: number, table: ArchitectureTable): string[] {
+  const slot = { bus: table.pciBus, addr: hex(SHARE_SLOT + index) };
+  return [
+    '-fsdev',
+    options('local', { id: `share${index}`, path: folder, security_model: 'none' }),
+    '-device',
+    options('virtio-9p-pci', { ...slot, fsdev: `share${index}`, mount_tag: tag }),
   ];
 }
 

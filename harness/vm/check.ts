@@ -7,6 +7,7 @@ const MIB = 1024 * 1024;
 /** As many as there are fixed slots for. */
 const MOST_DISKS = 12;
 const MOST_NICS = 14;
+const MOST_SHARES = 2;
 
 /** Refuses a machine that QEMU would not build as it is meant. @throws user error E_MACHINE with every problem. */
 export function checkMachine(machine: Machine): void {
@@ -44,7 +45,13 @@ function* windowProblems({ arch, window, memoryMiB }: Machine): Generator<string
     yield `a module window of ${window.bytes} bytes is not whole pages of 2 MiB`;
 }
 
-function* deviceProblems({ disks, nics }: Machine): Generator<string> {
+function* deviceProblems({ disks, nics, shares = [] }: Machine): Generator<string> {
+  if (shares.length > MOST_SHARES) yield `${shares.length} shares: there are slots for ${MOST_SHARES}`;
+  for (const { tag, folder } of shares) {
+    if (!/^[a-z0-9]{1,16}$/.test(tag))
+      yield `share tag ${JSON.stringify(tag)} is not 1 to 16 characters of a-z 0-9`;
+    if (!isAbsolute(folder)) yield `${folder} is not an absolute path`;
+  }
   if (disks.length > MOST_DISKS) yield `${disks.length} disks: there are slots for ${MOST_DISKS}`;
   if (nics.length > MOST_NICS) yield `${nics.length} NICs: there are slots for ${MOST_NICS}`;
   for (const { serial, bus } of disks) {

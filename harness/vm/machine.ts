@@ -22,6 +22,14 @@ export interface Nic {
   farEndPort: number | null;
 }
 
+/** A folder of the host that the guest sees over virtio 9p. */
+export interface Share {
+  /** 1 to 16 characters of [a-z0-9]; the guest mounts it by this. */
+  tag: string;
+  /** Absolute path. */
+  folder: string;
+}
+
 /**
  * A host file that lies in the guest's physical memory, outside the memory that its kernel manages: the bytes of
  * every module of the tree. The guest reads a module from it when it is first asked for, so that the cost of a boot
@@ -46,6 +54,7 @@ export interface Machine {
   window: Window | null;
   disks: Disk[];
   nics: Nic[];
+  shares?: Share[];
 }
 
 export type Accelerator = 'kvm' | 'tcg';
