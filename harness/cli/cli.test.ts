@@ -16,10 +16,10 @@ t.test('the bin is there and says what it can do', async (t) => {
     t.match(stdout, new RegExp(`^  ${command} `, 'm'));
 });
 
-t.test('--help answers within 150 ms', async (t) => {
-  // CPU seconds, by the shell's account of its children: the clock also counts whatever else this machine does.
+/** CPU milliseconds of a program, the least of five, by the shell's account of its children. */
+function cpuMs(...command: string[]): number {
   const taken = Array.from({ length: 5 }, () => {
-    const { stdout } = spawnSync('sh', ['-c', '"$1" --help > /dev/null; times', 'sh', main], {
+    const { stdout } = spawnSync('sh', ['-c', '"$@" > /dev/null; times', 'sh', ...command], {
       encoding: 'utf8',
       // tap loads itself into every node that its environment reaches
       env: { PATH: process.env.PATH ?? '' },
@@ -30,8 +30,17 @@ t.test('--help answers within 150 ms', async (t) => {
       0,
     );
   });
-  const best = Math.min(...taken);
-  t.ok(best > 0.01 && best < 0.15, `${Math.round(best * 1000)} ms`);
+  return Math.min(...taken) * 1000;
+}
+
+t.test('--help answers within 150 ms', async (t) => {
+  // An empty node takes 40 ms on a machine that does nothing else; on one that is busy both take longer.
+  const slowness = Math.max(1, cpuMs(process.execPath, '-e', '0') / 40);
+  const help = cpuMs(main, '--help');
+  t.ok(
+    help > 10 && help < 150 * slowness,
+    `${Math.round(help)} ms, this machine is ${slowness.toFixed(1)} times slower now`,
+  );
 });
 
 t.test('wrong usage ends with 2 and says what was meant', async (t) => {
