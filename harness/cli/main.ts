@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
+import { wasInterrupted } from '../run/interrupt.js';
 import { buildCommand } from './build.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
@@ -73,6 +74,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = exitCodeOf(error);
+  if (!wasInterrupted()) process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = wasInterrupted() ? EXIT.interrupted : exitCodeOf(error);
 }

@@ -11,6 +11,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 import { AdmissionGate } from './admission.js';
 import { makeRunFolder, pointLatest } from './folder.js';
 import { imageSchema, loadImage } from './image.js';
+import { onInterrupt, wasInterrupted } from './interrupt.js';
 import { planRun } from './plan.js';
 import { exitCodeOfRun } from './run.js';
 
@@ -201,4 +202,15 @@ t.test('exit codes of a run', async (t) => {
   t.equal(exitCodeOfRun(run('fail'), false), 1);
   t.equal(exitCodeOfRun(run('incomplete'), false), 3);
   t.equal(exitCodeOfRun(run('pass'), true), 130);
+});
+
+t.test('the first Ctrl+C is passed on, and remembered for what is thrown after it', async (t) => {
+  let said = 0;
+  const { signal, release } = onInterrupt(() => said++);
+  t.notOk(wasInterrupted());
+  process.emit('SIGINT', 'SIGINT');
+  release();
+  t.ok(signal.aborted);
+  t.ok(wasInterrupted());
+  t.equal(said, 1);
 });
