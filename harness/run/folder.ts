@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { hostError } from '../errors.js';
+import { makeFolder } from '../folders.js';
 
 /** A run's folder under results/, and the names inside it. */
 export interface RunFolder {
@@ -52,19 +52,4 @@ export async function pointLatest(results: string, id: string): Promise<void> {
 export function scenarioFolder(scenario: string, installSet: string | undefined, attempt: number): string {
   const folder = installSet === undefined ? scenario : join(installSet, scenario);
   return attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
-}
-
-/**
- * mkdir -p, but for one thing: where a folder is there and refuses to hold another with ENOENT, as those below /proc do,
- * Node's own recursive form tries again for ever.
- */
-async function makeFolder(path: string): Promise<void> {
-  const refused = await mkdir(path).then(
-    () => null,
-    (error: NodeJS.ErrnoException) => error,
-  );
-  if (refused === null || refused.code === 'EEXIST') return;
-  if (refused.code !== 'ENOENT' || existsSync(dirname(path))) throw refused;
-  await makeFolder(dirname(path));
-  await makeFolder(path);
 }
