@@ -37,12 +37,24 @@ export async function makeRunFolder(results: string, image: string, now = new Da
   }
 }
 
-/** Points `results/latest` at a run, in one step: a reader sees the old one or the new one. */
-export async function pointLatest(results: string, id: string): Promise<void> {
+/**
+ * Points `results/latest` at a run, in one step: a reader sees the old one or the new one. Where that cannot be (a real
+ * folder has the name, the disk knows no links) the run is whole all the same, so the answer is a warning, not an error.
+ */
+export async function pointLatest(results: string, id: string): Promise<string | null> {
+  const latest = join(results, 'latest');
   const temporary = join(results, `.latest-${process.pid}`);
-  await rm(temporary, { force: true });
-  await symlink(id, temporary);
-  await rename(temporary, join(results, 'latest'));
+  try {
+    await rm(temporary, { force: true });
+    await symlink(id, temporary);
+    await rename(temporary, latest);
+    return null;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EISDIR' ? 'it is a folder, not a link' : message;
+    return `${latest} does not name this run: ${why}`;
+  }
 }
 
 /**

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -190,6 +199,10 @@ t.test('run folders', async (t) => {
   await pointLatest(results, second.id);
   t.equal(readlinkSync(join(results, 'latest')), second.id);
   t.same(readdirSync(results).sort(), [first.id, second.id, 'latest'], 'nothing else is left');
+  rmSync(join(results, 'latest'));
+  mkdirSync(join(results, 'latest'));
+  t.match(await pointLatest(results, first.id), /latest does not name this run: it is a folder/);
+  t.same(readdirSync(results).sort(), [first.id, second.id, 'latest'], 'no link is left half-made');
   const blocked = join(scratch(), 'file');
   writeFileSync(blocked, '');
   const error = await makeRunFolder(join(blocked, 'results'), 'img').catch((caught: unknown) => caught);
