@@ -69,6 +69,9 @@ endWithContract(program);
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok); // `bootgate modules list | head`
+  // Half an answer that ends with 0 would be taken for the whole.
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exit(exitCodeOf(error));
 });
 
 try {
