@@ -41,6 +41,7 @@ t.test('wrong usage ends with 2 and says what was meant', async (t) => {
     [['run', '--accel', 'xen'], /auto, kvm, tcg/],
     [['run', '--image', 'no-such-image'], /no image no-such-image/],
     [['scenarios', 'show', 'no/such'], /no\/such/],
+    [['modules', 'list', '--image', 'split-2014'], /split-2014\.yaml has a package split/],
     [['run', '--image', 'debian', '--kernel', '/no/such.deb'], /no\/such\.deb/],
   ] as [string[], RegExp][]) {
     const { status, stderr, stdout } = bootgate(...args);
