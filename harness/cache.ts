@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from './folders.js';
 import { cacheDir } from './paths.js';
 
 /**
@@ -35,7 +36,7 @@ export class Cache {
     const path = this.path(kind, key, suffix);
     if (await exists(path)) return path;
     const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     try {
       await make(temporary);
       await rename(temporary, path).catch(async (error: unknown) => {

@@ -95,7 +95,18 @@ export function describeError(error: unknown): string {
   return lines.join('\n');
 }
 
-/** A full or read-only disk is the host's trouble and has a plain sentence; everything else is not ours to guess. */
+/** What is wrong with a path, by the system's name for it. */
+const PLACES: Readonly<Record<string, string>> = {
+  EEXIST: 'there is something of that name already',
+  ENOTDIR: 'a folder is wanted where there is none',
+  EISDIR: 'it is a folder, and a file is wanted',
+  ENOENT: 'there is no such file or folder',
+};
+
+/**
+ * A disk that is full or read-only, a path that is not what it should be: the host's trouble, in a plain sentence.
+ * Everything else is not ours to guess.
+ */
 function describeSystemError(error: unknown): string | undefined {
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
   const where = path ? ` (${path})` : '';
@@ -105,5 +116,8 @@ function describeSystemError(error: unknown): string | undefined {
     return `bootgate: not allowed to write or read${where}\n  -> check the permissions of that path`;
   if (code === 'EMFILE' || code === 'ENFILE')
     return `bootgate: too many open files\n  -> raise the limit (ulimit -n)`;
+  // Without a path these are more likely ours, and keep their stack.
+  const place = path === undefined ? undefined : PLACES[code ?? ''];
+  if (place) return `bootgate: ${path}: ${place}\n  -> check that path, and what lies at it`;
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import {
@@ -38,6 +38,7 @@ export function buildCommand(): Command {
 /** Modules travel in the archive unless asked otherwise: what is built here boots with any QEMU. */
 async function build(flags: BuildFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
+  const { makeFolder } = await import('../folders.js');
   const { loadImage } = await import('../run/image.js');
   const { prepareImage } = await import('../run/prepare.js');
   const { assemble, buildInitramfs } = await import('../initramfs/build.js');
@@ -78,7 +79,7 @@ async function build(flags: BuildFlags): Promise<void> {
   };
   if (flags.output) {
     const folder = resolve(flags.output);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await copyFile(kernel.vmlinuz, join(folder, 'vmlinuz'));
     await copyFile(vmlinux.path, join(folder, 'vmlinux'));
     await assemble(initramfs.segments, join(folder, 'initramfs.cpio'));

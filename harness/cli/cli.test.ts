@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { describeError, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
 
 const main = join(packageRoot, 'dist', 'cli', 'main.js');
@@ -51,6 +52,7 @@ t.test('wrong usage ends with 2 and says what was meant', async (t) => {
     [['run', '--accel', 'xen'], /auto, kvm, tcg/],
     [['run', '--image', 'no-such-image'], /no image no-such-image/],
     [['scenarios', 'show', 'no/such'], /no\/such/],
+    [['modules', 'list', '--image', 'split-2014'], /split-2014\.yaml has a package split/],
     [['run', '--image', 'debian', '--kernel', '/no/such.deb'], /no\/such\.deb/],
   ] as [string[], RegExp][]) {
     const { status, stderr, stdout } = bootgate(...args);
@@ -59,6 +61,24 @@ t.test('wrong usage ends with 2 and says what was meant', async (t) => {
     t.equal(stdout, '', 'standard output belongs to the answer');
     t.notMatch(stderr, /at .*\.js:\d+/, 'no stack for what the user can mend');
   }
+});
+
+t.test('a path that cannot be, and an answer that cannot be written, are told plainly', async (t) => {
+  const out = openSync('/dev/full', 'w');
+  const full = spawnSync(process.execPath, [main, 'scenarios', 'list'], {
+    encoding: 'utf8',
+    stdio: ['ignore', out, 'pipe'],
+  });
+  closeSync(out);
+  t.equal(full.status, 3);
+  t.match(full.stderr, /no space left/);
+  for (const code of ['EEXIST', 'ENOTDIR', 'EISDIR', 'ENOENT']) {
+    const error = Object.assign(new Error(code), { code, path: '/some/where' });
+    t.match(describeError(error), /^bootgate: \/some\/where: .*\n {2}-> /, code);
+    t.notMatch(describeError(error), /unexpected|at .*:\d+/, 'no stack');
+    t.equal(exitCodeOf(error), 3);
+  }
+  t.match(describeError(Object.assign(new Error('x'), { code: 'ENOENT' })), /unexpected error/);
 });
 
 t.test("the version is the package's", async (t) => {

@@ -14,10 +14,10 @@ export function doctorCommand(): Command {
     .action(doctor);
 }
 
-/** With `--kernel` (or an installed kernel) KVM is asked to boot it really; without one it is only opened. */
+/** With `--kernel` KVM is asked to boot it really; without, it is only opened, and that is all that is said. */
 async function doctor(flags: { kernel?: string[]; json?: boolean }): Promise<void> {
   const { examineHost } = await import('../run/doctor.js');
-  const checks = await examineHost();
+  const checks = await examineHost(flags.kernel !== undefined);
   if (flags.kernel && checks.every((check) => check.state !== 'missing')) {
     const { Cache } = await import('../cache.js');
     const { resolveKernel } = await import('../kernel/resolve.js');

@@ -78,9 +78,6 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
     const screen = screenOf(process.stdout);
     process.stdout.write(flags.json ? `${JSON.stringify(done, null, 2)}\n` : fixText(done, styleOf(screen)));
     process.exitCode = done.verified ? EXIT.ok : EXIT.no;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    process.exitCode = EXIT.interrupted;
   } finally {
     interrupt.release();
   }

@@ -169,6 +169,7 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
       knownIssues: await ledgerOf(flags.knownIssues, image.file),
       reporters: makeReporters(reporter),
       signal,
+      warn: say,
       log: (folder) => openRunLog(folder, flags.verbose ?? false),
       ...(resume ? { resume } : {}),
       ...(flags.jobs ? { jobs: flags.jobs } : {}),

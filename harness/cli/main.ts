@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
+import { wasInterrupted } from '../run/interrupt.js';
 import { buildCommand } from './build.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
@@ -68,11 +69,14 @@ endWithContract(program);
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok); // `bootgate modules list | head`
+  // Half an answer that ends with 0 would be taken for the whole.
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exit(exitCodeOf(error));
 });
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = exitCodeOf(error);
+  if (!wasInterrupted()) process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = wasInterrupted() ? EXIT.interrupted : exitCodeOf(error);
 }

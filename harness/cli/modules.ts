@@ -148,10 +148,15 @@ async function loadTree(flags: Flags) {
 
 /** The set of --modules or --image; the whole tree where neither is given. */
 async function loadSet(flags: Flags): Promise<ModuleSet> {
+  const { userError } = await import('../errors.js');
   const { makeModuleSet } = await import('../run/prepare.js');
   const { formatAdditions, wholeTree } = await import('../modules/set.js');
   const { image, index } = await loadTree(flags);
   if (!flags.image && !flags.modules) return wholeTree(index);
+  if (image.modules.kind === 'split')
+    throw userError('E_USAGE', `${image.file} has a package split, and that is several module sets`, {
+      hint: '`bootgate split show` and `bootgate split size` say what its packages hold',
+    });
   const set = await makeModuleSet(index, image.modules, flags.strict ?? false);
   for (const sentence of [...set.warnings, ...formatAdditions(set)]) log(sentence);
   return set;

@@ -77,9 +77,6 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
     });
     process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
     process.exitCode = meetsTargets(report) ? EXIT.ok : EXIT.no;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    process.exitCode = EXIT.interrupted;
   } finally {
     interrupt.release();
   }

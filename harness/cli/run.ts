@@ -110,6 +110,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       results: resolve(flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results'),
       reporters: makeReporters(flags.reporter ?? 'terminal'),
       signal,
+      warn: say,
       log: (folder) => openRunLog(folder, flags.verbose ?? false),
       ...(flags.jobs ? { jobs: flags.jobs } : {}),
       ...(flags.reference ? { reference: flags.reference } : {}),

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
 import { ELF_MACHINE } from '../elf.js';
 import { BootgateError, hostError } from '../errors.js';
 import { exec } from '../exec.js';
+import { makeFolder } from '../folders.js';
 import type { Architecture } from '../kernel/kernel.js';
 import { guestDir } from '../paths.js';
 import { archiveTime } from './cpio.js';
@@ -232,7 +233,7 @@ class UserlandMemo {
 
   async write(segment: Segment, paths: readonly string[]): Promise<void> {
     const stamps = paths.map((path) => [path, quickStamp(path)]);
-    await mkdir(dirname(this.#path), { recursive: true });
+    await makeFolder(dirname(this.#path));
     const temporary = `${this.#path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
     await writeFile(temporary, JSON.stringify({ segment, stamps }));
     await rename(temporary, this.#path);

@@ -17,8 +17,11 @@ export interface Check {
   hint?: string;
 }
 
-/** Every tool with its version, KVM opened, firmware, memory and disk. Booting under KVM is checked by the caller. */
-export async function examineHost(): Promise<Check[]> {
+/**
+ * Every tool with its version, KVM opened, firmware, memory and disk. `willBoot`: the caller boots a kernel under KVM
+ * next, and tells of that itself.
+ */
+export async function examineHost(willBoot = false): Promise<Check[]> {
   const family = await distributionFamily();
   const tools = await Promise.all(
     (await readToolTable()).map(async (tool): Promise<Check> => {
@@ -33,7 +36,7 @@ export async function examineHost(): Promise<Check[]> {
       };
     }),
   );
-  return [...tools, await kvmOpens(), ...(await capacity())];
+  return [...tools, await kvmOpens(willBoot), ...(await capacity())];
 }
 
 /** Tools that print their version when asked; the rest are shown by their path. */
@@ -60,11 +63,15 @@ async function versionOf(command: string, path: string): Promise<string | undefi
   return (stdout || stderr).split('\n')[0]?.trim() || undefined;
 }
 
+const OPENS_ONLY = 'opens; whether a kernel boots under it is only seen with --kernel';
+
 /** /dev/kvm that opens is not KVM that works: this is only the first half of the question. */
-async function kvmOpens(): Promise<Check> {
+async function kvmOpens(willBoot: boolean): Promise<Check> {
   try {
     await (await open('/dev/kvm', 'r+')).close();
-    return { name: '/dev/kvm', state: 'ok', detail: 'opens' };
+    return willBoot
+      ? { name: '/dev/kvm', state: 'ok', detail: 'opens' }
+      : { name: '/dev/kvm', state: 'poor', detail: OPENS_ONLY };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return {

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { hostError } from '../errors.js';
+import { makeFolder } from '../folders.js';
 
 /** A run's folder under results/, and the names inside it. */
 export interface RunFolder {
@@ -37,12 +37,24 @@ export async function makeRunFolder(results: string, image: string, now = new Da
   }
 }
 
-/** Points `results/latest` at a run, in one step: a reader sees the old one or the new one. */
-export async function pointLatest(results: string, id: string): Promise<void> {
+/**
+ * Points `results/latest` at a run, in one step: a reader sees the old one or the new one. Where that cannot be (a real
+ * folder has the name, the disk knows no links) the run is whole all the same, so the answer is a warning, not an error.
+ */
+export async function pointLatest(results: string, id: string): Promise<string | null> {
+  const latest = join(results, 'latest');
   const temporary = join(results, `.latest-${process.pid}`);
-  await rm(temporary, { force: true });
-  await symlink(id, temporary);
-  await rename(temporary, join(results, 'latest'));
+  try {
+    await rm(temporary, { force: true });
+    await symlink(id, temporary);
+    await rename(temporary, latest);
+    return null;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EISDIR' ? 'it is a folder, not a link' : message;
+    return `${latest} does not name this run: ${why}`;
+  }
 }
 
 /**
@@ -52,19 +64,4 @@ export async function pointLatest(results: string, id: string): Promise<void> {
 export function scenarioFolder(scenario: string, installSet: string | undefined, attempt: number): string {
   const folder = installSet === undefined ? scenario : join(installSet, scenario);
   return attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
-}
-
-/**
- * mkdir -p, but for one thing: where a folder is there and refuses to hold another with ENOENT, as those below /proc do,
- * Node's own recursive form tries again for ever.
- */
-async function makeFolder(path: string): Promise<void> {
-  const refused = await mkdir(path).then(
-    () => null,
-    (error: NodeJS.ErrnoException) => error,
-  );
-  if (refused === null || refused.code === 'EEXIST') return;
-  if (refused.code !== 'ENOENT' || existsSync(dirname(path))) throw refused;
-  await makeFolder(dirname(path));
-  await makeFolder(path);
 }

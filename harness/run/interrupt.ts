@@ -1,5 +1,13 @@
 import { EXIT } from '../errors.js';
 
+let caught = false;
+
+/**
+ * Whether this process was asked to end. Whatever is thrown after that (a tool cut short, a download given up) is what
+ * ending in order looks like from below: no error to report.
+ */
+export const wasInterrupted = (): boolean => caught;
+
 /**
  * Ctrl+C once ends the run in order (guests are told to stop, results so far are written); twice ends it at once.
  * No QEMU outlives us either way: each is started with a parent-death signal.
@@ -8,6 +16,7 @@ export function onInterrupt(onFirst: () => void = () => {}): { signal: AbortSign
   const controller = new AbortController();
   const handler = () => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    caught = true;
     onFirst();
     controller.abort(new Error('interrupted'));
   };

@@ -108,7 +108,7 @@ async function loadSplit(
 /** The module set of a list, a policy, or the whole tree. */
 export async function makeModuleSet(
   index: ModuleIndex,
-  source: ModuleSource,
+  source: Exclude<ModuleSource, { kind: 'split' }>,
   strict: boolean,
 ): Promise<ModuleSet> {
   if (source.kind === 'all') return wholeTree(index);

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -11,6 +20,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 import { AdmissionGate } from './admission.js';
 import { makeRunFolder, pointLatest } from './folder.js';
 import { imageSchema, loadImage } from './image.js';
+import { onInterrupt, wasInterrupted } from './interrupt.js';
 import { planRun } from './plan.js';
 import { exitCodeOfRun } from './run.js';
 
@@ -189,6 +199,10 @@ t.test('run folders', async (t) => {
   await pointLatest(results, second.id);
   t.equal(readlinkSync(join(results, 'latest')), second.id);
   t.same(readdirSync(results).sort(), [first.id, second.id, 'latest'], 'nothing else is left');
+  rmSync(join(results, 'latest'));
+  mkdirSync(join(results, 'latest'));
+  t.match(await pointLatest(results, first.id), /latest does not name this run: it is a folder/);
+  t.same(readdirSync(results).sort(), [first.id, second.id, 'latest'], 'no link is left half-made');
   const blocked = join(scratch(), 'file');
   writeFileSync(blocked, '');
   const error = await makeRunFolder(join(blocked, 'results'), 'img').catch((caught: unknown) => caught);
@@ -201,4 +215,15 @@ t.test('exit codes of a run', async (t) => {
   t.equal(exitCodeOfRun(run('fail'), false), 1);
   t.equal(exitCodeOfRun(run('incomplete'), false), 3);
   t.equal(exitCodeOfRun(run('pass'), true), 130);
+});
+
+t.test('the first Ctrl+C is passed on, and remembered for what is thrown after it', async (t) => {
+  let said = 0;
+  const { signal, release } = onInterrupt(() => said++);
+  t.notOk(wasInterrupted());
+  process.emit('SIGINT', 'SIGINT');
+  release();
+  t.ok(signal.aborted);
+  t.ok(wasInterrupted());
+  t.equal(said, 1);
 });

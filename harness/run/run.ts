@@ -38,6 +38,8 @@ export interface RunOptions {
   finish?: (result: RunResult, folder: RunFolder, missing: readonly string[]) => Promise<RunResult>;
   reporters: Reporter[];
   signal?: AbortSignal;
+  /** For people: what went wrong beside the run. */
+  warn?: (sentence: string) => void;
   log?: (folder: string) => Promise<Logger>;
 }
 
@@ -131,7 +133,11 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   await writeRunJson(folder.path, result);
   await writeJunit(folder.path, result);
   await writeTap(folder.path, result);
-  await pointLatest(results, folder.id);
+  const warning = await pointLatest(results, folder.id);
+  if (warning) {
+    logger?.warn(warning);
+    options.warn?.(warning);
+  }
   await reporter.onRunEnd?.(result);
   logger?.info({ verdict: result.verdict, counts: result.counts }, 'run ended');
   return { result, folder };

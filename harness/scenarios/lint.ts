@@ -24,16 +24,31 @@ export async function knownHelpers(dir: string = guestDir): Promise<Set<string>>
   return names;
 }
 
-/** Helpers that a step calls and that do not exist. */
+/** A command that begins with `!`, where it is no condition. */
+const NEGATED = /(?:^|;|\b(?:then|else|do)\s)[ \t]*(![ \t]+[\w["$][^\n]*)/gm;
+
+/** `set -e` takes no notice of a command behind `!`: what it was to refuse would pass. With `||` it is a condition. */
+function lintNegated(run: string): Lint[] {
+  return [...run.matchAll(NEGATED)]
+    .filter(([, line]) => !/(?:&&|\|\|)/.test(line ?? ''))
+    .map(([, line]) => ({
+      message: `set -e does not see a command behind !: ${line?.trim()}`,
+      hint: "write: if COMMAND; then fail 'what is wrong'; fi",
+    }));
+}
+
+/** Helpers that a step calls and that do not exist, and commands whose failure nobody would see. */
 export function lintStep(run: string, helpers: ReadonlySet<string>): Lint[] {
   const own = new Set([...run.matchAll(/^\s*([a-z][a-z0-9_]*)\(\)/gm)].map((match) => match[1]));
-  const called = [...run.replace(/(^|\s)#.*$/gm, '').matchAll(HELPER_CALL)].map((match) => match[1] ?? '');
-  return called
+  const commands = run.replace(/(^|\s)#.*$/gm, '');
+  const called = [...commands.matchAll(HELPER_CALL)].map((match) => match[1] ?? '');
+  const unknown = called
     .filter((word) => !helpers.has(word) && !own.has(word))
     .map((word) => ({
       message: `unknown helper ${word}${didYouMean(word, helpers)}`,
       hint: 'harness/guest/README.md has a table of the helpers',
     }));
+  return [...unknown, ...lintNegated(commands)];
 }
 
 /** Reads each argument without running it, and prints `NUMBER MESSAGE` for those that do not parse. */

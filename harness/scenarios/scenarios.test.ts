@@ -167,6 +167,14 @@ steps:
   - name: one
     run: if true; then
 `,
+    'a/negated.yaml': `description: d
+steps:
+  - name: one
+    run: |
+      ! grep -q x /proc/mounts
+      ! grep -q y /proc/mounts || fail y
+      if ! grep -q z /proc/mounts; then echo z; fi
+`,
     'a/keys.yaml': `description: d\nstep: []\n${STEP}`,
     'a/matrix.yaml': `description: \${buss}\nmatrix:\n  - { bus: a }\n  - { bos: a }\n${STEP}`,
     'a/yaml.yaml': `description: [d\n${STEP}`,
@@ -185,6 +193,7 @@ steps:
     /^a\/helper\.yaml:4:\d+ steps\[0\]\.run: unknown helper expect_opne \(did you mean expect_open\?\)/,
     /^a\/helper\.yaml:10:\d+ steps\[1\]\.name: two steps are named one/,
     /^a\/helper\.yaml:11:\d+ steps\[1\]\.run: sh cannot read this: /,
+    /^a\/negated\.yaml:4:\d+ steps\[0\]\.run: set -e does not see a command behind !: ! grep -q x \/proc\/mounts \[write/,
     /^a\/keys\.yaml:2:1 step: unknown key \(did you mean steps\?\)/,
     /^a\/matrix\.yaml:1:\d+ description: \$\{buss\} is not a word of the matrix \(did you mean bus/,
     /^a\/matrix\.yaml:3:\d+ matrix\[0\]: this row has no bos/,

@@ -16,6 +16,8 @@ interface Machine {
   present?: readonly string[];
   osRelease?: string;
   uid?: number;
+  /** What runs; the script unless given. */
+  command?: readonly [string, ...string[]];
 }
 
 /** Runs the script on a machine that has nothing but what is given. */
@@ -52,7 +54,8 @@ function setUp(t: Test, machine: Machine, args: string[] = []) {
     BIN: join(folder, 'bin'),
     LOG: join(folder, 'log'),
   };
-  const ended = spawnSync('/bin/sh', [script, ...args], {
+  const [program, ...before] = machine.command ?? ['/bin/sh', script];
+  const ended = spawnSync(program, [...before, ...args], {
     env,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -104,6 +107,18 @@ t.test('lists that do not know the packages are fetched first', async (t) => {
   const ran = setUp(t, { present: without('nft'), programs: { ...working, 'apt-cache': 'exit 100' } });
   t.equal(ran.status, 0, ran.said);
   t.equal(ran.log, 'apt-get update\napt-get install -y --no-install-recommends nftables\n');
+});
+
+t.test('CI on a machine that lacks something ends with 3, before anything is built', async (t) => {
+  const ran = setUp(t, {
+    present: without('nft'),
+    osRelease: 'ID=plan9\n',
+    programs: { sh: true, dirname: true, make: 'echo made >> "$LOG"; exit 2' },
+    command: ['/bin/bash', join(packageRoot, '.ci/run')],
+  });
+  t.equal(ran.status, 3, ran.said);
+  t.match(ran.said, /missing: nft/);
+  t.equal(ran.log, '', 'make was not called');
 });
 
 t.test('Fedora: dnf, with its own package names', async (t) => {
