@@ -16,7 +16,7 @@ import { installSet } from '../splits/installsets.js';
 import { readSplit } from '../splits/read.js';
 import { isSameSet, requireScenarios, told, unsettledOf } from './again.js';
 import { coverage } from './coverage.js';
-import { judgeMutation } from './mutate.js';
+import { judgeMutation, judgeSuite, type Mutation, type MutationReport } from './mutate.js';
 import { needsOf } from './needs.js';
 import type { WantedModule } from './patches/addition.js';
 import { appendToList, patchList } from './patches/list.js';
@@ -594,4 +594,23 @@ t.test('what can be mended is what was booted', async (t) => {
   });
   requireScenarios([gone], [{ name: 'net/nat' } as never]);
   t.same(unsettledOf({ folder: '', result: { results: [gone, open, passed] } as never }), [gone, open]);
+});
+
+t.test('a suite of which nothing was tried has proven nothing', (t) => {
+  const red = { red: true, named: true } as Mutation;
+  const report = (more: Partial<MutationReport>): MutationReport => ({
+    ...{ mutations: [red], without: [], failed: [], bystanders: 0, possible: 1, boots: 1 },
+    ...more,
+  });
+  t.equal(judgeSuite(report({})), 'yes');
+  t.equal(judgeSuite(report({ mutations: [] })), 'unknown');
+  const failed = [{ scenario: 'net/nat', modules: ['nat'], reason: 'no space left' }];
+  t.equal(judgeSuite(report({ failed })), 'unknown', 'what the host stopped');
+  t.equal(
+    judgeSuite(report({ mutations: [{ ...red, red: false }], failed })),
+    'no',
+    'green where it must be red',
+  );
+  t.equal(judgeSuite(report({ mutations: [red, { ...red, named: false }] })), 'no');
+  t.end();
 });
