@@ -19,7 +19,7 @@ export function explainCommand(): Command {
       'the story of a failure: how far it got, what was asked for, what is missing, what to add from where',
     )
     .argument('<run>', 'a run: its folder, its id, or `latest`')
-    .argument('[scenario...]', 'which of its results; all that failed unless given')
+    .argument('[scenario...]', 'which of its results; all that failed or could not be tried unless given')
     .addOption(new Option('--coverage', 'instead: how much of the set any scenario has loaded'))
     .addOption(new Option('--results <dir>', 'where runs lie (BOOTGATE_RESULTS, else results)'))
     .addOption(jsonOption())
@@ -31,9 +31,9 @@ async function explain(where: string, names: string[], flags: ExplainFlags): Pro
   const run = await readRun(where, flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
   if (flags.coverage) return explainCoverage(run, flags);
 
-  const { resultsOf, failuresOf } = await import('../search/again.js');
+  const { resultsOf, unsettledOf } = await import('../search/again.js');
   const { storyOf } = await import('../search/story.js');
-  const chosen = names.length > 0 ? resultsOf(run, names) : failuresOf(run, []);
+  const chosen = names.length > 0 ? resultsOf(run, names) : unsettledOf(run);
   const stories = [];
   for (const result of chosen) stories.push(await storyOf(run, result));
   if (flags.json) return printJson({ run: run.result.id, verdict: run.result.verdict, stories });
@@ -42,7 +42,10 @@ async function explain(where: string, names: string[], flags: ExplainFlags): Pro
   const { storyText } = await import('../search/storytext.js');
   const screen = screenOf(process.stdout);
   const [width, style] = [Math.min(screen.columns, MOST_COLUMNS), styleOf(screen)];
-  if (stories.length === 0) print(`${run.result.id}: nothing failed\n`);
+  if (stories.length === 0)
+    print(
+      `${run.result.id}: nothing failed${run.result.verdict === 'incomplete' ? ', but not everything was tried' : ''}\n`,
+    );
   else if (stories.length <= MOST_STORIES || names.length > 0)
     print(stories.map((story) => storyText(story, where, width, style)).join('\n'));
   else print(await causesText(chosen, where));

@@ -37,7 +37,7 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
   const { readRun } = await import('../report/read.js');
   const { onInterrupt } = await import('../run/interrupt.js');
   const { loadScenarios } = await import('../scenarios/load.js');
-  const { failuresOf, imageOfRun } = await import('../search/again.js');
+  const { failuresOf, imageOfRun, requireScenarios, unsettledOf } = await import('../search/again.js');
   const { fixRun } = await import('../search/fix.js');
   const { fixText } = await import('../search/fixtext.js');
   const { chooseAccelerator } = await import('../vm/accelerator.js');
@@ -50,12 +50,25 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
     const cache = new Cache();
     const run = await readRun(where, flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
     const failed = failuresOf(run, names);
+    const untried = unsettledOf(run).filter(({ verdict }) => verdict === 'infra');
+    for (const { scenario, reason } of untried) say(`${scenario} was not decided by that run: ${reason}`);
+    if (failed.length === 0 && run.result.verdict === 'incomplete') {
+      process.stdout.write(
+        flags.json
+          ? '{ "verified": false, "added": [] }\n'
+          : 'nothing failed, but not everything was tried: run it again\n',
+      );
+      process.exitCode = EXIT.undecided;
+      return;
+    }
     if (failed.length === 0) {
       process.stdout.write(
         flags.json ? '{ "verified": true, "added": [] }\n' : 'nothing failed: there is nothing to fix\n',
       );
       return;
     }
+    const scenarios = await loadScenarios(scenariosDir);
+    requireScenarios(failed, scenarios);
     const variants = await imageOfRun(run, { cache, log: say, signal });
     const { kernel, vmlinux } = variants[0];
     const requested = flags.accel ?? run.result.accelerator.requested;
@@ -63,7 +76,7 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
       run,
       failed,
       variants,
-      scenarios: await loadScenarios(scenariosDir),
+      scenarios,
       accelerator: await chooseAccelerator(requested, { kernel, vmlinux, cache, signal }),
       cache,
       results: resolve(flags.results ?? dirname(run.folder)),

@@ -144,7 +144,13 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
     const settings = gateSettings({ ...flags, growth: limits }, image.gate);
     const baseline = flags.baseline ? (await readRun(flags.baseline, results)).result : null;
     const resume = flags.resume ? await findResumable(flags.resume, results, image.name) : undefined;
-    const plan = planRun(image, await loadScenarios(scenariosDir), patterns);
+    const scenarios = await loadScenarios(scenariosDir);
+    const knownIssues = await ledgerOf(
+      flags.knownIssues,
+      image.file,
+      scenarios.map(({ name }) => name),
+    );
+    const plan = planRun(image, scenarios, patterns);
     const prepared = await prepareImages(image, {
       cache,
       log: say,
@@ -166,7 +172,7 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
       results,
       settings,
       baseline,
-      knownIssues: await ledgerOf(flags.knownIssues, image.file),
+      knownIssues,
       reporters: makeReporters(reporter),
       signal,
       warn: say,
@@ -187,10 +193,10 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
 }
 
 /** The ledger that was named, else the one beside the image's file, else none. */
-async function ledgerOf(given: string | undefined, imageFile: string) {
+async function ledgerOf(given: string | undefined, imageFile: string, scenarios: readonly string[]) {
   const { loadKnownIssues } = await import('../diagnose/known-issues.js');
   const beside = join(dirname(imageFile), 'known-issues.yaml');
-  return given || existsSync(beside) ? loadKnownIssues(given ?? beside) : [];
+  return given || existsSync(beside) ? loadKnownIssues(given ?? beside, scenarios) : [];
 }
 
 async function growthOf(

@@ -3,6 +3,8 @@ import { type Document, parseDocument, readDocument } from '../document.js';
 import { BootgateError } from '../errors.js';
 import { fnmatch } from '../modules/fnmatch.js';
 import type { ScenarioResult } from '../report/result.js';
+import { didYouMean } from '../suggest.js';
+import { type LedgerPattern, ledgerPattern } from './ledger-pattern.js';
 
 const globs = (what: string) => z.array(z.string().min(1)).min(1).default(['*']).describe(what);
 
@@ -14,7 +16,9 @@ export const knownIssuesSchema = z.strictObject({
       pattern: z
         .string()
         .min(3)
-        .describe("a regular expression over a result's reason and its findings' words"),
+        .describe(
+          "a regular expression over a result's reason and its findings' words; without look-around, references, \\b",
+        ),
       reason: z.string().min(1).describe('one sentence for people'),
       link: z.url().describe('where it is followed'),
       owner: z.string().min(1).describe('who answers for it'),
@@ -27,7 +31,7 @@ export const knownIssuesSchema = z.strictObject({
 });
 
 export interface KnownIssue {
-  pattern: RegExp;
+  pattern: LedgerPattern;
   reason: string;
   link: string;
   owner: string;
@@ -45,25 +49,47 @@ export interface LedgerProblem {
 }
 
 /**
- * Reads a ledger.
+ * Reads a ledger. With the names of all scenarios, an entry for one that there is not is a mistake as well.
  * @throws BootgateError blame `user`, E_DOCUMENT, with every problem at file:line:col, bad patterns among them.
  */
-export async function loadKnownIssues(file: string): Promise<KnownIssue[]> {
-  return issuesOf(await readDocument(file, knownIssuesSchema));
+export async function loadKnownIssues(file: string, scenarios?: readonly string[]): Promise<KnownIssue[]> {
+  return issuesOf(await readDocument(file, knownIssuesSchema), scenarios);
 }
 
 /** The same for text at hand; `file` is only a name. */
-export async function parseKnownIssues(file: string, text: string): Promise<KnownIssue[]> {
-  return issuesOf(await parseDocument(file, text, knownIssuesSchema));
+export async function parseKnownIssues(
+  file: string,
+  text: string,
+  scenarios?: readonly string[],
+): Promise<KnownIssue[]> {
+  return issuesOf(await parseDocument(file, text, knownIssuesSchema), scenarios);
 }
 
-function issuesOf(document: Document<z.infer<typeof knownIssuesSchema>>): KnownIssue[] {
+function issuesOf(
+  document: Document<z.infer<typeof knownIssuesSchema>>,
+  scenarios?: readonly string[],
+): KnownIssue[] {
   const { file, value, locate, problem } = document;
   const problems: ReturnType<typeof problem>[] = [];
   const issues = value.issues.flatMap((issue, at): KnownIssue[] => {
+    for (const [number, glob] of issue.scenarios.entries())
+      if (scenarios && !scenarios.some((name) => fnmatch(glob, name)))
+        problems.push(
+          problem(
+            ['issues', at, 'scenarios', number],
+            `no scenario fits ${glob}${didYouMean(glob, scenarios)}`,
+          ),
+        );
+    for (const [number, glob] of issue.kernels.entries())
+      if (!canBeRelease(glob))
+        problems.push(
+          problem(
+            ['issues', at, 'kernels', number],
+            `no release fits ${glob}: they begin with numbers, 6.1.0`,
+          ),
+        );
     try {
-      const pattern = new RegExp(issue.pattern);
-      if (pattern.test('')) throw new Error('it fits everything');
+      const pattern = ledgerPattern(issue.pattern);
       return [{ ...issue, pattern, place: { file, line: locate(['issues', at]).line } }];
     } catch (cause) {
       problems.push(problem(['issues', at, 'pattern'], `no usable pattern: ${(cause as Error).message}`));
@@ -73,6 +99,11 @@ function issuesOf(document: Document<z.infer<typeof knownIssuesSchema>>): KnownI
   if (problems.length > 0)
     throw new BootgateError(`${file} is not right`, { code: 'E_DOCUMENT', blame: 'user', problems });
   return issues;
+}
+
+/** Whether uname -r can be such a thing: VERSION.PATCHLEVEL comes first in it (KERNELRELEASE in the kernel's Makefile). */
+function canBeRelease(glob: string): boolean {
+  return /^(?:\d+(?:\.\d.*|\.?[*?[].*)|[*?[].*)$/.test(glob);
 }
 
 /**

@@ -295,6 +295,11 @@ t.test('Markdown: on the page of the job', async (t) => {
   const summary = readFileSync(join(folder, 'summary.md'), 'utf8');
   t.equal(readFileSync(page, 'utf8'), summary + summary, 'added to what other steps wrote');
   t.match(summary, /^## bootgate: ❌ the gate does not hold\n/);
+  const told: string[] = [];
+  await writeMarkdown(folder, GATED, { GITHUB_STEP_SUMMARY: join(folder, 'not', 'here') }, (one) =>
+    told.push(one),
+  );
+  t.match(told, [/^the summary is not on the page of the job: ENOENT/], 'told, and the gate goes on');
   await writeMarkdown(folder, RUN, {});
   t.match(
     readFileSync(join(folder, 'summary.md'), 'utf8'),

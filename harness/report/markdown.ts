@@ -50,16 +50,23 @@ export function markdownSummary(result: RunResult): string {
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-/** Writes results/RUN/summary.md and adds it to the page of the GitHub job, where there is one; returns its path. */
+/**
+ * Writes results/RUN/summary.md and adds it to the page of the GitHub job, where there is one; returns its path.
+ * That page not taking it is told and no more: the verdict does not depend on it.
+ */
 export async function writeMarkdown(
   folder: string,
   result: RunResult,
   env: NodeJS.ProcessEnv = process.env,
+  warn: (sentence: string) => void = (sentence) => process.stderr.write(`bootgate: ${sentence}\n`),
 ): Promise<string> {
   const path = join(folder, 'summary.md');
   const text = markdownSummary(result);
   await writeWhole(path, text);
-  if (env.GITHUB_STEP_SUMMARY) await appendFile(env.GITHUB_STEP_SUMMARY, text);
+  if (env.GITHUB_STEP_SUMMARY)
+    await appendFile(env.GITHUB_STEP_SUMMARY, text).catch((error: Error) =>
+      warn(`the summary is not on the page of the job: ${error.message}`),
+    );
   return path;
 }
 

@@ -1,13 +1,14 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { userError } from '../errors.js';
 import { nearest } from '../suggest.js';
 import { RUN_FILE } from './json.js';
 import type { RunResult } from './result.js';
+import { shapeProblems } from './shape.js';
 
 /** A run that was read back. */
 export interface StoredRun {
-  /** Absolute path of the run's folder; the paths in `result` are relative to it. */
+  /** Absolute path of the run's own folder, never of `latest`; the paths in `result` are relative to it. */
   folder: string;
   result: RunResult;
 }
@@ -19,7 +20,8 @@ export interface StoredRun {
  */
 export async function readRun(where: string, resultsDir = 'results'): Promise<StoredRun> {
   const alone = await isFile(where);
-  const folder = alone ? resolve(dirname(where)) : await findRun(where, resultsDir);
+  // `latest` moves to the next run as soon as there is one: what is written beside this run must not follow it.
+  const folder = await realpath(alone ? dirname(where) : await findRun(where, resultsDir));
   const path = alone ? where : join(folder, RUN_FILE);
   let value: unknown;
   try {
@@ -33,15 +35,24 @@ export async function readRun(where: string, resultsDir = 'results'): Promise<St
       hint: 'name the folder of a run that this version of bootgate has written',
     });
   }
+  const problems = shapeProblems(value);
+  if (problems.length > 0)
+    throw userError('E_RUN', `${path} is not whole`, {
+      problems: problems.map((message) => ({ message, file: path })),
+      hint: 'name a run.json as bootgate has written it',
+    });
   return { folder, result: result as RunResult };
 }
 
 async function findRun(where: string, resultsDir: string): Promise<string> {
   const candidates = [where, join(where, 'latest'), join(resultsDir, where)];
-  for (const folder of candidates) if (await isFile(join(folder, RUN_FILE))) return resolve(folder);
+  for (const folder of candidates) if (await isFile(join(folder, RUN_FILE))) return folder;
 
   const known = await readdir(resultsDir).catch((): string[] => []);
-  const near = nearest(where, known);
+  const near = nearest(
+    where,
+    known.filter((name) => name !== where),
+  );
   throw userError('E_RUN', `no run at ${where}`, {
     hint:
       near.length > 0

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { Parser } from 'tap-parser';
@@ -507,6 +507,25 @@ t.test('a run is read by its folder, its id, its results folder, its file, or as
     );
     t.ok(error instanceof BootgateError && error.code === 'E_RUN' && error.blame === 'user', where);
     t.match(`${(error as BootgateError).message} ${(error as BootgateError).hint}`, hint);
+  }
+  const { folder: real } = await readRun('latest', results);
+  t.equal(
+    basename(real),
+    'one',
+    'the run itself: `latest` may be another by the time that something is written',
+  );
+  for (const [text, problem] of [
+    [{ ...RUN, image: undefined }, /^image is missing$/],
+    [{ ...RUN, results: [{}] }, /^results\[0\]\.scenario is missing$/],
+    [{ ...RUN, results: [null] }, /^results\[0\] is no object$/],
+    [
+      { ...RUN, results: [{ ...RUN.results[0], verdict: 'good' }] },
+      /^results\[0\]\.verdict is not a verdict$/,
+    ],
+  ] as const) {
+    await writeFile(join(results, 'other', 'run.json'), JSON.stringify(text));
+    const error = await readRun('other', results).catch((caught: BootgateError) => caught);
+    t.match(error, { code: 'E_RUN', blame: 'user', problems: [{ message: problem }] });
   }
   const none = await readRun('latest', join(results, 'none')).catch((error: BootgateError) => error.hint);
   t.match(none, /nothing has run yet/);

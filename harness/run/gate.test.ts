@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -14,7 +14,8 @@ import { countVerdicts } from './describe.js';
 import { exitCodeOfGate, withKnownIssues } from './gate.js';
 import { type GateInput, judgeGate } from './gateverdict.js';
 import type { PreparedImage } from './prepare.js';
-import { findResumable, writePlan } from './resume.js';
+import { believed, isWorthKeeping, type Reference } from './reference.js';
+import { findResumable, withdrawVerdict, writePlan } from './resume.js';
 import { bootWithRetries } from './retries.js';
 import { gateSchema, gateSettings, isOver, parseGrowth } from './thresholds.js';
 
@@ -353,6 +354,45 @@ t.test('retries', async (t) => {
       },
     ),
   );
+});
+
+t.test('a reference that fails is booted again before it is believed', async (t) => {
+  const answer = async (...verdicts: Verdict[]) => {
+    const boots: boolean[] = [];
+    const { verdict, confirmed } = await believed(async (again) => {
+      boots.push(again);
+      return { verdict: verdicts[boots.length - 1] } as Reference;
+    });
+    const kept = isWorthKeeping({ verdict, ...(confirmed ? { confirmed } : {}) });
+    return `${verdict} after ${boots.length}${kept ? ', kept' : ''}`;
+  };
+  t.equal(await answer('pass'), 'pass after 1, kept');
+  t.equal(await answer('fail', 'fail'), 'fail after 2, kept');
+  t.equal(await answer('fail', 'pass'), 'pass after 2, kept');
+  t.equal(await answer('hang', 'pass'), 'pass after 2, kept');
+  t.equal(await answer('hang', 'hang'), 'hang after 2', 'asked for anew in the next run');
+  t.equal(await answer('fail', 'crash'), 'crash after 2');
+  t.equal(await answer('fail', 'infra'), 'infra after 2', 'one failure alone is no answer');
+  t.equal(await answer('infra'), 'infra after 1');
+  t.notOk(isWorthKeeping({ verdict: 'fail' }), 'what older versions have remembered after one boot');
+});
+
+t.test('a run that goes on no longer says how it ended', async (t) => {
+  const path = mkdtempSync(join(tmpdir(), 'bootgate-gate-test-'));
+  const verdicts = [
+    'run.json',
+    'junit.xml',
+    'results.tap',
+    'summary.md',
+    'results.sarif',
+    'gl-code-quality.json',
+  ];
+  for (const name of [...verdicts, 'plan.json', 'modules.txt', 'bootgate.log'])
+    writeFileSync(join(path, name), '');
+  mkdirSync(join(path, 'storage'));
+  await withdrawVerdict({ id: 'x', path });
+  t.same(readdirSync(path).sort(), ['bootgate.log', 'modules.txt', 'plan.json', 'storage']);
+  await withdrawVerdict({ id: 'x', path }); // nothing to take back is no mistake
 });
 
 t.test('which run is resumed', async (t) => {

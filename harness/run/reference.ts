@@ -1,5 +1,5 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { buildInitramfs } from '../initramfs/build.js';
@@ -20,6 +20,8 @@ export interface Reference {
   version: 1;
   scenario: string;
   verdict: Verdict;
+  /** It failed when it was booted a second time, too. */
+  confirmed?: true;
   /** One sentence; empty for a pass. */
   reason: string;
   /** What the guest asked modprobe for: names that were answered, and names that were not. */
@@ -49,12 +51,12 @@ export interface ReferenceOptions {
 
 /**
  * The reference of a scenario, from the cache or booted now: once for each kernel, tree, scenario, userland, QEMU and state of
- * the agent's files. What the host did (infra) is never remembered.
+ * the agent's files. Only a pass, or a failure that came twice, is remembered.
  */
 export async function referenceFor(
   options: ReferenceOptions,
 ): Promise<{ reference: Reference; cached: boolean }> {
-  const { cache, scenario, folder } = options;
+  const { cache, folder } = options;
   const whole =
     options.set === 'own'
       ? options.prepared
@@ -63,23 +65,66 @@ export async function referenceFor(
   const key = await keyOf(prepared, options);
   const path = cache.path('reference', key, '.json');
   const known = readJson(path);
-  if (known) return { reference: known, cached: true };
+  if (known && isWorthKeeping(known)) return { reference: known, cached: true };
 
+  // An older version has remembered it after one boot.
+  if (known) await rm(path, { force: true });
+  const reference = await believed(
+    (again) => bootReference(prepared, again ? join(folder, 'again') : folder, options),
+    options.signal,
+  );
+  if (isWorthKeeping(reference))
+    await cache.entry(
+      'reference',
+      key,
+      (temporary) => writeFile(temporary, JSON.stringify(reference)),
+      '.json',
+    );
+  return { reference, cached: false };
+}
+
+/**
+ * A failure of the reference takes the blame from the module set, in this run and, remembered, in every later one: it counts
+ * when a second boot fails as well. Where the second passes, or the host was at fault, that is the answer.
+ */
+export async function believed(
+  boot: (again: boolean) => Promise<Reference>,
+  signal?: AbortSignal,
+): Promise<Reference> {
+  const first = await boot(false);
+  if (!DOUBTED.has(first.verdict)) return first;
+  signal?.throwIfAborted();
+  const second = await boot(true);
+  return DOUBTED.has(second.verdict) ? { ...second, confirmed: true } : second;
+}
+
+const DOUBTED: ReadonlySet<Verdict> = new Set(['fail', 'crash', 'hang']);
+
+/** A hang may be a busy host's, a crash a race's: true today, and no answer for the time to come. */
+export function isWorthKeeping({ verdict, confirmed }: Pick<Reference, 'verdict' | 'confirmed'>): boolean {
+  return verdict === 'pass' || (verdict === 'fail' && confirmed === true);
+}
+
+async function bootReference(
+  prepared: PreparedImage,
+  folder: string,
+  { scenario, accelerator, cache, signal }: ReferenceOptions,
+): Promise<Reference> {
   const result = await bootScenario({
     prepared,
     scenario,
-    accelerator: options.accelerator,
+    accelerator,
     cache,
     folder,
     relativeFolder: '',
     attempt: 1,
-    ...(options.signal ? { signal: options.signal } : {}),
+    ...(signal ? { signal } : {}),
   });
   const { nonce, control, console } = await readRecording(folder);
   const report = readReport(nonce, control, console);
   const names = (requests: typeof report.requests) => [...new Set(requests.map((one) => one.name))].sort();
   const answered = report.requests.filter((one) => one.status === 0);
-  const reference: Reference = {
+  return {
     version: 1,
     scenario: scenario.name,
     verdict: result.verdict,
@@ -91,14 +136,6 @@ export async function referenceFor(
     modulesLoaded: [...result.modulesLoaded].sort(),
     bound: report.bound,
   };
-  if (reference.verdict !== 'infra')
-    await cache.entry(
-      'reference',
-      key,
-      (temporary) => writeFile(temporary, JSON.stringify(reference)),
-      '.json',
-    );
-  return { reference, cached: false };
 }
 
 /** Everything that a boot's outcome follows from, but for the host's mood. */

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
-import { writeWhole } from '../report/json.js';
+import { RUN_FILE, writeWhole } from '../report/json.js';
 import type { ScenarioResult } from '../report/result.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import type { Boot } from './describe.js';
@@ -13,6 +13,19 @@ import { keyOf } from './reference.js';
 const PLAN_FILE = 'plan.json';
 /** Written in a scenario's folder as soon as it is judged, whole or not at all. */
 const RESULT_FILE = 'result.json';
+
+/**
+ * What a run says at its end. A run that is resumed has no end again: were it killed, these would still tell of the time
+ * before, and CI would read a pass that nobody has seen.
+ */
+const VERDICT_FILES = [
+  RUN_FILE,
+  'junit.xml',
+  'results.tap',
+  'summary.md',
+  'results.sarif',
+  'gl-code-quality.json',
+];
 
 /** A run that came to no end, or whose results should be kept as far as they still hold. */
 export interface ResumableRun {
@@ -73,6 +86,11 @@ export async function keepFinished(
     else await removeAttempts(run.folder, boot);
   }
   return kept;
+}
+
+/** Takes back what the run said when it last ended; results that still hold stay. */
+export async function withdrawVerdict(folder: RunFolder): Promise<void> {
+  for (const name of VERDICT_FILES) await rm(join(folder.path, name), { force: true });
 }
 
 /**

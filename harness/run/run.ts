@@ -14,7 +14,7 @@ import { makeRunFolder, pointLatest, type RunFolder } from './folder.js';
 import type { Plan } from './plan.js';
 import { bootAll } from './pool.js';
 import type { PreparedImage } from './prepare.js';
-import { keepFinished, type ResumableRun, writePlan } from './resume.js';
+import { keepFinished, type ResumableRun, withdrawVerdict, writePlan } from './resume.js';
 
 export interface RunOptions {
   /** The image, once for each of its install sets; one alone where it has none. */
@@ -57,6 +57,7 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   const clock = performance.now();
   const image = await describeImage(variants, options.cache);
   const folder = resume?.folder ?? (await makeRunFolder(results, variants[0].image.name, started));
+  if (resume) await withdrawVerdict(folder);
   await writePlan(folder, started, variants[0].image.name);
   const kept = resume ? await keepFinished(resume, boots, options) : [];
   const names = new Set(kept.map(resultName));

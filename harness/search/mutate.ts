@@ -34,6 +34,8 @@ export interface MutationReport {
   mutations: Mutation[];
   /** Scenarios whose reference does not pass: nothing can be said of them. */
   without: { scenario: string; reason: string }[];
+  /** Mutations that could not be tried, and why: the host's trouble, which takes nothing from the others. */
+  failed: { scenario: string; modules: string[]; reason: string }[];
   /** Loaded for devices that no declared disk or NIC depends on, and so not taken away. */
   bystanders: number;
   /** Mutations there would be without a limit. */
@@ -65,13 +67,27 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
     split: null,
     installSet: null,
   };
-  const report: MutationReport = { mutations: [], without: [], bystanders: 0, possible: 0, boots: 0 };
+  const report: MutationReport = {
+    mutations: [],
+    without: [],
+    failed: [],
+    bystanders: 0,
+    possible: 0,
+    boots: 0,
+  };
   const wanted: { scenario: Scenario; need: NeededModules }[] = [];
   for (const scenario of scenarios) {
     const where = join(folder, 'reference', scenario.name);
     await mkdir(where, { recursive: true });
     const request = { prepared, scenario, accelerator, cache, folder: where, ...(signal ? { signal } : {}) };
-    const { reference } = await referenceFor(request);
+    const reference = await referenceFor(request).then(
+      (answer) => answer.reference,
+      (error: unknown) => {
+        signal?.throwIfAborted();
+        report.failed.push({ scenario: scenario.name, modules: [], reason: wordsOf(error) });
+      },
+    );
+    if (!reference) continue;
     if (reference.verdict !== 'pass') {
       report.without.push({ scenario: scenario.name, reason: reference.reason });
       continue;
@@ -86,8 +102,15 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
   await Promise.all(
     sample(wanted, limit ?? wanted.length).map((one) =>
       queue.add(async () => {
-        const result = await trials.boot(withoutModules(prepared, one.need.modules), one.scenario);
-        const mutation = judgeMutation(one.need, result, prepared.index);
+        const { need, scenario } = one;
+        const result = await trials
+          .boot(withoutModules(prepared, need.modules), scenario)
+          .catch((error: unknown) => {
+            signal?.throwIfAborted();
+            report.failed.push({ scenario: scenario.name, modules: need.modules, reason: wordsOf(error) });
+          });
+        if (!result) return;
+        const mutation = judgeMutation(need, result, prepared.index);
         report.mutations.push(mutation);
         options.onMutation?.(mutation);
       }),
@@ -97,10 +120,27 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
   return report;
 }
 
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** `count` of a row, evenly spread. */
 function sample<T>(row: readonly T[], count: number): T[] {
   if (count >= row.length) return [...row];
   return Array.from({ length: count }, (_, at) => row[Math.floor((at * row.length) / count)] as T);
+}
+
+/** Of the mutations that turned red, so many must have the module at the top of the findings. */
+const NAMED_TARGET = 0.95;
+
+/** Whether the suite can fail: `yes`, `no`, or `unknown` where nothing was taken away, or not all of it could be tried. */
+export function judgeSuite({ mutations, without, failed }: MutationReport): 'yes' | 'no' | 'unknown' {
+  const red = mutations.filter((one) => one.red);
+  const named = red.filter((one) => one.named);
+  const holds =
+    without.length === 0 &&
+    mutations.every((one) => one.red || one.soft) &&
+    named.length >= red.length * NAMED_TARGET;
+  if (!holds) return 'no';
+  return mutations.length === 0 || failed.length > 0 ? 'unknown' : 'yes';
 }
 
 export function judgeMutation(

@@ -14,8 +14,9 @@ import type { Reference } from '../run/reference.js';
 import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { installSet } from '../splits/installsets.js';
 import { readSplit } from '../splits/read.js';
+import { isSameSet, requireScenarios, told, unsettledOf } from './again.js';
 import { coverage } from './coverage.js';
-import { judgeMutation } from './mutate.js';
+import { judgeMutation, judgeSuite, type Mutation, type MutationReport } from './mutate.js';
 import { needsOf } from './needs.js';
 import type { WantedModule } from './patches/addition.js';
 import { appendToList, patchList } from './patches/list.js';
@@ -563,10 +564,53 @@ t.test('a story without its recording still says what is missing, and where', as
   };
   const story = await storyOf({ folder, result: { image, results: [result] } as never }, result);
   t.equal(story.missing[0]?.chain, 'scsi:t-0x00 → sd_mod → in the package extra by split.yaml:31');
+  const told = { ...result, findings: [{ ...finding, chain: 'the disk data → sd_mod' }] };
+  t.equal(
+    (await storyOf({ folder, result: { image, results: [told] } as never }, told)).missing[0]?.chain,
+    'the disk data → sd_mod',
+  );
   const text = storyText(story, 'latest', 100, plain);
   t.match(text, /^missing +scsi:t-0x00 → sd_mod/m);
   t.match(text, /^add +sd_mod \(\+2 KiB with all that it needs\) from extra$/m);
   t.match(text, /^next +bootgate fix latest 'net\/nat'$/m);
   t.ok(text.split('\n').length < 25, 'it fits a screen');
   t.ok(text.split('\n').every((line) => line.length <= 100));
+});
+
+t.test('what can be mended is what was booted', async (t) => {
+  t.ok(isSameSet(['a', 'b'], ['b', 'a']));
+  t.notOk(isSameSet(['a', 'b'], ['a']));
+  t.notOk(isSameSet(['a', 'b'], ['a', 'c']));
+  t.equal(told(['a', 'b'], ['a', 'c', 'd']), 'it had 2 modules, now it has 3 (+c, +d, -b)');
+  const [gone, open, passed] = [
+    resultOf({ scenario: 'net/nat' }),
+    resultOf({ scenario: 'net/other', verdict: 'infra' }),
+    resultOf({ verdict: 'pass' }),
+  ];
+  t.throws(() => requireScenarios([gone], [{ name: 'net/nta' } as never]), {
+    code: 'E_SCENARIO_NAME',
+    blame: 'user',
+    message: /net\/nat/,
+  });
+  requireScenarios([gone], [{ name: 'net/nat' } as never]);
+  t.same(unsettledOf({ folder: '', result: { results: [gone, open, passed] } as never }), [gone, open]);
+});
+
+t.test('a suite of which nothing was tried has proven nothing', (t) => {
+  const red = { red: true, named: true } as Mutation;
+  const report = (more: Partial<MutationReport>): MutationReport => ({
+    ...{ mutations: [red], without: [], failed: [], bystanders: 0, possible: 1, boots: 1 },
+    ...more,
+  });
+  t.equal(judgeSuite(report({})), 'yes');
+  t.equal(judgeSuite(report({ mutations: [] })), 'unknown');
+  const failed = [{ scenario: 'net/nat', modules: ['nat'], reason: 'no space left' }];
+  t.equal(judgeSuite(report({ failed })), 'unknown', 'what the host stopped');
+  t.equal(
+    judgeSuite(report({ mutations: [{ ...red, red: false }], failed })),
+    'no',
+    'green where it must be red',
+  );
+  t.equal(judgeSuite(report({ mutations: [red, { ...red, named: false }] })), 'no');
+  t.end();
 });

@@ -71,7 +71,7 @@ export async function storyOf(run: StoredRun, result: ScenarioResult): Promise<S
       consoleTail: result.consoleTail,
     },
     asked: await askedOf(folder),
-    missing: missing.map((finding) => ({ ...finding, chain: chainOf(finding) })),
+    missing: missing.map((finding) => ({ ...finding, chain: finding.chain ?? chainOf(finding) })),
     others: result.findings.filter(({ kind }) => kind !== 'missing-module'),
     reference: result.reference ?? null,
     kernelsOwn: isKernelsOwn(result),
@@ -124,7 +124,7 @@ async function askedOf(folder: string): Promise<Asked[]> {
   return [...asked.values()];
 }
 
-/** `scsi:t-0x00 → sd_mod → left out by images/policies/2014.yaml:31` */
+/** For findings of runs that did not say it yet: `scsi:t-0x00 → sd_mod → left out by images/policies/2014.yaml:31` */
 function chainOf({ evidence, module = '', package: owner, rule }: Finding): string {
   const asked = /Unknown symbol (\S+)|Module (\S+) not found|(?:answer|driver): (\S+)/.exec(evidence);
   const request = asked?.slice(1).find((one) => one !== undefined);

@@ -40,6 +40,7 @@ export function storyText(story: Story, run: string, width: number, style: Style
     say(labelOf(kind), [evidence.split('\n')[0] ?? '', hint]);
   if (
     story.verdict !== 'pass' &&
+    story.verdict !== 'infra' &&
     !story.kernelsOwn &&
     (story.missing.length > 0 || story.reference?.lacking.length)
   )
