@@ -6,7 +6,7 @@ import { BootgateError, exitCodeOf, placeOf } from '../errors.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { checkSplit } from './check.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
-import { installSet, parseInstall } from './installsets.js';
+import { chosenSets, installSet, parseInstall } from './installsets.js';
 import { readSplit } from './read.js';
 import type { ReadSplitOptions } from './split.js';
 
@@ -203,6 +203,9 @@ t.test('an install set of unknown packages, or of none', async (t) => {
   remove();
   t.strictSame(parseInstall(split, 'extra', index)[0]?.packages, ['linux-core', 'linux-extra']);
   t.strictSame(parseInstall(split, 'core', index)[0]?.modules, ['ext4', 'jbd2']);
+  const chosen = (...words: string[]) => chosenSets(split, words, index).map(({ name }) => name);
+  t.strictSame(chosen('core', 'linux-core', 'extra', 'core,extra'), ['linux-core', 'linux-extra']);
+  t.strictSame(chosen('each', 'core'), ['linux-core', 'linux-extra'], 'one set is booted once');
   t.throws(() => parseInstall(split, 'cor,linux-extar', index), {
     code: 'E_PACKAGE_NAME',
     problems: [{ message: /cor/ }, { message: /did you mean linux-extra/ }],
