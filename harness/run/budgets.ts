@@ -19,16 +19,19 @@ export function budgetsOf(
   measured: Measured,
   results: readonly ScenarioResult[],
 ): OverBudget[] {
-  const [{ image, split, index, set }] = variants;
+  const [{ image, split, index }] = variants;
+  // Of several install sets the largest: that is the one whose modules and initramfs were measured.
+  const { set } = variants.reduce((most, one) => (one.set.bytes > most.set.bytes ? one : most));
   const memory = mostMemory(results);
   const neededBy = loadedBy(results);
   if (split) {
-    const { vmlinuz, initramfs } = measured;
+    const { vmlinuz, initramfs, modules } = measured;
     const size = weighSplit({ split, index, vmlinuz: vmlinuz.bytes, initramfs: initramfs.bytes });
     return overBudget({
       split,
       index,
       size,
+      installed: { bytes: modules.bytes, modules: set.names },
       budgets: image.budgets,
       neededBy,
       ...(memory === undefined ? {} : { memory }),
