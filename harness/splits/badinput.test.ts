@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
 import { Cache } from '../cache.js';
@@ -39,6 +39,8 @@ async function errorOf(files: Record<string, string | Uint8Array>, name: string,
 
 const fedora = (rules: string, packages = '  - name: core\n  - name: extra\n    depends-on: [core]\n') =>
   `packages:\n${packages}rules:\n${rules}`;
+const doubling = (count: number) =>
+  Array.from({ length: count }, (_, at) => `%define m${at} %m${at + 1} %m${at + 1}\n`).join('');
 const own = (packages: string) => `version: 1\nname: x\npackages:\n${packages}`;
 
 const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] = [
@@ -89,6 +91,30 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     { 'a.yaml': own('  - {name: a, budgte: 3}\n  - {name: b, budget: heavy}\n') },
     'a.yaml',
     [/:4:\d+ .*budgte: unknown key \(did you mean budget/, /:5:\d+ .*budget: .*size/],
+  ],
+  [
+    'our own: package names that mean something else',
+    { 'a.yaml': own('  - {name: each, rest: true}\n  - {name: total}\n') },
+    'a.yaml',
+    [/:4:\d+ .*name: no package can/, /:5:\d+ .*name: no package can/],
+  ],
+  [
+    'our own: a budget that could be on a package or on all modules',
+    { 'a.yaml': `${own('  - {name: modules, rest: true}\n')}budgets: {modules: 1 MiB}\n` },
+    'a.yaml',
+    [/:5:\d+ .*package named modules or all modules/],
+  ],
+  [
+    'our own: Latin-1',
+    { 'a.yaml': Buffer.from(`${own('  - {name: a, rest: true}\n')}# gr\u00fc\u00dfe\n`, 'latin1') },
+    'a.yaml',
+    [/:5:5 byte 0xfc is not UTF-8/],
+  ],
+  [
+    "Fedora's variants: Latin-1",
+    { 'def_variants.yaml': Buffer.from(fedora('  - b\u00e4r: core\n'), 'latin1') },
+    'def_variants.yaml',
+    [/:6:6 byte 0xe4 is not UTF-8/],
   ],
   [
     'kernel-wedge: includes that loop, files and modules that are not there, folders that are not there',
@@ -154,6 +180,20 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     { 'x.spec': '%define modules %a %nope b/c\n%define a %b\n%define b %a\n' },
     'x.spec',
     [/:1:20 .*nope/, /:1:26 .*no module name/, /:3:11 .*contain each other/],
+  ],
+  [
+    'SUSE: macros that double',
+    { 'x.spec': `%define modules %m0 %m0\n${doubling(60)}%define m60 ext4\n` },
+    'x.spec',
+    [/more than 100000 words/],
+  ],
+  [
+    'SUSE: macros that are too deep in one another',
+    {
+      'x.spec': `%define modules %m0\n${Array.from({ length: 500 }, (_, at) => `%define m${at} %m${at + 1}\n`).join('')}%define m500 ext4\n`,
+    },
+    'x.spec',
+    [/:65:\d+ .*deeper than 64/],
   ],
 ];
 
@@ -249,6 +289,20 @@ t.test('modules of another release, without signatures, torn apart', async (t) =
       package: 'core',
     },
   );
+});
+
+t.test('what is no file is not read, for that would never end', async (t) => {
+  const { path, remove } = folderOf({
+    'package-list': 'Package: a\nDescription: x\n',
+    'modules/amd64/b': '',
+  });
+  t.teardown(remove);
+  for (const name of ['pipe.yaml', 'supported.conf', 'modules/amd64/a'])
+    execFileSync('mkfifo', [join(path, name)]);
+  for (const source of [join(path, 'pipe.yaml'), join(path, 'supported.conf'), '/dev/zero'])
+    await t.rejects(readSplit(source, index), { blame: 'user', message: /no regular file/ });
+  const options = { format: 'kernel-wedge', arch: 'amd64', flavour: 'amd64' } as const;
+  await t.rejects(readSplit(path, index, options), { blame: 'user', message: /no regular file/ });
 });
 
 t.test('a package file that is cut short', async (t) => {
