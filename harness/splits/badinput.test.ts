@@ -291,6 +291,29 @@ t.test('modules of another release, without signatures, torn apart', async (t) =
   );
 });
 
+t.test('cloud devices, where the lowest package has no modules or is in a circle', async (t) => {
+  const text = own(
+    '  - {name: meta}\n  - {name: core, depends: [meta], modules: [can]}\n  - {name: extra, depends: [core], rest: true}\n',
+  );
+  const { path, remove } = folderOf({ 'a.yaml': text });
+  const split = await readSplit(join(path, 'a.yaml'), index);
+  remove();
+  const clouds = [{ cloud: 'test', device: 'disk', alias: 'ext4' }];
+  const cloudFindings = (one: typeof split) =>
+    checkSplit({ split: one, index, clouds }).filter(({ id }) => id === 'cloud-device');
+  const wanted = [
+    {
+      message: /no driver with core alone; ext4 is in extra/,
+      mend: 'move ext4, jbd2 to core (+2 KiB)',
+      package: 'core',
+    },
+  ];
+  t.match(cloudFindings(split), wanted);
+  const circle = split.packages.map((one) => (one.name === 'meta' ? { ...one, depends: ['core'] } : one));
+  t.match(cloudFindings({ ...split, packages: circle }), wanted);
+  t.equal(cloudFindings({ ...split, packages: circle }).length, 1);
+});
+
 t.test('what is no file is not read, for that would never end', async (t) => {
   const { path, remove } = folderOf({
     'package-list': 'Package: a\nDescription: x\n',
