@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { BootgateError, type Problem, userError } from './errors.js';
@@ -18,13 +19,37 @@ export interface Document<T> {
  * @throws BootgateError blame `user`, E_DOCUMENT: every problem at once, each as file:line:col.
  */
 export async function readDocument<T>(file: string, schema: z.ZodType<T>): Promise<Document<T>> {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(file, 'utf8');
+    bytes = await readFile(file);
   } catch (cause) {
     throw userError('E_DOCUMENT', `cannot read ${file}: ${(cause as Error).message}`, { cause });
   }
-  return parseDocument(file, text, schema);
+  const wrong = notUtf8(file, bytes);
+  if (wrong)
+    throw new BootgateError(`${file} is not valid YAML`, {
+      code: 'E_DOCUMENT',
+      blame: 'user',
+      problems: [wrong],
+    });
+  return parseDocument(file, bytes.toString('utf8'), schema);
+}
+
+/** The first byte that breaks UTF-8. Read leniently, it would become U+FFFD within a name or pattern, unseen. */
+function notUtf8(file: string, bytes: Buffer): Problem | undefined {
+  if (isUtf8(bytes)) return undefined;
+  for (let start = 0, line = 1; ; line++) {
+    const newline = bytes.indexOf(10, start);
+    const row = bytes.subarray(start, newline < 0 ? bytes.length : newline);
+    if (!isUtf8(row)) {
+      const text = row.toString('utf8');
+      const column = text.indexOf('\ufffd');
+      const byte = row[Buffer.byteLength(text.slice(0, column))] ?? 0;
+      const hint = 'the file looks like Latin-1: convert it with `iconv -f latin1 -t utf8`';
+      return { file, line, column: column + 1, message: `byte 0x${byte.toString(16)} is not UTF-8`, hint };
+    }
+    start += row.length + 1;
+  }
 }
 
 /** The same for text at hand; `file` is only a name. */

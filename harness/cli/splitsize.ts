@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT, userError } from '../errors.js';
-import type { RunResult } from '../report/result.js';
 import { overBudget } from '../splits/budgets.js';
 import { parseBytes } from '../splits/bytes.js';
 import { compressedSizes } from '../splits/compressed.js';
@@ -13,6 +12,7 @@ import {
   type SizeReport,
   weighSplit,
 } from '../splits/size.js';
+import { readSizeReport } from '../splits/sizereport.js';
 import type { Split } from '../splits/split.js';
 import { formatBytes, formatPercent } from '../units.js';
 import {
@@ -147,49 +147,22 @@ async function otherReport(
   const run = join(source, 'run.json');
   const file = existsSync(run) ? run : source;
   if (!file.endsWith('.json')) return weigh(await loadSplit(source, rest, on), on);
-  let report: unknown;
-  try {
-    report = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw userError('E_SIZE_REPORT', `cannot read ${file}: ${(cause as Error).message}`, { cause });
-  }
-  const schema = (report as { schema?: unknown } | null)?.schema;
-  if (schema === 'bootgate/run@1') return reportOfRun(report as RunResult);
-  if (schema !== 'bootgate/split-size@1')
-    throw userError(
-      'E_SIZE_REPORT',
-      `${file} is neither a run nor what \`bootgate split size --json\` prints`,
-    );
-  return report as SizeReport;
-}
-
-/** A run knows its image's totals and no packages. */
-function reportOfRun({ id, image }: RunResult): SizeReport {
-  const { count, bytes } = image.modules;
-  const fixed = image.vmlinuz.bytes + image.initramfs.bytes;
-  return {
-    schema: 'bootgate/split-size@1',
-    split: `${image.name} (run ${id})`,
-    format: 'run',
-    release: image.kernel.release,
-    vmlinuz: image.vmlinuz.bytes,
-    initramfs: image.initramfs.bytes,
-    modules: { count, bytes },
-    packages: [],
-    subsystems: [],
-    installSets: [{ name: image.name, packages: [], count, bytes, total: fixed + bytes }],
-    placed: {},
-  };
+  return readSizeReport(file);
 }
 
 function thresholdOf(flags: SplitFlags): { bytes?: number; percent?: number } | undefined {
   if (flags.threshold === undefined && flags.thresholdPercent === undefined) return undefined;
   const bytes = flags.threshold === undefined ? undefined : parseBytes(flags.threshold);
-  const percent = flags.thresholdPercent === undefined ? undefined : Number(flags.thresholdPercent);
+  // Number('') is 0, a threshold that everything reaches.
+  const percent =
+    flags.thresholdPercent === undefined ? undefined : Number(flags.thresholdPercent.trim() || Number.NaN);
   if (flags.threshold !== undefined && bytes === undefined)
     throw userError('E_USAGE', `--threshold ${flags.threshold}: expected a size such as 20MiB`);
-  if (percent !== undefined && !(percent >= 0))
-    throw userError('E_USAGE', `--threshold-percent ${flags.thresholdPercent}: expected a number`);
+  if (percent !== undefined && !(percent >= 0 && percent <= 100))
+    throw userError(
+      'E_USAGE',
+      `--threshold-percent ${flags.thresholdPercent}: expected a number from 0 to 100`,
+    );
   if (!flags.against && !flags.againstKernel)
     throw userError('E_USAGE', 'a threshold needs something to compare with', {
       hint: 'give --against or --against-kernel',
@@ -199,5 +172,7 @@ function thresholdOf(flags: SplitFlags): { bytes?: number; percent?: number } | 
 
 async function sizeOfFile(path: string): Promise<number> {
   if (!existsSync(path)) throw userError('E_USAGE', `--initramfs ${path}: there is no such file`);
-  return (await stat(path)).size;
+  const entry = await stat(path);
+  if (!entry.isFile()) throw userError('E_USAGE', `--initramfs ${path}: this is no file`);
+  return entry.size;
 }

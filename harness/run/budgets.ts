@@ -19,16 +19,19 @@ export function budgetsOf(
   measured: Measured,
   results: readonly ScenarioResult[],
 ): OverBudget[] {
-  const [{ image, split, index, set }] = variants;
+  const [{ image, split, index }] = variants;
+  // Of several install sets the largest: that is the one whose modules and initramfs were measured.
+  const { set } = variants.reduce((most, one) => (one.set.bytes > most.set.bytes ? one : most));
   const memory = mostMemory(results);
   const neededBy = loadedBy(results);
   if (split) {
-    const { vmlinuz, initramfs } = measured;
+    const { vmlinuz, initramfs, modules } = measured;
     const size = weighSplit({ split, index, vmlinuz: vmlinuz.bytes, initramfs: initramfs.bytes });
     return overBudget({
       split,
       index,
       size,
+      installed: { bytes: modules.bytes, modules: set.names },
       budgets: image.budgets,
       neededBy,
       ...(memory === undefined ? {} : { memory }),
@@ -50,12 +53,15 @@ export function budgetsOf(
     }))
     .sort((a, b) => b.bytes - a.bytes || (a.module < b.module ? -1 : 1))
     .slice(0, 10);
+  const unknown = Object.keys(image.budgets).filter((what) => !isLimit(what));
+  if (unknown.length > 0)
+    throw userError(
+      'E_BUDGET',
+      `${image.file}: there is nothing named ${unknown.join(' or ')} to set a budget on`,
+      { hint: `without a split, a budget is on one of: ${LIMITS.join(', ')}` },
+    );
   return Object.entries(image.budgets).flatMap(([what, limit]): OverBudget[] => {
-    if (!isLimit(what))
-      throw userError('E_BUDGET', `${image.file}: there is nothing named ${what} to set a budget on`, {
-        hint: `without a split, a budget is on one of: ${LIMITS.join(', ')}`,
-      });
-    const bytes = sizes[what];
+    const bytes = isLimit(what) ? sizes[what] : undefined;
     if (bytes === undefined || bytes <= limit) return [];
     const contributors = what === 'modules' || what === 'total' ? heaviest : [];
     return [{ what, limit, bytes, contributors }];

@@ -164,12 +164,16 @@ t.test('static check and budgets', async (t) => {
     what: 'package core',
     limit: 60 * MIB,
     bytes: 61 * MIB,
-    contributors: [{ module: 'xfs', bytes: 2 * MIB, scenarios: [] }],
+    contributors: ['xfs', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'tenth'].map((module) => ({
+      module,
+      bytes: 2 * MIB,
+      scenarios: [],
+    })),
   };
   const heavy = gate(good, { overBudget: [over] });
   t.same(kinds(heavy), ['no budget']);
   t.match(heavy.reasons[0]?.message, /61\.0 MiB, 1\.0 MiB over its budget of 60\.0 MiB/);
-  t.match(heavy.reasons[0]?.hint, /xfs \(2\.0 MiB\)/);
+  t.match(heavy.reasons[0]?.hint, /xfs \(2\.0 MiB\).*tenth/, 'all ten');
   t.same(kinds(gate(good, { ledgerProblems: [{ message: 'expired' }] })), ['no known-issue']);
 });
 
@@ -285,7 +289,51 @@ t.test('budgets of an image without a split', async (t) => {
     [],
     'what was not measured is not held against it',
   );
-  t.throws(() => budgetsOf(variants({ modles: 1 }), measured, []), { code: 'E_BUDGET' });
+  t.throws(() => budgetsOf(variants({ modles: 1, memroy: 1 }), measured, []), {
+    code: 'E_BUDGET',
+    message: /modles or memroy/,
+  });
+});
+
+t.test('budgets of a split are held to the install set', async (t) => {
+  const index = {
+    release: '6.1.0-test',
+    modules: new Map(
+      [
+        { name: 'ext4', path: 'kernel/fs/ext4/ext4.ko', bytes: 2 * MIB },
+        { name: 'xfs', path: 'kernel/fs/xfs/xfs.ko', bytes: 3 * MIB },
+      ].map((module) => [module.name, module]),
+    ),
+  };
+  const place = { file: 'x.yaml', line: 1, text: '' };
+  const split = {
+    name: 'x',
+    file: 'x.yaml',
+    packages: [
+      { name: 'core', depends: [], place },
+      { name: 'extra', depends: ['core'], place },
+    ],
+    placement: new Map([
+      ['ext4', { package: 'core', rule: null }],
+      ['xfs', { package: 'extra', rule: null }],
+    ]),
+    twice: new Map(),
+    budgets: {},
+  };
+  const core = (budgets: Record<string, number>) =>
+    [
+      { image: { file: 'x.yaml', budgets }, split, index, set: { names: ['ext4'], bytes: 2 * MIB } },
+    ] as unknown as [PreparedImage];
+  const measured = {
+    vmlinuz: { bytes: 10 * MIB },
+    initramfs: { ...FIXTURE.image.initramfs, bytes: MIB },
+    modules: { ...FIXTURE.image.modules, bytes: 2 * MIB },
+  };
+  t.same(budgetsOf(core({ modules: 2 * MIB, total: 13 * MIB }), measured, []), [], 'extra is not in it');
+  t.match(budgetsOf(core({ modules: MIB }), measured, []), [
+    { bytes: 2 * MIB, contributors: [{ module: 'ext4' }] },
+  ]);
+  t.match(budgetsOf(core({ total: 12 * MIB }), measured, []), [{ bytes: 13 * MIB }]);
 });
 
 t.test('growth as it is written', async (t) => {

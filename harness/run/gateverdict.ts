@@ -74,7 +74,7 @@ function staticCheck({ check, baseline, settings }: GateInput): GateReason[] {
 }
 
 function budget({ what, limit, bytes, contributors }: OverBudget): GateReason {
-  const heaviest = contributors.slice(0, 3).map((one) => `${one.module} (${formatBytes(one.bytes)})`);
+  const heaviest = contributors.map((one) => `${one.module} (${formatBytes(one.bytes)})`);
   return {
     kind: 'budget',
     weight: 'no',

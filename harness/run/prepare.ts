@@ -12,7 +12,7 @@ import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { setFromPolicy } from '../modules/policy.js';
 import { exactSet, setFromList, wholeTree } from '../modules/set.js';
-import { type InstallSet, parseInstall } from '../splits/installsets.js';
+import { chosenSets, type InstallSet } from '../splits/installsets.js';
 import { detectFormat, parseFormat, readSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
 import { architectureOf } from '../vm/arch/index.js';
@@ -64,11 +64,7 @@ export async function prepareImages(
   }
   const { file, install } = image.modules;
   const split = await loadSplit(image.modules, kernel, index, cache);
-  // A metapackage adds no module to what it depends on: with `each`, that set was booted already.
-  const sets = install.flatMap((words) =>
-    parseInstall(split, words, index).filter((set) => words !== 'each' || !set.sameAs),
-  );
-  const [first, ...rest] = sets.map((installSet): PreparedImage => {
+  const [first, ...rest] = chosenSets(split, install, index).map((installSet): PreparedImage => {
     const source = `${basename(file)}: ${installSet.name}`;
     return { ...common, set: exactSet(index, installSet.modules, source), split, installSet };
   });

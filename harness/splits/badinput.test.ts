@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
 import { Cache } from '../cache.js';
@@ -6,7 +6,7 @@ import { BootgateError, exitCodeOf, placeOf } from '../errors.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { checkSplit } from './check.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
-import { installSet, parseInstall } from './installsets.js';
+import { chosenSets, installSet, parseInstall } from './installsets.js';
 import { readSplit } from './read.js';
 import type { ReadSplitOptions } from './split.js';
 
@@ -39,6 +39,8 @@ async function errorOf(files: Record<string, string | Uint8Array>, name: string,
 
 const fedora = (rules: string, packages = '  - name: core\n  - name: extra\n    depends-on: [core]\n') =>
   `packages:\n${packages}rules:\n${rules}`;
+const doubling = (count: number) =>
+  Array.from({ length: count }, (_, at) => `%define m${at} %m${at + 1} %m${at + 1}\n`).join('');
 const own = (packages: string) => `version: 1\nname: x\npackages:\n${packages}`;
 
 const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] = [
@@ -89,6 +91,30 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     { 'a.yaml': own('  - {name: a, budgte: 3}\n  - {name: b, budget: heavy}\n') },
     'a.yaml',
     [/:4:\d+ .*budgte: unknown key \(did you mean budget/, /:5:\d+ .*budget: .*size/],
+  ],
+  [
+    'our own: package names that mean something else',
+    { 'a.yaml': own('  - {name: each, rest: true}\n  - {name: total}\n') },
+    'a.yaml',
+    [/:4:\d+ .*name: no package can/, /:5:\d+ .*name: no package can/],
+  ],
+  [
+    'our own: a budget that could be on a package or on all modules',
+    { 'a.yaml': `${own('  - {name: modules, rest: true}\n')}budgets: {modules: 1 MiB}\n` },
+    'a.yaml',
+    [/:5:\d+ .*package named modules or all modules/],
+  ],
+  [
+    'our own: Latin-1',
+    { 'a.yaml': Buffer.from(`${own('  - {name: a, rest: true}\n')}# gr\u00fc\u00dfe\n`, 'latin1') },
+    'a.yaml',
+    [/:5:5 byte 0xfc is not UTF-8/],
+  ],
+  [
+    "Fedora's variants: Latin-1",
+    { 'def_variants.yaml': Buffer.from(fedora('  - b\u00e4r: core\n'), 'latin1') },
+    'def_variants.yaml',
+    [/:6:6 byte 0xe4 is not UTF-8/],
   ],
   [
     'kernel-wedge: includes that loop, files and modules that are not there, folders that are not there',
@@ -155,6 +181,20 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     'x.spec',
     [/:1:20 .*nope/, /:1:26 .*no module name/, /:3:11 .*contain each other/],
   ],
+  [
+    'SUSE: macros that double',
+    { 'x.spec': `%define modules %m0 %m0\n${doubling(60)}%define m60 ext4\n` },
+    'x.spec',
+    [/more than 100000 words/],
+  ],
+  [
+    'SUSE: macros that are too deep in one another',
+    {
+      'x.spec': `%define modules %m0\n${Array.from({ length: 500 }, (_, at) => `%define m${at} %m${at + 1}\n`).join('')}%define m500 ext4\n`,
+    },
+    'x.spec',
+    [/:65:\d+ .*deeper than 64/],
+  ],
 ];
 
 for (const [title, files, name, wanted] of cases)
@@ -203,6 +243,9 @@ t.test('an install set of unknown packages, or of none', async (t) => {
   remove();
   t.strictSame(parseInstall(split, 'extra', index)[0]?.packages, ['linux-core', 'linux-extra']);
   t.strictSame(parseInstall(split, 'core', index)[0]?.modules, ['ext4', 'jbd2']);
+  const chosen = (...words: string[]) => chosenSets(split, words, index).map(({ name }) => name);
+  t.strictSame(chosen('core', 'linux-core', 'extra', 'core,extra'), ['linux-core', 'linux-extra']);
+  t.strictSame(chosen('each', 'core'), ['linux-core', 'linux-extra'], 'one set is booted once');
   t.throws(() => parseInstall(split, 'cor,linux-extar', index), {
     code: 'E_PACKAGE_NAME',
     problems: [{ message: /cor/ }, { message: /did you mean linux-extra/ }],
@@ -246,6 +289,43 @@ t.test('modules of another release, without signatures, torn apart', async (t) =
       package: 'core',
     },
   );
+});
+
+t.test('cloud devices, where the lowest package has no modules or is in a circle', async (t) => {
+  const text = own(
+    '  - {name: meta}\n  - {name: core, depends: [meta], modules: [can]}\n  - {name: extra, depends: [core], rest: true}\n',
+  );
+  const { path, remove } = folderOf({ 'a.yaml': text });
+  const split = await readSplit(join(path, 'a.yaml'), index);
+  remove();
+  const clouds = [{ cloud: 'test', device: 'disk', alias: 'ext4' }];
+  const cloudFindings = (one: typeof split) =>
+    checkSplit({ split: one, index, clouds }).filter(({ id }) => id === 'cloud-device');
+  const wanted = [
+    {
+      message: /no driver with core alone; ext4 is in extra/,
+      mend: 'move ext4, jbd2 to core (+2 KiB)',
+      package: 'core',
+    },
+  ];
+  t.match(cloudFindings(split), wanted);
+  const circle = split.packages.map((one) => (one.name === 'meta' ? { ...one, depends: ['core'] } : one));
+  t.match(cloudFindings({ ...split, packages: circle }), wanted);
+  t.equal(cloudFindings({ ...split, packages: circle }).length, 1);
+});
+
+t.test('what is no file is not read, for that would never end', async (t) => {
+  const { path, remove } = folderOf({
+    'package-list': 'Package: a\nDescription: x\n',
+    'modules/amd64/b': '',
+  });
+  t.teardown(remove);
+  for (const name of ['pipe.yaml', 'supported.conf', 'modules/amd64/a'])
+    execFileSync('mkfifo', [join(path, name)]);
+  for (const source of [join(path, 'pipe.yaml'), join(path, 'supported.conf'), '/dev/zero'])
+    await t.rejects(readSplit(source, index), { blame: 'user', message: /no regular file/ });
+  const options = { format: 'kernel-wedge', arch: 'amd64', flavour: 'amd64' } as const;
+  await t.rejects(readSplit(path, index, options), { blame: 'user', message: /no regular file/ });
 });
 
 t.test('a package file that is cut short', async (t) => {

@@ -1,7 +1,7 @@
 import { userError } from '../errors.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { didYouMean } from '../suggest.js';
-import { installSet } from './installsets.js';
+import { findPackage, installSet } from './installsets.js';
 import type { SizeReport } from './size.js';
 import { modulesByPackage, type Split } from './split.js';
 
@@ -23,6 +23,8 @@ export interface BudgetInput {
   size: SizeReport;
   /** More limits than the split's own, as an image file has them: the same names. */
   budgets?: Readonly<Record<string, number>>;
+  /** What is installed, where that is less than the whole tree: `modules` and `total` are held to it. */
+  installed?: { bytes: number; modules: readonly string[] };
   /** Guest memory in use after boot, where a run has measured it. */
   memory?: number;
   /** Which scenarios need a module, once runs have shown it. */
@@ -32,12 +34,12 @@ export interface BudgetInput {
 /**
  * The limits of a split and an image that are not kept, in the order in which they are written. What was not measured
  * (no initramfs was built, no guest was booted) is not held against a limit.
- * @throws BootgateError blame `user`, E_BUDGET: a limit on something that does not exist.
+ * @throws BootgateError blame `user`, E_BUDGET: limits on what does not exist, all of them.
  */
 export function overBudget(input: BudgetInput): OverBudget[] {
   const { split, index, size } = input;
   const contents = modulesByPackage(split, index);
-  const everything = [...index.modules.keys()];
+  const inside = input.installed ?? { bytes: size.modules.bytes, modules: [...index.modules.keys()] };
   const over: OverBudget[] = [];
   const hold = (
     what: string,
@@ -53,7 +55,9 @@ export function overBudget(input: BudgetInput): OverBudget[] {
     if (one.budget !== undefined)
       hold(`package ${one.name}`, one.budget, weight?.bytes, contents.get(one.name) ?? []);
   }
-  for (const [name, limit] of Object.entries({ ...split.budgets, ...input.budgets })) {
+  const budgets = { ...split.budgets, ...input.budgets };
+  refuseUnknown(split, Object.keys(budgets));
+  for (const [name, limit] of Object.entries(budgets)) {
     switch (name) {
       case 'vmlinuz':
         hold(name, limit, size.vmlinuz, []);
@@ -62,33 +66,36 @@ export function overBudget(input: BudgetInput): OverBudget[] {
         hold(name, limit, size.initramfs, []);
         continue;
       case 'modules':
-        hold(name, limit, size.modules.bytes, everything);
+        hold(name, limit, inside.bytes, inside.modules);
         continue;
       case 'total':
-        hold(name, limit, size.vmlinuz + (size.initramfs ?? 0) + size.modules.bytes, everything);
+        hold(name, limit, size.vmlinuz + (size.initramfs ?? 0) + inside.bytes, inside.modules);
         continue;
       case 'memory':
         hold(name, limit, input.memory, []);
         continue;
     }
-    let set: ReturnType<typeof installSet>;
-    try {
-      set = installSet(split, name.split(','), index);
-    } catch (cause) {
-      const known = [...WHOLE, ...split.packages.map((one) => one.name)];
-      throw userError(
-        'E_BUDGET',
-        `${split.file}: there is nothing named ${name} to set a budget on${didYouMean(name, known)}`,
-        {
-          hint: `a budget is on one of: ${known.join(', ')}`,
-          cause,
-        },
-      );
-    }
+    const set = installSet(split, name.split(','), index);
     const modules = set.modules.reduce((sum, module) => sum + (index.modules.get(module)?.bytes ?? 0), 0);
     hold(`install set ${set.name}`, limit, size.vmlinuz + (size.initramfs ?? 0) + modules, set.modules);
   }
   return over;
+}
+
+function refuseUnknown(split: Split, budgets: readonly string[]): void {
+  const known = [...WHOLE, ...split.packages.map((one) => one.name)];
+  const unknown = budgets.filter(
+    (name) =>
+      !(WHOLE as readonly string[]).includes(name) &&
+      name.split(',').some((word) => findPackage(split, word) === undefined),
+  );
+  if (unknown.length === 0) return;
+  const said = unknown.map(
+    (name) => `there is nothing named ${name} to set a budget on${didYouMean(name, known)}`,
+  );
+  throw userError('E_BUDGET', `${split.file}: ${said.join('; ')}`, {
+    hint: `a budget is on one of: ${known.join(', ')}`,
+  });
 }
 
 function heaviest(modules: readonly string[], { index, neededBy }: BudgetInput): OverBudget['contributors'] {

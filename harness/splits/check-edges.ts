@@ -1,8 +1,9 @@
 import type { ModuleIndex } from '../modules/module.js';
 import { formatBytes } from '../units.js';
 import type { CheckFinding, CheckInput } from './check.js';
+import { installSets } from './installsets.js';
 import { listed } from './settle.js';
-import { type Split, withDependencies } from './split.js';
+import { modulesByPackage, type Split, withDependencies } from './split.js';
 
 /** Symbol edges that leave an install set, one finding for each module that is missing to a package. */
 export function symbolEdges({ split, index }: CheckInput): CheckFinding[] {
@@ -48,12 +49,9 @@ function mendOf(at: {
 }): string {
   const { index, below, owners, home, there } = at;
   const inside = (name: string) => (owners.get(name) ?? []).some((one) => below.get(home)?.has(one));
-  const bytes = (names: Iterable<string>) =>
-    [...names].reduce((sum, name) => sum + (index.modules.get(name)?.bytes ?? 0), 0);
-  const down = new Set(
-    [at.module, ...(index.modules.get(at.module)?.depends ?? [])].filter((name) => !inside(name)),
-  );
-  const moveDown = `move ${listed([...down], (name) => name)} to ${home} (+${formatBytes(bytes(down))})`;
+  const bytes = (names: Iterable<string>) => bytesOf(names, index);
+  const down = comingDown(at.module, index, inside);
+  const moveDown = sayDown(down, home, index);
   if (!there || !below.get(there)?.has(home)) return moveDown;
   // Up: the users and whatever in the same package or below needs them.
   const up = new Set(at.users);
@@ -62,6 +60,18 @@ function mendOf(at: {
   if (bytes(up) >= bytes(down)) return moveDown;
   return `move ${listed([...up], (name) => name)} to ${there} (${formatBytes(bytes(up))} out of ${home})`;
 }
+
+/** A module and all that it needs that is not there yet: moved alone, it would not load. */
+function comingDown(module: string, index: ModuleIndex, inside: (name: string) => boolean): string[] {
+  const all = new Set([module, ...(index.modules.get(module)?.depends ?? [])]);
+  return [...all].filter((name) => index.modules.has(name) && !inside(name));
+}
+
+const sayDown = (modules: readonly string[], home: string, index: ModuleIndex): string =>
+  `move ${listed(modules, (name) => name)} to ${home} (+${formatBytes(bytesOf(modules, index))})`;
+
+const bytesOf = (names: Iterable<string>, index: ModuleIndex): number =>
+  [...names].reduce((sum, name) => sum + (index.modules.get(name)?.bytes ?? 0), 0);
 
 /** Soft and weak edges: loading goes on without them, and something may not work. */
 export function softEdges({ split, index }: CheckInput): CheckFinding[] {
@@ -79,10 +89,8 @@ export function softEdges({ split, index }: CheckInput): CheckFinding[] {
       for (const home of homes) {
         const targets = index.resolve(word);
         if (targets.kind !== 'modules') continue;
-        const reachable = targets.names.some((one) =>
-          (owners.get(one) ?? []).some((its) => below.get(home)?.has(its)),
-        );
-        if (reachable) continue;
+        const inside = (one: string) => (owners.get(one) ?? []).some((its) => below.get(home)?.has(its));
+        if (targets.names.some(inside)) continue;
         const [first] = targets.names;
         const place = split.placement.get(name)?.rule;
         findings.push({
@@ -93,9 +101,7 @@ export function softEdges({ split, index }: CheckInput): CheckFinding[] {
           module: name,
           package: home,
           ...(place ? { place } : {}),
-          ...(first
-            ? { mend: `move ${first} to ${home} (+${formatBytes(index.modules.get(first)?.bytes ?? 0)})` }
-            : {}),
+          ...(first ? { mend: sayDown(comingDown(first, index, inside), home, index) } : {}),
         });
       }
   }
@@ -107,37 +113,49 @@ function whereIs(owners: ReadonlyMap<string, string[]>, name: string | undefined
   return home ? `in ${home}` : 'in no package';
 }
 
-/** Devices of common clouds that only a package outside an install set can serve. */
+/** Devices of common clouds that only a package outside a smallest install set can serve. */
 export function cloudDevices({ split, index, clouds }: CheckInput): CheckFinding[] {
-  const below = withDependencies(split.packages);
+  if (split.partial) return [];
   const owners = ownersOf(split, index);
+  const bases = smallestSets(split, index);
   const findings: CheckFinding[] = [];
   for (const { cloud, device, alias } of clouds ?? []) {
     const served = index.resolve(alias);
     if (served.kind !== 'modules') continue;
-    for (const { name: home, meta } of split.packages) {
-      if (meta) continue;
-      const reachable = served.names.some((one) =>
-        (owners.get(one) ?? []).some((its) => below.get(home)?.has(its)),
-      );
-      const base = (below.get(home)?.size ?? 0) === 1;
-      // Said of the packages that everything starts from; a package above them only adds.
-      if (reachable || !base || split.partial) continue;
+    for (const { home, modules } of bases) {
+      const inside = (name: string) => modules.has(name);
+      if (served.names.some(inside)) continue;
       const [first] = served.names;
-      const bytes = index.modules.get(first ?? '')?.bytes ?? 0;
       const place = first ? split.placement.get(first)?.rule : undefined;
       findings.push({
         id: 'cloud-device',
         key: `cloud-device:${home}:${device}`,
         severity: 'warning',
         message: `${cloud}: ${device} has no driver with ${home} alone; ${listed(served.names, (one) => `${one} is ${whereIs(owners, one)}`)}`,
-        ...(first ? { module: first, mend: `move ${first} to ${home} (+${formatBytes(bytes)})` } : {}),
+        ...(first ? { module: first, mend: sayDown(comingDown(first, index, inside), home, index) } : {}),
         package: home,
         ...(place ? { place } : {}),
       });
     }
   }
   return findings;
+}
+
+/**
+ * The install sets with modules that hold no smaller one with modules: what everything starts from. A package above
+ * only adds. The lowest package may be a metapackage, or some in a circle: the set is named by one that has modules.
+ */
+function smallestSets(split: Split, index: ModuleIndex): { home: string; modules: ReadonlySet<string> }[] {
+  const contents = modulesByPackage(split, index);
+  const filled = installSets(split, index).filter(({ modules, sameAs }) => modules.length > 0 && !sameAs);
+  const within = (a: readonly string[], b: readonly string[]) =>
+    a.length < b.length && a.every((name) => b.includes(name));
+  return filled
+    .filter(({ packages }) => !filled.some((other) => within(other.packages, packages)))
+    .map(({ name, packages, modules }) => ({
+      home: [name, ...packages].find((one) => (contents.get(one)?.length ?? 0) > 0) ?? name,
+      modules: new Set(modules),
+    }));
 }
 
 function ownersOf(split: Split, index: ModuleIndex): Map<string, string[]> {

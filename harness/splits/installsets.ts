@@ -71,6 +71,21 @@ export function parseInstall(split: Split, text: string, index: ModuleIndex): In
   ];
 }
 
+/**
+ * What all words of `--install` choose, each list of packages once: `core` and `kernel-core`, or `each` and `core`, are
+ * one set, and it could not be booted twice into one folder. A metapackage adds no module to what it depends on: with
+ * `each`, that set is there already.
+ */
+export function chosenSets(split: Split, install: readonly string[], index: ModuleIndex): InstallSet[] {
+  const sets = new Map<string, InstallSet>();
+  for (const words of install)
+    for (const set of parseInstall(split, words, index)) {
+      const key = set.packages.join(' ');
+      if (!sets.has(key) && !(words === 'each' && set.sameAs)) sets.set(key, set);
+    }
+  return [...sets.values()];
+}
+
 /** A package by its name, or by the one name that ends in `-WORD`: `core` for modules-core. */
 export function findPackage(split: Split, word: string): string | undefined {
   const names = split.packages.map(({ name }) => name);

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
-import { type LineFile, linesOf, placeAt, Suggestions, shownPath } from './lines.js';
+import { type LineFile, linesOf, placeAt, requireRegular, Suggestions, shownPath } from './lines.js';
 import { parseGlob } from './patterns/glob.js';
 import { literal, Matcher, notSlash, repeat } from './patterns/nfa.js';
 
@@ -84,6 +84,7 @@ export function readWedgeList(file: string, included: string, tree: WedgeTree): 
     loaded.add(path);
     let text: LineFile;
     try {
+      requireRegular(path);
       text = linesOf(shownPath(path), readFileSync(path), 'trim');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === undefined || 'blame' in (error as object)) throw error;

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { BootgateError, type Problem, userError } from '../errors.js';
@@ -18,11 +19,22 @@ export function shownPath(file: string): string {
 }
 
 /**
+ * Refuses a pipe or a device, whose end may never come. What is not there is left to whoever reads it.
+ * @throws BootgateError blame `user`, E_SPLIT_READ.
+ */
+export function requireRegular(file: string): void {
+  const entry = statSync(file, { throwIfNoEntry: false });
+  if (entry && !entry.isFile())
+    throw userError('E_SPLIT_READ', `cannot read ${shownPath(file)}: it is no regular file`);
+}
+
+/**
  * Reads a list as UTF-8.
  * @param crlf `refuse` where the distribution's own tool would take the carriage return as part of a word.
  * @throws BootgateError blame `user`, E_SPLIT_TEXT: bytes that are not UTF-8, NULs or CRLF, with their place.
  */
 export async function readLines(file: string, crlf: 'refuse' | 'trim' = 'refuse'): Promise<LineFile> {
+  requireRegular(file);
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);

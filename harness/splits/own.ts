@@ -1,10 +1,11 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { didYouMean } from '../suggest.js';
 import { parseBytes } from './bytes.js';
 import { shownPath } from './lines.js';
+import { splitSchema } from './own-schema.js';
 import { parseGlob } from './patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from './patterns/nfa.js';
 import { PatternIndex } from './patterns/search.js';
@@ -18,51 +19,6 @@ import {
   type SplitPackage,
   withDependencies,
 } from './split.js';
-
-const size = z
-  .union([
-    z.number().int().nonnegative(),
-    z.string().refine((text) => parseBytes(text) !== undefined, 'expected a size such as 60 MiB'),
-  ])
-  .describe('bytes, or a size such as 60 MiB');
-
-/** bootgate's own split. The schema is the documentation. */
-export const splitSchema = z
-  .strictObject({
-    version: z.literal(1).describe('of this format'),
-    name: z.string().min(1),
-    description: z.string().default(''),
-    dependencies: z
-      .enum(['follow', 'keep'])
-      .default('follow')
-      .describe(
-        'follow: a module that a lower package needs moves down into it. keep: modules stay where they are named, and `split check` tells what is missing',
-      ),
-    packages: z
-      .array(
-        z.strictObject({
-          name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.+_-]*$/, 'expected letters, digits and . + _ -'),
-          description: z.string().default(''),
-          depends: z.array(z.string()).default([]).describe('packages of this split that it needs'),
-          modules: z
-            .array(z.string().min(1))
-            .default([])
-            .describe(
-              'module names (virtio_blk, snd_*), path globs (drivers/net/**, fs/ext4/); ` ?` behind one lets it match nothing. The most specific pattern wins: a name before a name with wildcards before a path, a longer path before a shorter one',
-            ),
-          rest: z.boolean().default(false).describe('it also has everything that no package names'),
-          budget: size.optional().describe('most bytes of its modules as installed'),
-        }),
-      )
-      .min(1),
-    budgets: z
-      .record(z.string(), size)
-      .default({})
-      .describe(
-        'most bytes of vmlinuz, initramfs, modules, total, memory, or an install set (`core` or `core,extra`)',
-      ),
-  })
-  .describe('A package split: packages, what is in them, what they need, what they may weigh');
 
 type OwnDocument = Document<z.infer<typeof splitSchema>>;
 
@@ -112,6 +68,13 @@ export async function readOwn(
       ...(one.modules.length === 0 && !one.rest ? { meta: true } : {}),
     };
   });
+  if (names.includes('modules') && value.budgets.modules !== undefined)
+    problems.push(
+      document.problem(
+        ['budgets', 'modules'],
+        'this may mean the package named modules or all modules: give the package a budget of its own, or another name',
+      ),
+    );
   const cycle = packageCycle(packages);
   if (cycle) {
     const at = names.indexOf(cycle[0] as string);

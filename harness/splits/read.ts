@@ -4,7 +4,7 @@ import { userError } from '../errors.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { didYouMean } from '../suggest.js';
 import { isFolder } from './kernel-wedge-lists.js';
-import { shownPath } from './lines.js';
+import { requireRegular, shownPath } from './lines.js';
 import { type ReadSplitOptions, SPLIT_FORMATS, type Split, type SplitFormat } from './split.js';
 
 /**
@@ -59,6 +59,7 @@ export function detectFormat(source: string, forced?: SplitFormat): { format: Sp
       hint: 'give a file or folder, or `packages` for the package files given with --kernel',
     });
   if (isFolder(path)) return inFolder(path, forced);
+  requireRegular(path);
   if (forced) return { format: forced, path };
   const byName = BY_NAME.find(([pattern]) => pattern.test(basename(path)))?.[1];
   if (byName === 'kernel-wedge') return { format: byName, path: resolve(path, '..') };

@@ -125,14 +125,19 @@ export function compareSizes(before: SizeReport, after: SizeReport, threshold?: 
   ];
   const bytes = (list: readonly NamedWeight[], name: string) =>
     list.find((one) => one.name === name)?.bytes ?? 0;
-  const totals = (report: SizeReport) => new Map(report.installSets.map((set) => [set.name, set.total]));
+  const both = before.initramfs !== null && after.initramfs !== null;
+  const totals = (report: SizeReport) =>
+    new Map(report.installSets.map((set) => [set.name, comparable(report, set, both)]));
   const [was, is] = [totals(before), totals(after)];
-  const moved = names(namesOf(before), namesOf(after)).flatMap((module) => {
+  // A run knows no packages: nothing has moved there, and nothing has grown out of nothing.
+  const placed = [before, after].every((one) => Object.keys(one.placed).length > 0);
+  const packages = before.packages.length > 0 && after.packages.length > 0;
+  const moved = (placed ? names(namesOf(before), namesOf(after)) : []).flatMap((module) => {
     const [from, size] = before.placed[module] ?? [null, 0];
     const [to, now] = after.placed[module] ?? [null, 0];
     return from === to ? [] : [{ module, from, to, bytes: now || size }];
   });
-  const saving = bestSaving(before, after);
+  const saving = bestSaving(before, after, both);
   return {
     before: before.split,
     after: after.split,
@@ -140,7 +145,7 @@ export function compareSizes(before: SizeReport, after: SizeReport, threshold?: 
     initramfs:
       before.initramfs === null || after.initramfs === null ? null : after.initramfs - before.initramfs,
     modules: after.modules.bytes - before.modules.bytes,
-    packages: names(before.packages, after.packages).map((name) => ({
+    packages: (packages ? names(before.packages, after.packages) : []).map((name) => ({
       name,
       before: bytes(before.packages, name),
       after: bytes(after.packages, name),
@@ -161,10 +166,19 @@ export function compareSizes(before: SizeReport, after: SizeReport, threshold?: 
 
 const namesOf = (report: SizeReport) => Object.keys(report.placed).map((name) => ({ name }));
 
+type InstallSetWeight = SizeReport['installSets'][number];
+
+/** The initramfs counts where both sides have one: a run builds it, and a split on paper has none. */
+const comparable = (report: SizeReport, set: InstallSetWeight, both: boolean) =>
+  both ? set.total : report.vmlinuz + set.bytes;
+
 /** The least that a machine can have installed, before and after: that is what a split is made for. */
-function bestSaving(before: SizeReport, after: SizeReport): SizeComparison['saving'] {
+function bestSaving(before: SizeReport, after: SizeReport, both: boolean): SizeComparison['saving'] {
   const least = (report: SizeReport) =>
-    report.installSets.filter(({ count }) => count > 0).sort((a, b) => a.total - b.total)[0];
+    report.installSets
+      .filter(({ count }) => count > 0)
+      .map((set) => ({ name: set.name, total: comparable(report, set, both) }))
+      .sort((a, b) => a.total - b.total)[0];
   const [was, is] = [least(before), least(after)];
   if (!was || !is) return null;
   const bytes = was.total - is.total;

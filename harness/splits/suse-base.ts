@@ -140,14 +140,30 @@ function macrosOf(list: LineFile): Map<string, Word[]> {
   return macros;
 }
 
+const MOST_WORDS = 100_000;
+/** As rpm's own limit (`_max_recursion`, rpmio/macro.c). */
+const MOST_DEEP = 64;
+
 /** A macro's words, with `%other` and `%{other}` in it replaced by theirs. */
 function expand(
   name: string,
   macros: ReadonlyMap<string, Word[]>,
   problems: Problem[],
   open: readonly string[] = [],
+  seen = { words: 0 },
 ): Word[] {
   return (macros.get(name) ?? []).flatMap((word) => {
+    // Twenty macros that hold each other twice are a million words; all of openSUSE's list is 600.
+    if (++seen.words > MOST_WORDS) {
+      if (seen.words === MOST_WORDS + 1)
+        problems.push({
+          file: word.place.file,
+          line: word.place.line,
+          column: word.column,
+          message: `%modules comes to more than ${MOST_WORDS} words`,
+        });
+      return [];
+    }
     const inner = /^%\{?(\w+)\}?$/.exec(word.text)?.[1];
     if (inner === undefined && !word.text.includes('%')) return [word];
     const { file, line } = word.place;
@@ -158,7 +174,8 @@ function expand(
       wrong(`there is no macro ${inner} in this file${didYouMean(inner, macros.keys())}`);
     else if (open.includes(inner) || inner === name)
       wrong(`macros contain each other: ${[...open, name, inner].map((one) => `%${one}`).join(' -> ')}`);
-    else return expand(inner, macros, problems, [...open, name]);
+    else if (open.length >= MOST_DEEP) wrong(`macros contain each other deeper than ${MOST_DEEP}`);
+    else return expand(inner, macros, problems, [...open, name], seen);
     return [];
   });
 }

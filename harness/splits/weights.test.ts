@@ -10,6 +10,7 @@ import { compressedSizes } from './compressed.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { readSplit } from './read.js';
 import { compareSizes, weighSplit } from './size.js';
+import { readSizeReport } from './sizereport.js';
 
 /** What modules, packages and install sets weigh, held against stat, xz and zstd. */
 
@@ -100,9 +101,9 @@ t.test('bytes by package, subsystem and install set, as installed and compressed
     [{ module: 'jbd2' }, { module: 'ext4', scenarios: ['filesystems/ext4'] }],
     'the heaviest first',
   );
-  t.throws(() => overBudget({ split: a, index, size: report, budgets: { initrafms: 1 } }), {
+  t.throws(() => overBudget({ split: a, index, size: report, budgets: { initrafms: 1, 'core,extar': 1 } }), {
     code: 'E_BUDGET',
-    message: /did you mean initramfs/,
+    message: /did you mean initramfs.*nothing named core,extar/,
   });
 
   const other = weighSplit({ split: b, index, vmlinuz: 5_000_000 });
@@ -117,6 +118,53 @@ t.test('bytes by package, subsystem and install set, as installed and compressed
   });
   t.equal(compareSizes(other, report, { bytes: 1000, percent: 50 }).worthIt, false, 'both thresholds count');
   t.equal(compareSizes(other, report).worthIt, null);
+});
+
+t.test('against a run: what both sides know is compared', async (t) => {
+  const text = 'version: 1\nname: x\npackages:\n  - {name: core, modules: [ext4]}\n';
+  const run = (installSets?: object[]) =>
+    JSON.stringify({
+      schema: 'bootgate/run@1',
+      id: '1',
+      image: {
+        name: 'x',
+        kernel: { release: '6.1.0-test' },
+        vmlinuz: { bytes: 100 },
+        initramfs: { bytes: 50 },
+        modules: { count: 4, bytes: 5000 },
+      },
+      installSets,
+    });
+  const set = (name: string, bytes: number) => ({
+    name,
+    packages: [name],
+    modules: { count: 2, bytes },
+    initramfs: { bytes: 20 },
+  });
+  const { path, remove } = folderOf({
+    'a.yaml': `${text}  - {name: extra, depends: [core], rest: true}\n`,
+    'run.json': run([set('all', 5000), set('core', 2500)]),
+    'plain.json': run(),
+    'empty.json': '{"schema":"bootgate/split-size@1"}',
+    'cut.json': '{"schema":"bootgate/run@1"}',
+  });
+  t.teardown(remove);
+  const index = treeOf({ dep });
+  const split = await readSplit(join(path, 'a.yaml'), index);
+  const before = await readSizeReport(join(path, 'run.json'));
+  const paper = compareSizes(before, weighSplit({ split, index, vmlinuz: 100 }));
+  t.match(paper.saving, { installSet: 'core', bytes: 500 }, 'least against least, without an initramfs');
+  t.match(paper, { moved: [], packages: [] }, 'a run has no placement');
+  const built = compareSizes(before, weighSplit({ split, index, vmlinuz: 100, initramfs: 30 }));
+  t.equal(built.saving?.bytes, 490, 'both have an initramfs: it counts');
+  t.strictSame((await readSizeReport(join(path, 'plain.json'))).installSets, [
+    { name: 'x', packages: [], count: 4, bytes: 5000, total: 5150 },
+  ]);
+  const again = weighSplit({ split, index, vmlinuz: 100 });
+  writeFileSync(join(path, 'again.json'), JSON.stringify(again));
+  t.strictSame(await readSizeReport(join(path, 'again.json')), again);
+  for (const name of ['empty.json', 'cut.json'])
+    await t.rejects(readSizeReport(join(path, name)), { blame: 'user', code: 'E_SIZE_REPORT' });
 });
 
 t.test('sizes as people write them', async (t) => {
