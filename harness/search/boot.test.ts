@@ -167,7 +167,10 @@ t.test(
     t.equal(bootgate('run', scenario, '--image', 'debian', '--modules', list).status, 1);
     const explained = bootgate('explain', 'latest');
     t.equal(explained.status, 0, explained.stderr);
-    t.match(explained.stdout, /^missing +virtio:\S+ → virtio_blk → left out by\s+\S*mine\.txt:2$/m);
+    t.match(
+      explained.stdout,
+      /^missing +the disk data's `virtio:\S+` → virtio_blk → dropped by\s+\S*mine\.txt:2$/m,
+    );
     const stories = JSON.parse(bootgate('explain', 'latest', scenario, '--json').stdout) as {
       stories: Story[];
     };
