@@ -46,14 +46,7 @@ export async function describeImage(
 ): Promise<RunResult['image']> {
   const prepared = variants.reduce((most, one) => (one.set.bytes > most.set.bytes ? one : most));
   const { kernel, set, index, delivery } = prepared;
-  const initramfs = await buildInitramfs({
-    set,
-    tools: [],
-    scenarioEntries: [],
-    delivery,
-    cache,
-    arch: kernel.arch,
-  });
+  const initramfs = await commonInitramfs(prepared, cache);
   return {
     name: prepared.image.name,
     kernel: {
@@ -86,17 +79,11 @@ export async function describeInstallSets(
   cache: Cache,
 ): Promise<InstallSetResult[]> {
   const described: InstallSetResult[] = [];
-  for (const { installSet, set, delivery, kernel } of variants) {
+  for (const prepared of variants) {
+    const { installSet, set } = prepared;
     if (!installSet) continue;
     const { name, packages } = installSet;
-    const initramfs = await buildInitramfs({
-      set,
-      tools: [],
-      scenarioEntries: [],
-      delivery,
-      cache,
-      arch: kernel.arch,
-    });
+    const initramfs = await commonInitramfs(prepared, cache);
     described.push({
       name,
       packages,
@@ -128,4 +115,12 @@ export function notBooted({ scenario, prepared }: Boot, verdict: Verdict, reason
     files: { console: '', control: '', argv: '', recording: '' },
     phases: [],
   };
+}
+
+/** What all guests of an image boot with: no tool beyond the base, nothing of a scenario. */
+function commonInitramfs(
+  { set, delivery, kernel }: PreparedImage,
+  cache: Cache,
+): ReturnType<typeof buildInitramfs> {
+  return buildInitramfs({ set, tools: [], scenarioEntries: [], delivery, cache, arch: kernel.arch });
 }

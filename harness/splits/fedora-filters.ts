@@ -2,8 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { shownFile } from '../modules/place.js';
 import { isFolder } from './kernel-wedge-lists.js';
-import { type LineFile, placeAt, readLines, shownPath } from './lines.js';
+import { type LineFile, placeAt, readLines } from './lines.js';
 import { grepMatcher } from './patterns/grep.js';
 import { PatternError } from './patterns/nfa.js';
 import { PatternIndex } from './patterns/search.js';
@@ -121,7 +122,7 @@ export async function readFedoraFilters(
   for (const one of ALWAYS)
     rules.push({ matcher: grepMatcher(one), place: place(`${one} (always filtered)`) });
   if (problems.length > 0)
-    throw new BootgateError(`${shownPath(folder)} is not a right split`, {
+    throw new BootgateError(`${shownFile(folder)} is not a right split`, {
       code: 'E_SPLIT',
       blame: 'user',
       problems,
@@ -146,7 +147,7 @@ export async function readFedoraFilters(
   return {
     name: 'fedora-filters',
     format: 'fedora-filters',
-    file: shownPath(path),
+    file: shownFile(path),
     packages,
     placement,
     twice: new Map(),
@@ -164,7 +165,7 @@ function findFiles(path: string, folder: string, arch: string) {
     ? names.filter((name) => /^filter-modules\.sh(\..+)?$/.test(name))
     : [path.slice(path.lastIndexOf('/') + 1)];
   if (mains.length !== 1)
-    throw userError('E_SPLIT', `${shownPath(folder)} has ${mains.length} files filter-modules.sh*`, {
+    throw userError('E_SPLIT', `${shownFile(folder)} has ${mains.length} files filter-modules.sh*`, {
       hint:
         mains.length > 1 ? `give the one that is meant: ${mains.join(', ')}` : 'give the folder that has one',
     });

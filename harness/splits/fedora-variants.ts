@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
-import { shownPath } from './lines.js';
 import { type Matcher, PatternError } from './patterns/nfa.js';
 import { pythonMatcher } from './patterns/python.js';
 import { PatternIndex } from './patterns/search.js';
@@ -45,7 +45,7 @@ export async function readFedoraVariants(
   options: ReadSplitOptions = {},
 ): Promise<Split> {
   const document = await readDocument(file, variantsSchema);
-  const shown = shownPath(file);
+  const shown = shownFile(file);
   const problems: Problem[] = [];
   const variants = new Set(options.variants ?? []);
   const applies = (only: readonly string[] | null | undefined) =>

@@ -2,7 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
-import { type LineFile, linesOf, placeAt, requireRegular, Suggestions, shownPath } from './lines.js';
+import { shownFile } from '../modules/place.js';
+import { type LineFile, linesOf, placeAt, requireRegular, Suggestions } from './lines.js';
 import { parseGlob } from './patterns/glob.js';
 import { literal, Matcher, notSlash, repeat } from './patterns/nfa.js';
 
@@ -73,22 +74,22 @@ export function readWedgeList(file: string, included: string, tree: WedgeTree): 
   const load = (path: string, from?: RulePlace): void => {
     const wrong = (message: string) =>
       list.problems.push({
-        file: from?.file ?? shownPath(path),
+        file: from?.file ?? shownFile(path),
         ...(from ? { line: from.line, column: 1 } : {}),
         message,
       });
     if (loaded.has(path)) {
-      wrong(`${shownPath(path)} is included a second time, which kernel-wedge takes for a loop`);
+      wrong(`${shownFile(path)} is included a second time, which kernel-wedge takes for a loop`);
       return;
     }
     loaded.add(path);
     let text: LineFile;
     try {
       requireRegular(path);
-      text = linesOf(shownPath(path), readFileSync(path), 'trim');
+      text = linesOf(shownFile(path), readFileSync(path), 'trim');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === undefined || 'blame' in (error as object)) throw error;
-      wrong(`cannot read ${shownPath(path)}`);
+      wrong(`cannot read ${shownFile(path)}`);
       return;
     }
     for (const [at, raw] of text.lines.entries()) {

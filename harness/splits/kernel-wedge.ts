@@ -2,9 +2,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
 import { isFolder, readWedgeList, wedgeTree } from './kernel-wedge-lists.js';
-import { type LineFile, placeAt, readLines, shownPath } from './lines.js';
+import { type LineFile, placeAt, readLines } from './lines.js';
 import {
   type Placed,
   packageCycle,
@@ -39,7 +40,7 @@ export async function readKernelWedge(
     .map((name) => join(folder, 'modules', name))
     .find((path) => isFolder(path));
   if (!lists)
-    throw userError('E_SPLIT', `${shownPath(folder)} has no lists for ${arch} ${flavour}`, {
+    throw userError('E_SPLIT', `${shownFile(folder)} has no lists for ${arch} ${flavour}`, {
       hint: `expected one of modules/${arch}-${flavour}, modules/${flavour} or modules/${arch}; choose with --arch and --flavour`,
     });
 
@@ -103,9 +104,9 @@ export async function readKernelWedge(
       message: `kernel-wedge takes ${tree.unseen.length} files for no modules because of their suffix (it knows .ko, .ko.xz and .ko.zstd): ${tree.unseen.slice(0, 3).join(', ')}...`,
     });
   return {
-    name: shownPath(folder),
+    name: shownFile(folder),
     format: 'kernel-wedge',
-    file: shownPath(folder),
+    file: shownFile(folder),
     packages: ordered,
     placement,
     twice,
@@ -121,7 +122,7 @@ const at = (place: RulePlace | undefined) => (place ? { file: place.file, line: 
 function fail(folder: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const seen = new Map(problems.map((one) => [`${one.file}:${one.line}:${one.message}`, one]));
-  throw new BootgateError(`${shownPath(folder)} is not a right split for this kernel`, {
+  throw new BootgateError(`${shownFile(folder)} is not a right split for this kernel`, {
     code: 'E_SPLIT',
     blame: 'user',
     problems: [...seen.values()],
@@ -194,7 +195,7 @@ function packageOf(
 ): SplitPackage {
   const { lists, arch, flavour, present, problems } = choice;
   const paragraph = paragraphs.get(name);
-  const file = shownPath(join(lists, name));
+  const file = shownFile(join(lists, name));
   if (!paragraph) return { name, depends: [], place: { file, line: 1, text: name } };
   const field = (key: string) =>
     [`${key}_${flavour}`, `${key}_${arch}_${flavour}`, `${key}_${arch}`, key]
@@ -209,7 +210,7 @@ function packageOf(
     else if (word.endsWith('!') || !paragraphs.has(dependency))
       problems.push({
         ...at(depended?.place),
-        message: `${name} depends on ${dependency}, which has no list in ${shownPath(lists)}${didYouMean(dependency, present)}`,
+        message: `${name} depends on ${dependency}, which has no list in ${shownFile(lists)}${didYouMean(dependency, present)}`,
       });
   }
   return { name, depends, place: paragraph.place };

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { relative } from 'node:path';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { RulePlace } from '../modules/module.js';
+import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
 
 /** A line-based list. Lines are numbered from 1 by their position. */
@@ -12,12 +12,6 @@ export interface LineFile {
   lines: string[];
 }
 
-/** How a file is shown: relative to the working directory where it lies below it. */
-export function shownPath(file: string): string {
-  const below = relative(process.cwd(), file);
-  return below && !below.startsWith('..') ? below : file;
-}
-
 /**
  * Refuses a pipe or a device, whose end may never come. What is not there is left to whoever reads it.
  * @throws BootgateError blame `user`, E_SPLIT_READ.
@@ -25,7 +19,7 @@ export function shownPath(file: string): string {
 export function requireRegular(file: string): void {
   const entry = statSync(file, { throwIfNoEntry: false });
   if (entry && !entry.isFile())
-    throw userError('E_SPLIT_READ', `cannot read ${shownPath(file)}: it is no regular file`);
+    throw userError('E_SPLIT_READ', `cannot read ${shownFile(file)}: it is no regular file`);
 }
 
 /**
@@ -41,7 +35,7 @@ export async function readLines(file: string, crlf: 'refuse' | 'trim' = 'refuse'
   } catch (cause) {
     throw userError('E_SPLIT_READ', `cannot read ${file}: ${(cause as Error).message}`, { cause });
   }
-  return linesOf(shownPath(file), bytes, crlf);
+  return linesOf(shownFile(file), bytes, crlf);
 }
 
 /** The same for bytes at hand. */

@@ -2,9 +2,9 @@ import type { z } from 'zod';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
 import { parseBytes } from './bytes.js';
-import { shownPath } from './lines.js';
 import { splitSchema } from './own-schema.js';
 import { parseGlob } from './patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from './patterns/nfa.js';
@@ -45,7 +45,7 @@ export async function readOwn(
   _options: ReadSplitOptions = {},
 ): Promise<Split> {
   const document = await readDocument(file, splitSchema);
-  const shown = shownPath(file);
+  const shown = shownFile(file);
   const { value } = document;
   const problems: Problem[] = [];
   const names = value.packages.map(({ name }) => name);

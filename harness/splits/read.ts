@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { userError } from '../errors.js';
 import type { ModuleIndex } from '../modules/module.js';
+import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
 import { isFolder } from './kernel-wedge-lists.js';
-import { requireRegular, shownPath } from './lines.js';
+import { requireRegular } from './lines.js';
 import { type ReadSplitOptions, SPLIT_FORMATS, type Split, type SplitFormat } from './split.js';
 
 /**
@@ -71,7 +72,7 @@ export function detectFormat(source: string, forced?: SplitFormat): { format: Sp
   if (/^version:/m.test(head) && /^packages:/m.test(head)) return { format: 'bootgate', path };
   if (/^rules:/m.test(head) && /^packages:/m.test(head)) return { format: 'fedora-variants', path };
   if (/\.ya?ml$/.test(path)) return { format: 'bootgate', path };
-  throw userError('E_SPLIT_FORMAT', `cannot tell the format of ${shownPath(path)}`, {
+  throw userError('E_SPLIT_FORMAT', `cannot tell the format of ${shownFile(path)}`, {
     hint: `say it with --format: ${SPLIT_FORMATS.join(', ')}`,
   });
 }
@@ -89,19 +90,19 @@ function inFolder(path: string, forced?: SplitFormat): { format: SplitFormat; pa
   if (formats.length > 1)
     throw userError(
       'E_SPLIT_FORMAT',
-      `${shownPath(path)} holds splits of several formats: ${formats.join(', ')}`,
+      `${shownFile(path)} holds splits of several formats: ${formats.join(', ')}`,
       {
         hint: 'choose one with --format, or give the file itself',
       },
     );
   if (!format)
-    throw userError('E_SPLIT_FORMAT', `${shownPath(path)} holds no split that bootgate knows`, {
+    throw userError('E_SPLIT_FORMAT', `${shownFile(path)} holds no split that bootgate knows`, {
       hint: 'known: def_variants.yaml, filter-modules.sh, package-list with modules/, *.inclusion-list, supported.conf',
     });
   if (format === 'kernel-wedge' || format === 'fedora-filters') return { format, path };
   const files = found.get(format) ?? [];
   if (files.length !== 1)
-    throw userError('E_SPLIT_FORMAT', `${shownPath(path)} holds ${files.length} files of format ${format}`, {
+    throw userError('E_SPLIT_FORMAT', `${shownFile(path)} holds ${files.length} files of format ${format}`, {
       hint: files.length > 1 ? `give the one that is meant: ${files.join(', ')}` : 'give the file itself',
     });
   return { format, path: join(path, files[0] as string) };
