@@ -1,13 +1,9 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Cache } from '../cache.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { resolveKernel } from '../kernel/resolve.js';
-import { loadModuleDetails } from '../modules/details.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
-import { imagesDir } from '../paths.js';
-import { detectFormat, parseFormat, readSplit } from '../splits/read.js';
+import { loadSplit as loadSplitFor } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
 
 export interface SplitFlags {
@@ -44,22 +40,13 @@ export async function loadKernel(flags: SplitFlags): Promise<LoadedKernel> {
   return { kernel, index: await loadModuleIndex(kernel.modulesDir, kernel.release, cache), cache };
 }
 
-export async function loadSplit(source: string, flags: SplitFlags, loaded: LoadedKernel): Promise<Split> {
-  const { kernel, index, cache } = loaded;
-  const shipped = join(imagesDir, 'splits', `${source}.yaml`);
-  const path = !source.includes('/') && !existsSync(source) && existsSync(shipped) ? shipped : source;
-  const forced = flags.format ? parseFormat(flags.format) : undefined;
-  const format = path === 'packages' ? 'packages' : detectFormat(path, forced).format;
-  const details = format === 'fedora-filters' ? await loadModuleDetails(index, cache) : undefined;
-  return readSplit(path, index, {
-    format,
-    arch: flags.arch ?? kernel.arch,
-    packages: kernel.packages,
-    ...(flags.flavour ? { flavour: flags.flavour } : {}),
-    ...(flags.variant ? { variants: flags.variant } : {}),
-    ...(details
-      ? { direct: new Map([...index.modules.keys()].map((name) => [name, details.direct(name)])) }
-      : {}),
+export function loadSplit(source: string, flags: SplitFlags, loaded: LoadedKernel): Promise<Split> {
+  const { format, arch, flavour, variant: variants } = flags;
+  return loadSplitFor(source, loaded, {
+    ...(format ? { format } : {}),
+    ...(arch ? { arch } : {}),
+    ...(flavour ? { flavour } : {}),
+    ...(variants ? { variants } : {}),
   });
 }
 

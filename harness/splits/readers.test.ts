@@ -4,11 +4,12 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import type { ModuleIndex } from '../modules/module.js';
+import { detectFormat } from './detect.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { splitFromPackages } from './packages.js';
 import { grepMatcher } from './patterns/grep.js';
 import { pythonMatcher } from './patterns/python.js';
-import { detectFormat, readSplit } from './read.js';
+import { readSplit } from './read.js';
 import type { ReadSplitOptions, Split } from './split.js';
 
 /** Each distribution's own matching rules, held against the tools that the distributions use. */
@@ -446,7 +447,7 @@ t.test('a format is known by name, by content, or is asked for', async (t) => {
     'f/README': '',
   });
   t.teardown(remove);
-  const format = (name: string) => detectFormat(join(path, name)).format;
+  const format = (name: string) => detectFormat(join(path, name)).format.name;
   t.strictSame(
     ['a', 'b', 'c/rules.yaml', 'c/own.yaml', 'c/base.spec', 'd/package-list', 'e/one.inclusion-list'].map(
       format,
@@ -461,7 +462,7 @@ t.test('a format is known by name, by content, or is asked for', async (t) => {
       'ubuntu',
     ],
   );
-  t.equal(detectFormat(join(path, 'd'), 'kernel-wedge').format, 'kernel-wedge');
+  t.equal(detectFormat(join(path, 'd'), 'kernel-wedge').format.name, 'kernel-wedge');
   for (const [name, words] of [
     ['c/strange.txt', /cannot tell the format/],
     ['d', /several formats: ubuntu, kernel-wedge/],
