@@ -8,7 +8,7 @@ import { packageRoot } from '../paths.js';
 import type { GateReport } from '../report/gatereport.js';
 import type { RunResult, ScenarioResult, Verdict } from '../report/result.js';
 import type { OverBudget } from '../splits/budgets.js';
-import type { CheckFinding } from '../splits/check.js';
+import type { CheckFinding } from '../splits/finding.js';
 import { budgetsOf } from './budgets.js';
 import { countVerdicts } from './describe.js';
 import { exitCodeOfGate, withKnownIssues } from './gate.js';

@@ -1,16 +1,14 @@
 import type { Cache } from '../cache.js';
 import { type KnownIssue, type LedgerProblem, matchKnownIssues } from '../diagnose/known-issues.js';
 import { EXIT } from '../errors.js';
-import { readKernelConfig } from '../kernel/config.js';
-import { loadModuleDetails } from '../modules/details.js';
 import { writeGitlab } from '../report/annotations.js';
 import type { GateReport } from '../report/gatereport.js';
 import { writeMarkdown } from '../report/markdown.js';
 import { type Remark, remarksOf, repositoryRoot } from '../report/remarks.js';
 import type { RunResult } from '../report/result.js';
 import { writeSarif } from '../report/sarif.js';
-import { checkSplit } from '../splits/check.js';
-import { readClouds } from '../splits/clouds.js';
+import { gatherCheckInput } from '../splits/checkinput.js';
+import { checkSplit } from '../splits/staticcheck.js';
 import { budgetsOf } from './budgets.js';
 import { countVerdicts } from './describe.js';
 import type { RunFolder } from './folder.js';
@@ -107,14 +105,7 @@ async function checkStatically(
   cache: Cache,
 ): Promise<GateReport['check']> {
   if (!split) return null;
-  const config = kernel.config ? await readKernelConfig(kernel.config) : undefined;
-  const findings = checkSplit({
-    split,
-    index,
-    facts: await loadModuleDetails(index, cache),
-    clouds: await readClouds(),
-    signaturesEnforced: config?.isEnabled('MODULE_SIG_FORCE') ?? false,
-  });
+  const findings = checkSplit(await gatherCheckInput(split, { kernel, index, cache }));
   const counts = { error: 0, warning: 0, note: 0 };
   for (const { severity } of findings) counts[severity]++;
   return { counts, findings };

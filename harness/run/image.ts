@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { readDocument } from '../document.js';
 import { userError } from '../errors.js';
 import { imagesDir } from '../paths.js';
-import { parseBytes } from '../splits/bytes.js';
+import { parseBytes } from '../units.js';
 import { didYouMean } from '../suggest.js';
 import { type GateSection, gateSchema } from './thresholds.js';
 

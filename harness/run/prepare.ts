@@ -7,6 +7,7 @@ import { readKernelConfig } from '../kernel/config.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { extractVmlinux } from '../kernel/vmlinux.js';
+import { danglingIn, loadDangling, refuseDangling, sayDangling } from '../modules/dangling.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { setFromPolicy } from '../modules/policy.js';
@@ -59,6 +60,9 @@ export async function prepareImages(
   if (image.modules.kind !== 'split') {
     const set = await makeModuleSet(index, image.modules, options.strict ?? false);
     for (const warning of set.warnings) log(warning);
+    const dangling = await loadDangling(index, cache);
+    if (options.strict) refuseDangling(index, dangling, set.names);
+    for (const one of danglingIn(dangling, set.names)) log(sayDangling(one, index));
     return [{ ...common, set, split: null, installSet: null }];
   }
   const { file, format, install } = image.modules;

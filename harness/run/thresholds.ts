@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseBytes } from '../splits/bytes.js';
+import { parseBytes } from '../units.js';
 
 /** How much something may grow from the baseline: over every part that is given, it is too much. */
 export interface Growth {

@@ -4,11 +4,11 @@ import t from 'tap';
 import { Cache } from '../cache.js';
 import { BootgateError, exitCodeOf, placeOf } from '../errors.js';
 import { resolveKernel } from '../kernel/resolve.js';
-import { checkSplit } from './check.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { chosenSets, installSet, parseInstall } from './installsets.js';
 import { readSplit } from './read.js';
 import type { ReadSplitOptions } from './split.js';
+import { checkSplit } from './staticcheck.js';
 
 t.setTimeout(300_000);
 
