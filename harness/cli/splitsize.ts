@@ -3,7 +3,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT, userError } from '../errors.js';
 import { overBudget } from '../splits/budgets.js';
-import { parseBytes } from '../splits/bytes.js';
 import { compressedSizes } from '../splits/compressed.js';
 import {
   compareSizes,
@@ -14,7 +13,7 @@ import {
 } from '../splits/size.js';
 import { readSizeReport } from '../splits/sizereport.js';
 import type { Split } from '../splits/split.js';
-import { formatBytes, formatPercent } from '../units.js';
+import { formatBytes, formatPercent, parseBytes } from '../units.js';
 import {
   type LoadedKernel,
   loadKernel,
