@@ -39,8 +39,8 @@ export function buildCommand(): Command {
 async function build(flags: BuildFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
   const { makeFolder } = await import('../folders.js');
-  const { loadImage } = await import('../run/image.js');
-  const { prepareImage } = await import('../run/prepare.js');
+  const { loadImage } = await import('../image/image-file.js');
+  const { prepareImage } = await import('../image/prepare.js');
   const { assemble, buildInitramfs } = await import('../initramfs/build.js');
   const { loadDangling, refuseDangling } = await import('../modules/dangling.js');
   const { formatAdditions } = await import('../modules/set.js');

@@ -141,7 +141,7 @@ async function loadTree(flags: Flags) {
   const { Cache } = await import('../cache.js');
   const { resolveKernel } = await import('../kernel/resolve.js');
   const { loadModuleIndex } = await import('../modules/index.js');
-  const { loadImage } = await import('../run/image.js');
+  const { loadImage } = await import('../image/image-file.js');
   const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
     ...(flags.kernel ? { kernel: flags.kernel } : {}),
     ...(flags.modules ? { modules: flags.modules } : {}),
@@ -155,7 +155,7 @@ async function loadTree(flags: Flags) {
 /** The set of --modules or --image; the whole tree where neither is given. */
 async function loadSet(flags: Flags): Promise<ModuleSet> {
   const { userError } = await import('../errors.js');
-  const { makeModuleSet } = await import('../run/prepare.js');
+  const { makeModuleSet } = await import('../image/prepare.js');
   const { formatAdditions, wholeTree } = await import('../modules/set.js');
   const { loadDangling, refuseDangling } = await import('../modules/dangling.js');
   const { image, index, cache } = await loadTree(flags);

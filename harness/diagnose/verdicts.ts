@@ -1,4 +1,4 @@
-import type { StepResult, Verdict } from '../report/result.js';
+import type { StepResult, Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import type { Phase, Recording } from '../vm/machine.js';

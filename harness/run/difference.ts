@@ -1,16 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { AdmissionGate } from '../boot/admission.js';
+import { hostCapacity } from '../boot/capacity.js';
+import { type Reference, referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
-import type { Finding, ScenarioResult } from '../report/result.js';
+import type { PreparedImage } from '../image/prepare.js';
+import { scenarioFolder } from '../results/folder.js';
+import type { Finding, ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
-import { AdmissionGate } from './admission.js';
-import { scenarioFolder } from './folder.js';
-import { hostCapacity } from './host.js';
-import type { PreparedImage } from './prepare.js';
-import { type Reference, referenceFor } from './reference.js';
 
 /** `failures`: for what did not pass with a set that is not the whole tree. */
 export type ReferencePolicy = 'always' | 'failures' | 'never';

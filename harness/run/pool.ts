@@ -1,18 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { AdmissionGate } from '../boot/admission.js';
+import { bootScenario } from '../boot/boot.js';
+import { hostCapacity } from '../boot/capacity.js';
+import { type Boot, notBooted } from '../boot/job.js';
+import { bootWithRetries } from '../boot/retries.js';
 import { BootgateError } from '../errors.js';
 import type { Reporter } from '../report/reporter.js';
-import type { ScenarioResult } from '../report/result.js';
+import { type RunFolder, scenarioFolder } from '../results/folder.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { AdmissionGate } from './admission.js';
-import { bootScenario } from './boot.js';
-import { type Boot, notBooted } from './describe.js';
-import { type RunFolder, scenarioFolder } from './folder.js';
-import { hostCapacity } from './host.js';
+import type { RunOptions } from './options.js';
 import { keepResult } from './resume.js';
-import { bootWithRetries } from './retries.js';
-import type { RunOptions } from './run.js';
 
 /** Side by side, as many as fit, the heaviest first: the last guest to end is then a light one. */
 export async function bootAll(

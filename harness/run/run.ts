@@ -1,47 +1,19 @@
-import type { Logger } from 'pino';
-import type { Cache } from '../cache.js';
+import { bootOf, notBooted } from '../boot/job.js';
 import { EXIT } from '../errors.js';
-import { writeRunJson } from '../report/json.js';
+import { writeContents } from '../image/contents.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { writeJunit } from '../report/junit.js';
-import { type Reporter, safely } from '../report/reporter.js';
-import { type RunResult, resultName, type ScenarioResult, speaksAgainst } from '../report/result.js';
+import { safely } from '../report/reporter.js';
 import { writeTap } from '../report/tap.js';
-import type { AcceleratorChoice } from '../vm/machine.js';
-import { writeContents } from './contents.js';
-import { bootOf, countVerdicts, describeImage, describeInstallSets, notBooted } from './describe.js';
-import { compareWithReferences, type ReferencePolicy } from './difference.js';
-import { makeRunFolder, pointLatest, type RunFolder } from './folder.js';
-import type { Plan } from './plan.js';
+import { makeRunFolder, pointLatest, type RunFolder } from '../results/folder.js';
+import type { RunResult } from '../results/run-result.js';
+import { countVerdicts, resultName, type ScenarioResult, speaksAgainst } from '../results/scenario-result.js';
+import { writeRunJson } from '../results/write.js';
+import { describeImage, describeInstallSets } from './describe.js';
+import { compareWithReferences } from './difference.js';
+import type { RunOptions } from './options.js';
 import { bootAll } from './pool.js';
-import type { PreparedImage } from './prepare.js';
-import { keepFinished, type ResumableRun, withdrawVerdict, writePlan } from './resume.js';
-
-export interface RunOptions {
-  /** The image, once for each of its install sets; one alone where it has none. */
-  prepared: PreparedImage | readonly [PreparedImage, ...PreparedImage[]];
-  plan: Plan;
-  accelerator: AcceleratorChoice;
-  cache: Cache;
-  /** The results folder. */
-  results: string;
-  /** Guests at once; as many as cores and memory allow unless given. */
-  jobs?: number;
-  /** When the same scenarios are booted with the whole tree; for failures unless given. */
-  reference?: ReferencePolicy;
-  /** Booted instead of the whole tree. */
-  referenceImage?: PreparedImage;
-  /** How often a guest that failed is booted again, to learn whether it is flaky; it stays failed. */
-  retries?: number;
-  /** An interrupted run: what it had finished is kept, the rest is booted into its folder. */
-  resume?: ResumableRun;
-  /** Has the last word on the result before it is written; `missing` are boots that came to no result. */
-  finish?: (result: RunResult, folder: RunFolder, missing: readonly string[]) => Promise<RunResult>;
-  reporters: Reporter[];
-  signal?: AbortSignal;
-  /** For people: what went wrong beside the run. */
-  warn?: (sentence: string) => void;
-  log?: (folder: string) => Promise<Logger>;
-}
+import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
 
 /** Boots every scenario of a plan, each judged by itself, and writes the run's folder. */
 export async function runPlan(options: RunOptions): Promise<{ result: RunResult; folder: RunFolder }> {

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { closure } from '../modules/closure.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { wholeTree } from '../modules/set.js';
-import type { ScenarioResult } from '../report/result.js';
-import type { PreparedImage } from '../run/prepare.js';
-import { referenceFor } from '../run/reference.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { type NeededModules, needsOf } from './needs.js';

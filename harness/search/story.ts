@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { StoredRun } from '../report/read.js';
-import { type Finding, isKernelsOwn, resultName, type ScenarioResult } from '../report/result.js';
+import type { StoredRun } from '../results/read.js';
+import { type Finding, isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Machine } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';

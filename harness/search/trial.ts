@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bootScenario } from '../boot/boot.js';
 import type { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { closure } from '../modules/closure.js';
 import { exactSet } from '../modules/set.js';
-import type { ScenarioResult } from '../report/result.js';
-import { bootScenario } from '../run/boot.js';
-import type { PreparedImage } from '../run/prepare.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 

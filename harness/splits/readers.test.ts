@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import type { ModuleIndex } from '../modules/module.js';
+import { grepMatcher } from '../patterns/grep.js';
+import { pythonMatcher } from '../patterns/python.js';
 import { detectFormat } from './detect.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { splitFromPackages } from './packages.js';
-import { grepMatcher } from './patterns/grep.js';
-import { pythonMatcher } from './patterns/python.js';
 import { readSplit } from './read.js';
 import type { ReadSplitOptions, Split } from './split.js';
 

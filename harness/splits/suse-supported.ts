@@ -1,8 +1,8 @@
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { globMatcher } from '../patterns/glob.js';
+import { type Matcher, PatternError } from '../patterns/nfa.js';
 import { type LineFile, placeAt, readLines, Suggestions } from './lines.js';
-import { globMatcher } from './patterns/glob.js';
-import { type Matcher, PatternError } from './patterns/nfa.js';
 import type { Placed, ReadSplitOptions, Split, SplitNote, SplitPackage } from './split.js';
 
 const GLOB = { doubleStar: false, brackets: true, crossSlash: true, dashIsUnderscore: true };

@@ -1,8 +1,8 @@
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { expandBraces, parseGlob } from '../patterns/glob.js';
+import { anyChar, literal, Matcher, PatternError, repeat } from '../patterns/nfa.js';
 import { placeAt, readLines, Suggestions } from './lines.js';
-import { expandBraces, parseGlob } from './patterns/glob.js';
-import { anyChar, literal, Matcher, PatternError, repeat } from './patterns/nfa.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
 
 const SHELL = { doubleStar: false, brackets: true, crossSlash: false, dashIsUnderscore: false };

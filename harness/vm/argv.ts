@@ -1,5 +1,5 @@
 import { type ArchitectureTable, architectureOf } from './arch/index.js';
-import { checkMachine } from './check.js';
+import { checkMachine } from './check-machine.js';
 import type { Accelerator, Disk, Machine, Nic, Share } from './machine.js';
 
 /** How this start of a machine is done: what is the host's choice and not the machine's. */

@@ -1,4 +1,4 @@
-import { VERDICTS } from './result.js';
+import { VERDICTS } from './scenario-result.js';
 
 type Kind = 'text' | 'number' | 'list' | 'texts' | 'verdict' | { [field: string]: Kind };
 

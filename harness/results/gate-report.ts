@@ -1,6 +1,6 @@
 import type { OverBudget } from '../splits/budgets.js';
 import type { CheckFinding } from '../splits/finding.js';
-import type { RunComparison } from './compare.js';
+import type { RunComparison } from './comparison.js';
 
 /** What `bootgate gate` adds to a run: the field `gate` of run.json. Plain data; every report is made from it. */
 export interface GateReport {

@@ -16,7 +16,7 @@ import { chosenSets, type InstallSet } from '../splits/installsets.js';
 import { loadSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
 import { architectureOf } from '../vm/arch/index.js';
-import type { Image, ModuleSource } from './image.js';
+import type { Image, ModuleSource } from './image-file.js';
 
 /** An image with everything at hand that a boot needs, apart from the scenario: one module set of it. */
 export interface PreparedImage {

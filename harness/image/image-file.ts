@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { readDocument } from '../document.js';
 import { userError } from '../errors.js';
 import { imagesDir } from '../paths.js';
-import { parseBytes } from '../units.js';
 import { didYouMean } from '../suggest.js';
-import { type GateSection, gateSchema } from './thresholds.js';
+import { parseBytes } from '../units.js';
+import { type GateSection, gateSchema } from './gate-section.js';
 
 /** Where an image's modules come from. */
 const moduleSource = z

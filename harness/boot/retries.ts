@@ -1,4 +1,4 @@
-import type { ScenarioResult } from '../report/result.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 
 /** How often a guest is started anew when the host, not the kernel, was at fault. */
 const INFRA_ATTEMPTS = 2;

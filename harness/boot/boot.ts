@@ -3,8 +3,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
-import type { ScenarioResult, StepResult } from '../report/result.js';
+import type { ScenarioResult, StepResult } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { createDisk, verifyPattern } from '../vm/disks.js';
@@ -13,7 +14,6 @@ import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
-import type { PreparedImage } from './prepare.js';
 import { checkShares, makeShares } from './shares.js';
 
 export interface BootOptions {

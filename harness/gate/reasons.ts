@@ -1,9 +1,9 @@
+import { cleanLine } from '../printable.js';
+import { bootsText } from '../report/line.js';
+import { parsePlace } from '../report/remarks.js';
+import type { GateReason } from '../results/gate-report.js';
+import { isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
 import { formatSeconds } from '../units.js';
-import { cleanLine } from './clean.js';
-import type { GateReason } from './gatereport.js';
-import { bootsText } from './line.js';
-import { parsePlace } from './remarks.js';
-import { isKernelsOwn, resultName, type ScenarioResult } from './result.js';
 
 export interface ReasonOptions {
   /** A flaky scenario is noted and no more. */

@@ -1,10 +1,11 @@
-import type { RunComparison } from '../report/compare.js';
-import { compareRuns } from '../report/compare.js';
-import { type GateReason, type GateReport, REASON_KINDS } from '../report/gatereport.js';
-import { reasonOf } from '../report/reasons.js';
-import { type RunResult, resultName } from '../report/result.js';
+import { compareRuns } from '../results/compare.js';
+import type { RunComparison } from '../results/comparison.js';
+import { type GateReason, type GateReport, REASON_KINDS } from '../results/gate-report.js';
+import type { RunResult } from '../results/run-result.js';
+import { resultName } from '../results/scenario-result.js';
 import type { OverBudget } from '../splits/budgets.js';
 import { formatBytes } from '../units.js';
+import { reasonOf } from './reasons.js';
 import { type GateSettings, isOver } from './thresholds.js';
 
 export interface GateInput {

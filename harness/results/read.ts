@@ -2,9 +2,9 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { userError } from '../errors.js';
 import { nearest } from '../suggest.js';
-import { RUN_FILE } from './json.js';
-import type { RunResult } from './result.js';
+import type { RunResult } from './run-result.js';
 import { shapeProblems } from './shape.js';
+import { RUN_FILE } from './write.js';
 
 /** A run that was read back. */
 export interface StoredRun {

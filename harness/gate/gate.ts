@@ -1,20 +1,21 @@
 import type { Cache } from '../cache.js';
-import { type KnownIssue, type LedgerProblem, matchKnownIssues } from '../diagnose/known-issues.js';
 import { EXIT } from '../errors.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { writeGitlab } from '../report/annotations.js';
-import type { GateReport } from '../report/gatereport.js';
 import { writeMarkdown } from '../report/markdown.js';
 import { type Remark, remarksOf, repositoryRoot } from '../report/remarks.js';
-import type { RunResult } from '../report/result.js';
 import { writeSarif } from '../report/sarif.js';
+import type { RunFolder } from '../results/folder.js';
+import type { GateReport } from '../results/gate-report.js';
+import type { RunResult } from '../results/run-result.js';
+import { countVerdicts } from '../results/scenario-result.js';
+import type { RunOptions } from '../run/options.js';
+import { runPlan, verdictOf } from '../run/run.js';
 import { gatherCheckInput } from '../splits/checkinput.js';
 import { checkSplit } from '../splits/staticcheck.js';
 import { budgetsOf } from './budgets.js';
-import { countVerdicts } from './describe.js';
-import type { RunFolder } from './folder.js';
-import { judgeGate } from './gateverdict.js';
-import type { PreparedImage } from './prepare.js';
-import { type RunOptions, runPlan, verdictOf } from './run.js';
+import { judgeGate } from './judge-gate.js';
+import { type KnownIssue, type LedgerProblem, matchKnownIssues } from './known-issues.js';
 import type { GateSettings } from './thresholds.js';
 
 export interface GateOptions extends Omit<RunOptions, 'prepared' | 'finish' | 'retries'> {

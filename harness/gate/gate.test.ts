@@ -3,21 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { parseKnownIssues } from '../diagnose/known-issues.js';
+import { believed, isWorthKeeping, type Reference } from '../boot/reference.js';
+import { bootWithRetries } from '../boot/retries.js';
+import { gateSchema, parseGrowth } from '../image/gate-section.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { packageRoot } from '../paths.js';
-import type { GateReport } from '../report/gatereport.js';
-import type { RunResult, ScenarioResult, Verdict } from '../report/result.js';
+import type { GateReport } from '../results/gate-report.js';
+import type { RunResult } from '../results/run-result.js';
+import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
+import { countVerdicts } from '../results/scenario-result.js';
+import { findResumable, withdrawVerdict, writePlan } from '../run/resume.js';
 import type { OverBudget } from '../splits/budgets.js';
 import type { CheckFinding } from '../splits/finding.js';
 import { budgetsOf } from './budgets.js';
-import { countVerdicts } from './describe.js';
 import { exitCodeOfGate, withKnownIssues } from './gate.js';
-import { type GateInput, judgeGate } from './gateverdict.js';
-import type { PreparedImage } from './prepare.js';
-import { believed, isWorthKeeping, type Reference } from './reference.js';
-import { findResumable, withdrawVerdict, writePlan } from './resume.js';
-import { bootWithRetries } from './retries.js';
-import { gateSchema, gateSettings, isOver, parseGrowth } from './thresholds.js';
+import { type GateInput, judgeGate } from './judge-gate.js';
+import { parseKnownIssues } from './known-issues.js';
+import { gateSettings, isOver } from './thresholds.js';
 
 const FIXTURE = JSON.parse(
   readFileSync(join(packageRoot, 'harness', 'report', 'fixtures', 'run.json'), 'utf8'),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Document, parseDocument, readDocument } from '../document.js';
 import { BootgateError } from '../errors.js';
 import { fnmatch } from '../modules/fnmatch.js';
-import type { ScenarioResult } from '../report/result.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import { didYouMean } from '../suggest.js';
 import { type LedgerPattern, ledgerPattern } from './ledger-pattern.js';
 

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StepResult } from '../report/result.js';
+import type { StepResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Share } from '../vm/machine.js';
 

@@ -1,5 +1,5 @@
-import { anyChar, Matcher, PatternError, repeat } from '../splits/patterns/nfa.js';
-import { parsePython } from '../splits/patterns/python.js';
+import { anyChar, Matcher, PatternError, repeat } from '../patterns/nfa.js';
+import { parsePython } from '../patterns/python.js';
 
 /** What says whether an entry of the ledger fits a text. */
 export interface LedgerPattern {

@@ -1,4 +1,4 @@
-import type { Verdict } from '../report/result.js';
+import type { Verdict } from '../results/scenario-result.js';
 import type { GuestReport } from '../vm/records.js';
 
 /** What the same scenario did with the whole tree: what it lacks there too, the set is not to blame for. */

@@ -1,10 +1,10 @@
 import type { Cache } from '../cache.js';
 import type { Background, PackageOf } from '../diagnose/findings.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { readKernelConfig } from '../kernel/config.js';
 import { loadModuleDetails } from '../modules/details.js';
 import type { Split } from '../splits/split.js';
 import type { GuestReport } from '../vm/records.js';
-import type { PreparedImage } from './prepare.js';
 
 /**
  * What findings are made from beyond the recording, read only where it can matter: the kernel's configuration when a request

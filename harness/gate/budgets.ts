@@ -1,8 +1,9 @@
 import { userError } from '../errors.js';
-import type { RunResult, ScenarioResult } from '../report/result.js';
+import type { PreparedImage } from '../image/prepare.js';
+import type { RunResult } from '../results/run-result.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import { type OverBudget, overBudget } from '../splits/budgets.js';
 import { weighSplit } from '../splits/size.js';
-import type { PreparedImage } from './prepare.js';
 
 const LIMITS = ['vmlinuz', 'initramfs', 'modules', 'total', 'memory'] as const;
 

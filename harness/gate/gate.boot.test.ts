@@ -14,7 +14,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { packageRoot } from '../paths.js';
-import type { RunResult } from '../report/result.js';
+import type { RunResult } from '../results/run-result.js';
 
 /** The command of the README's jobs for GitHub and GitLab, to the letter; `--resume latest` after a kill. */
 const COMMAND = 'node dist/cli/main.js gate storage --image debian-2014 --retries 1';

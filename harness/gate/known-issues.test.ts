@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { imagesDir } from '../paths.js';
-import type { Finding, ScenarioResult, Verdict } from '../report/result.js';
+import type { Finding, ScenarioResult, Verdict } from '../results/scenario-result.js';
 import { loadKnownIssues, matchKnownIssues, parseKnownIssues } from './known-issues.js';
 
 const NOW = new Date('2026-11-23T12:00:00Z');

@@ -1,6 +1,6 @@
-/** The contract of results/RUN/run.json (schema bootgate/run@1). Fields may be added, never renamed. */
-import type { AcceleratorChoice, Phase } from '../vm/machine.js';
-import type { GateReport } from './gatereport.js';
+import type { Phase } from '../vm/machine.js';
+
+/** One entry of `results` in run.json (schema bootgate/run@1). Fields may be added, never renamed. */
 
 export const VERDICTS = ['pass', 'fail', 'crash', 'hang', 'infra', 'skip'] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -93,59 +93,6 @@ export interface ReferenceResult {
   lacking: string[];
 }
 
-/** What would make the image of a run again: what `explain` and `fix` start from. */
-export interface ImageRecipe {
-  /** The image's file, absolute. */
-  file: string;
-  /** As given on the command line or in the file, paths absolute. */
-  kernel: string[];
-  modules:
-    | { kind: 'all' }
-    | { kind: 'policy' | 'list'; file: string }
-    | { kind: 'split'; file: string; format: string | undefined; install: string[] };
-  delivery: 'archive' | 'window';
-}
-
-export interface RunResult {
-  schema: 'bootgate/run@1';
-  id: string;
-  verdict: 'pass' | 'fail' | 'incomplete';
-  /** ISO 8601. */
-  started: string;
-  seconds: number;
-  /** Of this process, without QEMU; and of all QEMUs together. */
-  cpuSeconds: { harness: number; qemu: number };
-  accelerator: AcceleratorChoice;
-  image: {
-    name: string;
-    kernel: { release: string; source: string; resolved: string[]; digest: string };
-    vmlinuz: { bytes: number };
-    modules: { source: string; count: number; bytes: number; ofCount: number; ofBytes: number };
-    initramfs: { bytes: number; digest: string; buildMs: number };
-    recipe?: ImageRecipe;
-  };
-  /** Where the image's modules are those of a split: each install set that was booted. */
-  installSets?: InstallSetResult[];
-  /** What the closure added to the set. */
-  additions: { module: string; neededBy: string[]; bytes: number }[];
-  counts: Record<Verdict, number>;
-  /** How many results an interrupted run had left, which were not booted again. */
-  resumed?: { kept: number };
-  /** What `bootgate gate` made of it. */
-  gate?: GateReport;
-  results: ScenarioResult[];
-}
-
-/** One install set of a split, and what it came to in this run. */
-export interface InstallSetResult {
-  name: string;
-  /** Dependencies first. */
-  packages: string[];
-  modules: { count: number; bytes: number };
-  initramfs: { bytes: number };
-  counts: Record<Verdict, number>;
-}
-
 /** A result's name among the others of its run: the scenario, and the install set where there is one. */
 export function resultName(one: Pick<ScenarioResult, 'scenario' | 'installSet'>): string {
   return one.installSet === undefined ? one.scenario : `${one.scenario} [${one.installSet}]`;
@@ -163,4 +110,11 @@ export function speaksAgainst(one: Pick<ScenarioResult, 'verdict' | 'reference'>
 /** The reference boot fails as well: not the module set's fault. */
 export function isKernelsOwn({ reference }: Pick<ScenarioResult, 'reference'>): boolean {
   return reference !== undefined && ['fail', 'crash', 'hang'].includes(reference.verdict);
+}
+
+/** How many results there are of each verdict. */
+export function countVerdicts(results: readonly ScenarioResult[]): Record<Verdict, number> {
+  const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
+  for (const result of results) counts[result.verdict]++;
+  return counts;
 }

@@ -2,9 +2,10 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { buildInitramfs } from '../initramfs/build.js';
 import { wholeTree } from '../modules/set.js';
-import type { Verdict } from '../report/result.js';
+import type { Verdict } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { architectureOf } from '../vm/arch/index.js';
@@ -12,7 +13,6 @@ import type { AcceleratorChoice } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
 import { readReport } from '../vm/records.js';
 import { bootScenario } from './boot.js';
-import type { PreparedImage } from './prepare.js';
 
 /** A scenario booted with every module that there is: what fails here too is not the set's fault. */
 export interface Reference {
