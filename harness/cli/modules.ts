@@ -139,7 +139,7 @@ async function needs(name: string, flags: Flags): Promise<void> {
 /** The kernel is that of --kernel, else of the image, else of the default image. */
 async function loadTree(flags: Flags) {
   const { Cache } = await import('../cache.js');
-  const { resolveKernel } = await import('../kernel/resolve.js');
+  const { resolveModuleTree } = await import('../kernel/resolve.js');
   const { loadModuleIndex } = await import('../modules/index.js');
   const { loadImage } = await import('../image/image-file.js');
   const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
@@ -147,7 +147,7 @@ async function loadTree(flags: Flags) {
     ...(flags.modules ? { modules: flags.modules } : {}),
   });
   const cache = new Cache();
-  const kernel = await resolveKernel(image.kernel, { cache, log });
+  const kernel = await resolveModuleTree(image.kernel, { cache, log });
   const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
   return { image, index, cache };
 }

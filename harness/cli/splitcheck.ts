@@ -21,6 +21,6 @@ export async function check(source: string, flags: SplitFlags): Promise<void> {
     if (one.mend) print(`    ${one.mend}`);
   }
   print(
-    `${split.name} on ${index.release}: ${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`,
+    `${split.name} on ${index.release}: ${(['error', 'warning', 'note'] as const).map((one) => `${counts[one]} ${one}${counts[one] === 1 ? '' : 's'}`).join(', ')}`,
   );
 }

@@ -1,6 +1,6 @@
 import { Cache } from '../cache.js';
-import type { Kernel } from '../kernel/kernel.js';
-import { resolveKernel } from '../kernel/resolve.js';
+import type { KernelTree } from '../kernel/moduletree.js';
+import { resolveModuleTree } from '../kernel/resolve.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { loadSplit as loadSplitFor } from '../splits/read.js';
@@ -27,16 +27,16 @@ export interface SplitFlags {
 }
 
 export interface LoadedKernel {
-  kernel: Kernel;
+  kernel: KernelTree;
   index: ModuleIndex;
   cache: Cache;
 }
 
-/** The kernel of --kernel, else of BOOTGATE_KERNEL, else Debian's generic one; given packages serve as a split themselves. */
+/** The kernel of --kernel, else of BOOTGATE_KERNEL, else Debian's generic one; given packages serve as a split themselves. No vmlinuz is needed. */
 export async function loadKernel(flags: SplitFlags): Promise<LoadedKernel> {
   const cache = new Cache();
   const sources = flags.kernel ?? [process.env.BOOTGATE_KERNEL ?? 'apt:linux-image-amd64'];
-  const kernel = await resolveKernel(sources, { cache, log });
+  const kernel = await resolveModuleTree(sources, { cache, log });
   return { kernel, index: await loadModuleIndex(kernel.modulesDir, kernel.release, cache), cache };
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
-import type { Kernel } from '../kernel/kernel.js';
+import type { KernelTree } from '../kernel/moduletree.js';
 import { loadModuleDetails } from '../modules/details.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { imagesDir } from '../paths.js';
@@ -10,7 +10,7 @@ import type { ReadSplitOptions, Split } from './split.js';
 
 /** What a split is read against. */
 export interface SplitTarget {
-  kernel: Pick<Kernel, 'arch' | 'packages'>;
+  kernel: Pick<KernelTree, 'arch' | 'packages'>;
   index: ModuleIndex;
   cache: Cache;
 }
