@@ -314,12 +314,15 @@ t.test("SUSE's supported.conf", async (t) => {
 +base		drivers/net/ethernet/intel/e1000e/e1000e	# fate
 		drivers/ptp/ptp
 		drivers/pps/pps-core drivers/scsi/scsi_mod \\
-		drivers/scsi/megaraid
+		drivers/elsewhere/megaraid
 -		drivers/net/wireless/*
 +external	fs/nfs/nfs
 +can-kmp	net/can/can
+-		net/can/can
 -!optional	fs/affs/affs
 -		net/sunrpc/sunrpc
+-		drivers/media/*
+		drivers/media/cec/core/cec
 `;
   const split = await read({ 'supported.conf': conf }, 'supported.conf', tree);
   t.match(homes(split), {
@@ -333,14 +336,28 @@ t.test("SUSE's supported.conf", async (t) => {
     ath: 'kernel-default-extra',
     affs: 'kernel-default-optional',
     mii: 'kernel-default-extra',
-    sunrpc: 'kernel-default-extra',
+    cec: 'kernel-default-extra',
+    sunrpc: 'kernel-default',
   });
   t.match(split.placement.get('ptp'), { wished: 'kernel-default', why: /e1000e/, rule: { line: 3 } });
-  t.equal(split.placement.get('megaraid')?.rule?.line, 5, 'a continued line keeps its own number');
+  t.match(
+    split.placement.get('megaraid')?.rule,
+    { line: 5 },
+    'the last component of a path is enough, and a continued line keeps its own number',
+  );
+  t.match(split.placement.get('can')?.rule, { line: 8 }, 'a KMP has its modules whatever else is said');
+  t.match(split.placement.get('cec')?.rule, { line: 12 }, 'the first line that matches wins');
+  t.match(split.placement.get('sunrpc'), { wished: 'kernel-default-extra', why: /nfs/ }, 'split-modules -i');
   t.match(
     split.notes.find(({ id }) => id === 'supported-needs-unsupported'),
-    { module: 'nfs', severity: 'error' },
+    { module: 'nfs', severity: 'warning', message: /needs sunrpc/ },
   );
+  const kmpFirst = await read(
+    { 'supported.conf': '-	net/can/can\n+can-kmp	net/can/can\n' },
+    'supported.conf',
+    tree,
+  );
+  t.equal(homes(kmpFirst).can, 'can-kmp');
 });
 
 t.test("SUSE's base package: a word list with macros, closed over softdeps too", async (t) => {
