@@ -94,7 +94,7 @@ async function build(flags: BuildFlags): Promise<void> {
     return;
   }
   const lines = [
-    `${image.name}: ${kernel.release} from ${kernel.resolved.join(', ')}`,
+    `${image.name}: ${kernel.release} from ${kernel.resolved.length > 3 ? `${kernel.resolved.length} packages` : kernel.resolved.join(', ')}`,
     ...formatAdditions(set).map((line) => `  ${line}`),
     `modules    ${set.names.length} of ${index.modules.size}, ${formatBytes(set.bytes)} of ${formatBytes(index.bytes)} (${formatPercent(set.bytes, index.bytes)})`,
     `initramfs  ${formatBytes(initramfs.bytes)} in ${Math.round(initramfs.buildMs)} ms, ${initramfs.digest}`,

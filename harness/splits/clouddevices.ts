@@ -71,12 +71,14 @@ export function cloudDevices({ split, index, clouds }: CheckInput): CheckFinding
 function smallestSets(split: Split, index: ModuleIndex): { home: string; modules: ReadonlySet<string> }[] {
   const contents = modulesByPackage(split, index);
   const filled = installSets(split, index).filter(({ modules, sameAs }) => modules.length > 0 && !sameAs);
+  const parts = new Set(split.packages.flatMap(({ name, part }) => (part ? [name] : [])));
   const within = (a: readonly string[], b: readonly string[]) =>
     a.length < b.length && a.every((name) => b.includes(name));
   return filled
     .filter(({ packages }) => !filled.some((other) => within(other.packages, packages)))
     .map(({ name, packages, modules }) => ({
-      home: [name, ...packages].find((one) => (contents.get(one)?.length ?? 0) > 0) ?? name,
+      home:
+        [name, ...packages].find((one) => !parts.has(one) && (contents.get(one)?.length ?? 0) > 0) ?? name,
       modules: new Set(modules),
     }));
 }
