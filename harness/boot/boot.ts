@@ -5,7 +5,7 @@ import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
-import type { ScenarioResult, StepResult } from '../results/scenario-result.js';
+import type { ScenarioResult, StepResult, Verdict } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { createDisk, verifyPattern } from '../vm/disks.js';
@@ -129,6 +129,18 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       tree: prepared.index,
       ...(await backgroundOf(prepared, report, cache)),
     });
+    // A damaged cache is never a verdict: what the guest was made from is read anew before anything is held against it.
+    const booted = [
+      machine.kernel,
+      ...initramfs.segments.map(({ path }) => path),
+      initramfs.window?.file ?? '',
+    ];
+    const damaged = BAD.has(judged.verdict) ? await cache.recheck(booted) : [];
+    if (damaged.length > 0) {
+      judged.verdict = 'infra';
+      judged.reason = damaged.join('; ');
+      judged.findings = [];
+    }
     const at = (name: string) => join(options.relativeFolder, name);
     return {
       scenario: scenario.name,
@@ -150,6 +162,8 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
     for (const step of undo.reverse()) await step().catch(() => {});
   }
 }
+
+const BAD: ReadonlySet<Verdict> = new Set(['fail', 'crash', 'hang']);
 
 async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);

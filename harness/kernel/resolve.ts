@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
@@ -83,13 +83,13 @@ async function rememberedLayout(
   context: ResolveContext,
 ): Promise<KernelLayout> {
   const { cache, signal } = context;
-  const file = await cache.entry('layout', `layout 1 ${digest}`, async (temporary) => {
+  const text = await cache.text('layout', `layout 1 ${digest}`, async () => {
     const emptyTree = (release: string) => emptyTreeIn(cache, release);
     const layout = await findKernel(root, { name, emptyTree, ...(signal ? { signal } : {}) });
     // Relative paths, so that the cache can be moved.
-    await writeFile(temporary, JSON.stringify(mapPaths(layout, (path) => relative(cache.root, path))));
+    return JSON.stringify(mapPaths(layout, (path) => relative(cache.root, path)));
   });
-  return mapPaths(JSON.parse(await readFile(file, 'utf8')) as KernelLayout, (path) => join(cache.root, path));
+  return mapPaths(JSON.parse(text) as KernelLayout, (path) => join(cache.root, path));
 }
 
 function mapPaths(layout: KernelLayout, change: (path: string) => string): KernelLayout {

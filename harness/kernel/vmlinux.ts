@@ -31,16 +31,12 @@ export async function extractVmlinux(
     await writeFile(temporary, image.unpacked ?? (await unpack(kernel.vmlinuz, image, options)));
   });
   const { size } = await stat(path);
-  const compression = await packingOf(kernel.vmlinuz, key, cache, options.signal);
-  return { path, bytes: size, compression, pvhEntry: kernel.arch === 'x86_64' ? pvhEntryOf(path) : null };
-}
-
-/** Remembered beside the kernel: reading it from an arm64 vmlinuz means unpacking that again. */
-async function packingOf(vmlinuz: string, key: string, cache: Cache, signal?: AbortSignal): Promise<string> {
-  const file = await cache.entry('packing', key, async (temporary) =>
-    writeFile(temporary, (await readKernelImage(vmlinuz, signal)).compression),
-  );
-  return readFile(file, 'utf8');
+  // Remembered beside the kernel: reading the compression from an arm64 vmlinuz means unpacking that again.
+  const facts = await cache.text('vmlinux-facts', key, async () => {
+    const { compression } = await readKernelImage(kernel.vmlinuz, options.signal);
+    return JSON.stringify({ compression, pvhEntry: kernel.arch === 'x86_64' ? pvhEntryOf(path) : null });
+  });
+  return { path, bytes: size, ...(JSON.parse(facts) as Pick<Vmlinux, 'compression' | 'pvhEntry'>) };
 }
 
 async function unpack(

@@ -1,5 +1,5 @@
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
-import { readFile, realpath, writeFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
@@ -26,10 +26,10 @@ const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinf
 export async function readTree(modulesDir: string, release: string, cache?: Cache): Promise<Tree> {
   if (!cache || !`${modulesDir}/`.startsWith(`${cache.root}/`)) return walkTree(modulesDir, release);
   // What lies in the cache never changes once it is there: its files are counted once.
-  const memo = await cache.entry('modules-tree', `1 ${modulesDir} ${release}`, async (temporary) => {
-    await writeFile(temporary, JSON.stringify(await walkTree(modulesDir, release)));
-  });
-  return JSON.parse(await readFile(memo, 'utf8')) as Tree;
+  const memo = await cache.text('modules-tree', `1 ${modulesDir} ${release}`, async () =>
+    JSON.stringify(await walkTree(modulesDir, release)),
+  );
+  return JSON.parse(memo) as Tree;
 }
 
 async function walkTree(modulesDir: string, release: string): Promise<Tree> {

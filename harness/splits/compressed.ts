@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
@@ -30,12 +30,12 @@ export async function compressedSizes(
   cache: Cache,
   options: { signal?: AbortSignal; log?: (sentence: string) => void } = {},
 ): Promise<Map<string, CompressedBytes>> {
-  const path = await cache.entry('compressed-sizes', `1 ${index.digest}`, async (temporary) => {
+  const text = await cache.text('compressed-sizes', `1 ${index.digest}`, async () => {
     options.log?.(`compressing ${index.modules.size} modules to weigh them, once for this kernel`);
     const sizes = await compressAll(index, options.signal);
-    await writeFile(temporary, JSON.stringify(Object.fromEntries(sizes)));
+    return JSON.stringify(Object.fromEntries(sizes));
   });
-  return new Map(Object.entries(JSON.parse(await readFile(path, 'utf8')) as Record<string, CompressedBytes>));
+  return new Map(Object.entries(JSON.parse(text) as Record<string, CompressedBytes>));
 }
 
 async function compressAll(index: ModuleIndex, signal?: AbortSignal): Promise<Map<string, CompressedBytes>> {

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Cache } from '../cache.js';
@@ -57,11 +57,11 @@ async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   } catch {
     return { works: false, seen: `${KVM} may not be opened by this user` };
   }
-  const path = await cache.entry('kvm-probe', probeKey(kernel), async (temporary) => {
-    await writeFile(temporary, JSON.stringify(await probe(context)));
-  });
+  const text = await cache.text('kvm-probe', probeKey(kernel), async () =>
+    JSON.stringify(await probe(context)),
+  );
   signal?.throwIfAborted();
-  return JSON.parse(await readFile(path, 'utf8')) as Probe;
+  return JSON.parse(text) as Probe;
 }
 
 /** The host as it was started, its kernel and processor, the QEMU binary and the kernel under test. */
