@@ -157,7 +157,7 @@ export class Cache {
       await writeFile(join(whole, 'seal'), writeSeal(await sealOf(join(whole, 'content'))));
       await sync(join(whole, 'seal'));
       await sync(whole);
-      await this.#place(whole, folder, async () => (await this.#check(folder, false)) === 'sound');
+      await this.#place(whole, folder, async () => (await this.#check(folder, true)) === 'sound');
     });
   }
 
