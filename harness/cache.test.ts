@@ -230,13 +230,13 @@ t.test('bytes that change under the same time are found when something failed', 
   t.equal(readFileSync(file, 'utf8'), 'right', 'rebuilt under the same path');
   t.equal(said.length, 1);
 });
-const ask = (cache: Cache) =>
-  cache.entry('kind', 'key', async (path) => {
-    writeFileSync(path, 'right');
-  });
+
 t.test('many rebuild one damaged entry at once', async (t) => {
   const root = join(t.testdir({}), 'cache');
-  const ask = (cache: Cache) => cache.entry('kind', 'key', async (path) => writeFileSync(path, 'right'));
+  const ask = (cache: Cache) =>
+    cache.entry('kind', 'key', async (made) => {
+      writeFileSync(made, 'right');
+    });
   const path = await ask(new Cache(root));
   writeFileSync(path, 'other');
   const caches = Array.from({ length: 8 }, () => new Cache(root, () => {}));

@@ -50,13 +50,17 @@ export type Checked = { damage: string } | { damage: null; restamped: Seal | nul
  * @throws the system's error when a file may not be read.
  */
 export async function checkSeal(path: string, seal: Seal, deep: boolean): Promise<Checked> {
-  let stats: Map<string, Stats>;
   try {
-    stats = walk(path);
+    return await compare(path, seal, deep);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // Also while it is looked at: another process may be replacing it.
+    if (!isGone(error)) throw error;
     return { damage: 'its files are gone' };
   }
+}
+
+async function compare(path: string, seal: Seal, deep: boolean): Promise<Checked> {
+  const stats = walk(path);
   const rebooted = seal.boot !== null && seal.boot !== bootId();
   let changed = rebooted;
   const files: SealedFile[] = [];
