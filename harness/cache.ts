@@ -89,7 +89,7 @@ export class Cache {
   }
 
   async keep(kind: string, key: string, text: string): Promise<void> {
-    await this.#inScratch(async (scratch) => {
+    await this.scratch(async (scratch) => {
       const temporary = join(scratch, 'text');
       await writeFile(temporary, sealText(text));
       await sync(temporary);
@@ -127,7 +127,7 @@ export class Cache {
   }
 
   #restamp(folder: string, seal: Seal): Promise<void> {
-    return this.#inScratch(async (scratch) => {
+    return this.scratch(async (scratch) => {
       await writeFile(join(scratch, 'seal'), writeSeal(seal));
       await sync(join(scratch, 'seal'));
       await rename(join(scratch, 'seal'), join(folder, 'seal'));
@@ -147,7 +147,7 @@ export class Cache {
   }
 
   #build(folder: string, make: Make): Promise<void> {
-    return this.#inScratch(async (scratch) => {
+    return this.scratch(async (scratch) => {
       const whole = join(scratch, 'entry');
       await makeFolder(whole);
       const work = join(scratch, 'work');
@@ -183,7 +183,8 @@ export class Cache {
     return this.#swept;
   }
 
-  async #inScratch<T>(work: (scratch: string) => Promise<T>): Promise<T> {
+  /** Runs `work` with a folder of its own, which is gone afterwards, also when this process was killed: the next one sweeps. */
+  async scratch<T>(work: (scratch: string) => Promise<T>): Promise<T> {
     const scratch = await makeScratch(join(this.root, 'tmp'));
     try {
       return await work(scratch);

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, open, readFile, rm, symlink } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -92,11 +92,10 @@ const LIMITED = `command -v "$0" >/dev/null || exit 1; ulimit -f ${MAX_BYTES / 5
  */
 export async function* readManyMaybeCompressed(
   paths: readonly string[],
-  options: { scratch?: string; signal?: AbortSignal } = {},
+  options: { scratch: string; signal?: AbortSignal },
 ): AsyncGenerator<{ path: string; bytes: Uint8Array }> {
-  const parent = options.scratch ?? tmpdir();
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'bootgate-unpack-'));
+  await mkdir(options.scratch, { recursive: true });
+  const folder = await mkdtemp(join(options.scratch, 'unpack-'));
   const batches = Math.ceil(paths.length / BATCH_FILES);
   const started: Promise<(string | null)[]>[] = [];
   const start = (batch: number) => {
