@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, open, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -6,6 +6,9 @@ import { gunzip } from 'node:zlib';
 import { BootgateError, userError } from './errors.js';
 import { exec } from './exec.js';
 import { filter } from './filter.js';
+import { openInput, readInput } from './input.js';
+import { MAX_FILE, unpackedLimit } from './limits.js';
+import { formatBytes } from './units.js';
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'lzma' | 'zstd' | 'lz4' | 'bzip2' | 'lzo';
 
@@ -35,9 +38,6 @@ const TOOLS: Record<Exclude<Compression, 'none'>, readonly [file: string, ...arg
   lzo: ['lzop', '-dcq'],
 };
 
-/** No kernel and no module comes near: what is larger is a trap. */
-const MAX_BYTES = 512 << 20;
-
 /** How bytes are packed, by their magic. */
 export function compressionOf(bytes: Uint8Array): Compression {
   const head = Buffer.from(bytes.subarray(0, 16)).toString('hex');
@@ -51,18 +51,20 @@ export function compressionOf(bytes: Uint8Array): Compression {
 export async function decompress(
   bytes: Uint8Array,
   kind: Compression,
-  options: { name?: string; tolerant?: boolean; signal?: AbortSignal } = {},
+  options: { name?: string; tolerant?: boolean; most?: number; signal?: AbortSignal } = {},
 ): Promise<Uint8Array> {
   if (kind === 'none') return bytes;
   const name = options.name ?? 'the data';
+  const limit = unpackedLimit(bytes.length, options.most ?? MAX_FILE.kernelFile);
   if (kind === 'gzip' && !options.tolerant) {
-    return promisify(gunzip)(bytes, { maxOutputLength: MAX_BYTES }).catch((cause: Error) => {
-      throw damaged(name, kind, cause);
+    return promisify(gunzip)(bytes, { maxOutputLength: limit }).catch((cause: NodeJS.ErrnoException) => {
+      throw cause.code === 'ERR_BUFFER_TOO_LARGE' ? bomb(name, kind, limit) : damaged(name, kind, cause);
     });
   }
   const [file, ...args] = TOOLS[kind];
   const more = options.signal ? { signal: options.signal } : {};
-  const result = await filter(file, args, bytes, { limit: MAX_BYTES, ...more });
+  const result = await filter(file, args, bytes, { limit, ...more });
+  if (result.status === 'limit') throw bomb(name, kind, limit);
   const isWhole = options.tolerant ? typeof result.status === 'number' : result.status === 0;
   if (!isWhole) throw damaged(name, kind, new Error(`${file}: ${result.complaint || result.status}`));
   return result.bytes;
@@ -73,7 +75,7 @@ export async function readMaybeCompressed(
   path: string,
   options: { signal?: AbortSignal } = {},
 ): Promise<Uint8Array> {
-  const bytes = await readFile(path);
+  const bytes = await readInput(path, { most: MAX_FILE.kernelFile });
   return decompress(bytes, compressionOf(bytes), { name: path, ...options });
 }
 
@@ -83,8 +85,8 @@ const BATCHED: Partial<Record<Compression, readonly [suffix: string, file: strin
   zstd: ['.zst', 'zstd', '-dkfq', '--'],
 };
 const BATCH_FILES = 128;
-/** No unpacked file grows past 512 MiB (ulimit counts 512 bytes): a small file can hold a whole disk of zeros. */
-const LIMITED = `command -v "$0" >/dev/null || exit 1; ulimit -f ${MAX_BYTES / 512}; exec "$0" "$@"`;
+/** No unpacked file grows past the first argument (ulimit counts 512 bytes): a small file can hold a whole disk of zeros. */
+const LIMITED = 'command -v "$1" >/dev/null || exit 1; ulimit -f "$0"; exec "$@"';
 
 /**
  * The same for thousands of files, in their order: one tool process per 128 files rather than one per file, and
@@ -137,15 +139,18 @@ async function unpackBatch(
   const result: (string | null)[] = paths.map(() => null);
   const cwd = join(folder, String(batch));
   await mkdir(cwd);
-  const kinds = await Promise.all(paths.map(compressionOfFile));
+  const heads = await Promise.all(paths.map(headOf));
   for (const [kind, tool] of Object.entries(BATCHED)) {
     const [suffix, file, ...args] = tool;
-    const chosen = kinds.flatMap((one, index) => (one === kind ? [index] : []));
+    const chosen = heads.flatMap((one, index) => (one.kind === kind ? [index] : []));
     if (chosen.length < 2) continue;
     await Promise.all(chosen.map((index) => symlink(paths[index] ?? '', join(cwd, `${index}${suffix}`))));
     const names = chosen.map((index) => `${index}${suffix}`);
     try {
-      await exec('sh', ['-c', LIMITED, file, ...args, ...names], {
+      // One limit for the batch: that of its largest file.
+      const packed = Math.max(...chosen.map((index) => heads[index]?.bytes ?? 0));
+      const limit = Math.ceil(unpackedLimit(packed, MAX_FILE.kernelFile) / 512);
+      await exec('sh', ['-c', LIMITED, String(limit), file, ...args, ...names], {
         cwd,
         timeout: 300_000,
         ...(signal ? { signal } : {}),
@@ -159,12 +164,12 @@ async function unpackBatch(
   return result;
 }
 
-async function compressionOfFile(path: string): Promise<Compression> {
-  const file = await open(path);
+async function headOf(path: string): Promise<{ kind: Compression; bytes: number }> {
+  const file = await openInput(path, {});
   try {
     const head = Buffer.alloc(16);
     const { bytesRead } = await file.read(head, 0, head.length, 0);
-    return compressionOf(head.subarray(0, bytesRead));
+    return { kind: compressionOf(head.subarray(0, bytesRead)), bytes: (await file.stat()).size };
   } finally {
     await file.close();
   }
@@ -172,6 +177,17 @@ async function compressionOfFile(path: string): Promise<Compression> {
 
 function isToolFailure(error: unknown): boolean {
   return error instanceof BootgateError && error.code === 'E_TOOL_FAILED';
+}
+
+/** Judged while it is unpacked: no more than the limit is ever held or written. */
+function bomb(name: string, kind: Compression, limit: number): BootgateError {
+  return userError(
+    'E_UNPACKED_SIZE',
+    `${name} is refused: as ${kind} it unpacks to more than ${formatBytes(limit)}`,
+    {
+      hint: 'no kernel or module shrinks like that: get the file again from where it was built',
+    },
+  );
 }
 
 function damaged(name: string, kind: Compression, cause: unknown): BootgateError {
