@@ -27,12 +27,15 @@ export const MAGICS: readonly (readonly [kind: Compression, magic: string])[] = 
   ['lzo', '894c5a4f000d0a1a0a'],
 ];
 
+/** xz -9 needs 65 MiB to unpack; a stream may ask for 4 GiB. */
+const MEMORY = '--memlimit-decompress=512MiB';
+
 /** The programs. gzip is node's own as a rule, which refuses whatever follows the stream. Each reads standard input and writes standard output with these. */
-const TOOLS: Record<Exclude<Compression, 'none'>, readonly [file: string, ...args: string[]]> = {
+export const TOOLS: Record<Exclude<Compression, 'none'>, readonly [file: string, ...args: string[]]> = {
   gzip: ['gzip', '-dcq'],
-  xz: ['xz', '-dcq', '--single-stream'],
-  lzma: ['xz', '-dcq', '--format=lzma'],
-  zstd: ['zstd', '-dcq', '--long=31'],
+  xz: ['xz', '-dcq', '--single-stream', MEMORY],
+  lzma: ['xz', '-dcq', '--format=lzma', MEMORY],
+  zstd: ['zstd', '-dcq'], // windows up to 128 MiB, the largest of level 22
   lz4: ['lz4', '-dcq'],
   bzip2: ['bzip2', '-dcq'],
   lzo: ['lzop', '-dcq'],

@@ -6,7 +6,8 @@ import { MAX_PATH } from '../limits.js';
 import { checkEntries, extractArchive, listArchive } from './archive.js';
 import { openDeb, type PackageControl } from './deb.js';
 import { digestOfUnchanged } from './digest.js';
-import { readRpmControl } from './rpmheader.js';
+import { plainPayload } from './payload.js';
+import { readRpm } from './rpmheader.js';
 
 /** One package file, unpacked in the cache. */
 export interface UnpackedPackage extends PackageControl {
@@ -40,9 +41,7 @@ export async function unpackPackage(
     const root = join(temporary, 'root');
     await mkdir(scratch, { recursive: true });
     const { control, payload } =
-      format === 'deb'
-        ? await openDeb(path, scratch, signal)
-        : { control: await readRpmControl(path), payload: path };
+      format === 'deb' ? await openDeb(path, scratch, signal) : await openRpm(path, scratch, signal);
     const entries = await listArchive(payload, file, signal);
     checkEntries(entries, file);
     await extractArchive(payload, entries, root, file, signal);
@@ -54,6 +53,11 @@ export async function unpackPackage(
     paths: string[];
   };
   return { ...saved, file, digest, root: join(folder, 'root') };
+}
+
+async function openRpm(path: string, scratch: string, signal?: AbortSignal) {
+  const { control, payload } = await readRpm(path);
+  return { control, payload: await plainPayload(path, payload, scratch, basename(path), signal) };
 }
 
 /**
