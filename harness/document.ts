@@ -55,7 +55,7 @@ export async function parseDocument<T>(
   schema: z.ZodType<T>,
 ): Promise<Document<T>> {
   const { parseYaml } = await import('./yaml.js'); // its parser takes 50 ms to load
-  const { document: yaml, placeOf } = await parseYaml(file, text);
+  const { document: yaml, placeOf } = parseYaml(file, text);
   const locate = (path: readonly PropertyKey[]) => {
     for (let length = path.length; length >= 0; length--) {
       const node = yaml.getIn(path.slice(0, length), true) as

@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, LineCounter, Parser, visit } from 'yaml';
+import { Composer, type Document, isMap, isScalar, LineCounter, Parser, visit } from 'yaml';
 import { BootgateError, type Problem, userError } from './errors.js';
 import { MAX_PROBLEMS } from './limits.js';
 
@@ -16,8 +16,7 @@ class Enough extends Error {}
  * Parses one YAML document in linear time: it stops at the first MAX_PROBLEMS errors. Keys are unique, merge keys are off.
  * @throws BootgateError blame `user`, E_DOCUMENT, with each problem at file:line:col.
  */
-export async function parseYaml(file: string, text: string): Promise<YamlText> {
-  const { Composer } = await import('yaml');
+export function parseYaml(file: string, text: string): YamlText {
   const lines = new LineCounter();
   const placeOf = (offset: number) => {
     const { line, col } = lines.linePos(offset);
