@@ -66,7 +66,8 @@ async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   const found = await probe(context);
   signal?.throwIfAborted();
   const { works, seen } = found;
-  if (found.lasts) await writeWhole(path, JSON.stringify({ works, seen, at: Date.now() } satisfies StoredProbe));
+  if (found.lasts)
+    await writeWhole(path, JSON.stringify({ works, seen, at: Date.now() } satisfies StoredProbe));
   return found;
 }
 
@@ -143,7 +144,11 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
       console.read();
       const seconds = (performance.now() - start) / 1000;
       if (console.kept.toBuffer().includes('Linux version'))
-        return { works: true, lasts: true, seen: `this kernel's first line came after ${seconds.toFixed(1)} s` };
+        return {
+          works: true,
+          lasts: true,
+          seen: `this kernel's first line came after ${seconds.toFixed(1)} s`,
+        };
       if (exit !== null) return { works: false, lasts: false, seen: exit };
       if (seconds > limit)
         return {

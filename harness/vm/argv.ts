@@ -84,7 +84,13 @@ function memoryArgs(machine: Machine, table: ArchitectureTable, access: Launch['
     ['low', options('memory-backend-ram', { id: 'low', size: low })],
     [
       'window',
-      options('memory-backend-file', { id: 'window', size: bytes, 'mem-path': file, share: 'off', ...access }),
+      options('memory-backend-file', {
+        id: 'window',
+        size: bytes,
+        'mem-path': file,
+        share: 'off',
+        ...access,
+      }),
     ],
     ['high', options('memory-backend-ram', { id: 'high', size: high })],
   ] as const;

@@ -22,7 +22,11 @@ const DRAIN_MS = 200;
  */
 export function runBriefly(file: string, args: readonly string[], ms: number): Promise<BriefRun> {
   return new Promise((resolve) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: qemuEnvironment() });
+    const child = spawn(file, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: qemuEnvironment(),
+    });
     const said = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const)
       child[name].on('data', (bytes: Buffer) => {

@@ -1,4 +1,13 @@
-import { closeSync, constants, copyFileSync, fchmodSync, fchownSync, fstatSync, openSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  unlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Machine } from './machine.js';
 
@@ -33,7 +42,10 @@ export function handOver(machine: Machine, folder: string, logs: readonly string
       disks: machine.disks.map((disk) => ({ ...disk, file: open.own(disk.file, 0o600, uid) })),
     };
     if (machine.shares)
-      opened.shares = machine.shares.map((share) => ({ ...share, folder: open.own(share.folder, 0o700, uid) }));
+      opened.shares = machine.shares.map((share) => ({
+        ...share,
+        folder: open.own(share.folder, 0o700, uid),
+      }));
     const before = open.fds.length;
     const paths = logs.map((name) => open.own(join(folder, name), 0o644, uid));
     const logFds = open.fds.slice(before);

@@ -51,7 +51,11 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
     windowAccess: windowAccess(facts),
   };
   const [console = logs.console, control = logs.control] = handed?.logs ?? [];
-  const args = qemuArgv(handed?.machine ?? machine, { ...launch, console: file(console), control: file(control) });
+  const args = qemuArgv(handed?.machine ?? machine, {
+    ...launch,
+    console: file(console),
+    control: file(control),
+  });
   return {
     program,
     launch,
@@ -83,4 +87,3 @@ function dropped({ machine, accelerator, folder, logs }: LaunchOptions): Chosen 
     return { ...AS_CALLER, kept: code === 'ENOENT' ? '' : message };
   }
 }
-

@@ -55,7 +55,8 @@ async function askQemu(program: string): Promise<QemuFacts> {
   for (const rights of dropped ? [dropped, callersRights.setpriv] : [callersRights.setpriv])
     for (const sandbox of [true, false]) {
       const run = await ask(rights, sandbox);
-      if (run.status === 0) return factsOf(program, run.stdout, { sandbox, drops: rights === dropped }, refused);
+      if (run.status === 0)
+        return factsOf(program, run.stdout, { sandbox, drops: rights === dropped }, refused);
       refused = wordsOf(run);
     }
   throw hostError('E_QEMU', `${program} cannot be started: ${refused}`, { hint: 'see `bootgate doctor`' });
@@ -76,7 +77,12 @@ function factsOf(
 }
 
 function wordsOf({ status, stderr }: BriefRun): string {
-  const last = stderr.replace(/[^\x20-\x7e\n]/g, '?').trim().split('\n').at(-1)?.slice(0, 300);
+  const last = stderr
+    .replace(/[^\x20-\x7e\n]/g, '?')
+    .trim()
+    .split('\n')
+    .at(-1)
+    ?.slice(0, 300);
   return last || `status ${status ?? 'unknown'}`;
 }
 

@@ -105,8 +105,7 @@ export class Qmp {
     if ('QMP' in message) {
       this.#greeted = true;
       this.#greet?.();
-    }
-    else if (typeof message.event === 'string')
+    } else if (typeof message.event === 'string')
       this.#onEvent({ event: message.event, data: (message.data ?? {}) as Record<string, unknown> });
     else this.#reply(message);
   }
