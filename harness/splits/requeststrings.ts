@@ -1,4 +1,3 @@
-
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { readManyMaybeCompressed } from '../decompress.js';
