@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
+import { readInput } from '../input.js';
 import { readKernelConfig } from '../kernel/config.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { extractVmlinux } from '../kernel/vmlinux.js';
+import { MAX_FILE } from '../limits.js';
 import { danglingIn, loadDangling, refuseDangling, sayDangling } from '../modules/dangling.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
@@ -93,11 +94,7 @@ export async function makeModuleSet(
 ): Promise<ModuleSet> {
   if (source.kind === 'all') return wholeTree(index);
   if (source.kind === 'policy') return setFromPolicy(index, source.file, { strict });
-  const text = await readFile(source.file).catch((cause: Error) => {
-    throw userError('E_MODULE_LIST', `cannot read the module list ${source.file}: ${cause.message}`, {
-      cause,
-    });
-  });
+  const text = await readInput(source.file, { most: MAX_FILE.list, code: 'E_MODULE_LIST' });
   return setFromList(index, text, source.file, { strict });
 }
 

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { readMaybeCompressed } from '../decompress.js';
 import { bufferSource, ELF_MACHINE, parseElf } from '../elf.js';
 import { type BootgateError, userError } from '../errors.js';
+import { MAX_PATH } from '../limits.js';
 import { readKernelConfig } from './config.js';
 import { machineName, readKernelImage } from './image.js';
 import type { Architecture } from './kernel.js';
@@ -131,7 +132,8 @@ async function readImages(files: readonly string[], { signal }: LayoutOptions) {
       const { release, arch } = await readKernelImage(path, signal);
       images.push({ path, release, arch });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EACCES') throw unreadable(path, error);
+      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+      if (code === 'EACCES' || code === 'EPERM') throw unreadable(path, error);
       if ((error as BootgateError).blame !== 'user') throw error;
       first ??= error;
     }
@@ -164,11 +166,12 @@ async function checkMachine(module: string, arch: Architecture, name: string): P
     );
 }
 
-export async function firstModule(folder: string): Promise<string | null> {
+export async function firstModule(folder: string, depth = 0): Promise<string | null> {
+  if (depth > MAX_PATH.depth) return null; // whoever reads the tree refuses it
   for (const entry of await entriesOf(folder)) {
     const path = join(folder, entry.name);
     if (entry.isFile() && MODULE_FILE.test(entry.name)) return path;
-    const found = entry.isDirectory() ? await firstModule(path) : null;
+    const found = entry.isDirectory() ? await firstModule(path, depth + 1) : null;
     if (found) return found;
   }
   return null;

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
@@ -108,13 +108,13 @@ async function rememberedLayout<L extends TreeLayout>(
   context: Search<L>,
 ): Promise<L> {
   const { cache, signal } = context;
-  const file = await cache.entry('layout', `${context.cacheKey} ${digest}`, async (temporary) => {
+  const text = await cache.text('layout', `${context.cacheKey} ${digest}`, async () => {
     const emptyTree = (release: string) => emptyTreeIn(cache, release);
     const layout = await context.find(root, { name, emptyTree, ...(signal ? { signal } : {}) });
     // Relative paths, so that the cache can be moved.
-    await writeFile(temporary, JSON.stringify(mapPaths(layout, (path) => relative(cache.root, path))));
+    return JSON.stringify(mapPaths(layout, (path) => relative(cache.root, path)));
   });
-  return mapPaths(JSON.parse(await readFile(file, 'utf8')) as L, (path) => join(cache.root, path));
+  return mapPaths(JSON.parse(text) as L, (path) => join(cache.root, path));
 }
 
 function mapPaths<L extends TreeLayout>(layout: L, change: (path: string) => string): L {

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { readManyMaybeCompressed } from '../decompress.js';
@@ -44,15 +43,19 @@ export async function requestsInStrings(
   details: ModuleDetails,
   cache: Cache,
 ): Promise<RequestEdge[]> {
-  const file = await cache.entry('request-strings', `1 ${index.digest}`, async (temporary) => {
-    await writeFile(temporary, JSON.stringify(await readAll(index, details)));
-  });
-  const found = JSON.parse(await readFile(file, 'utf8')) as [name: string, asks: Ask[], strings: string[]][];
+  const text = await cache.text('request-strings', `1 ${index.digest}`, () =>
+    cache.scratch(async (scratch) => JSON.stringify(await readAll(index, details, scratch))),
+  );
+  const found = JSON.parse(text) as [name: string, asks: Ask[], strings: string[]][];
   const families = aliasFamilies(index);
   return found.flatMap(([name, asks, strings]) => edgesOf(name, new Set(asks), strings, index, families));
 }
 
-async function readAll(index: ModuleIndex, details: ModuleDetails): Promise<[string, Ask[], string[]][]> {
+async function readAll(
+  index: ModuleIndex,
+  details: ModuleDetails,
+  scratch: string,
+): Promise<[string, Ask[], string[]][]> {
   const asking: { module: Module; asks: Ask[] }[] = [];
   for (const module of index.modules.values()) {
     if (IMPLEMENTS.test(module.path)) continue;
@@ -66,6 +69,7 @@ async function readAll(index: ModuleIndex, details: ModuleDetails): Promise<[str
   let at = 0;
   for await (const { bytes } of readManyMaybeCompressed(
     asking.map(({ module }) => join(index.dir, module.path)),
+    { scratch },
   )) {
     const { module, asks } = asking[at++] as (typeof asking)[number];
     const strings = stringsOf(bytes, module.name);
