@@ -5,6 +5,7 @@ import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
+import { forJson } from '../printable.js';
 import type { ScenarioResult, StepResult } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
@@ -152,5 +153,5 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
 }
 
 async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+  await writeFile(path, forJson(value));
 }

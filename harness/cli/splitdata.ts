@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Cache } from '../cache.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { resolveKernel } from '../kernel/resolve.js';
+import { library } from '../library.js';
 import { loadModuleDetails } from '../modules/details.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
-import { imagesDir } from '../paths.js';
 import { detectFormat, parseFormat, readSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
+import { say } from './output.js';
 
 export interface SplitFlags {
   kernel?: string[];
@@ -40,14 +40,13 @@ export interface LoadedKernel {
 export async function loadKernel(flags: SplitFlags): Promise<LoadedKernel> {
   const cache = new Cache();
   const sources = flags.kernel ?? [process.env.BOOTGATE_KERNEL ?? 'apt:linux-image-amd64'];
-  const kernel = await resolveKernel(sources, { cache, log });
+  const kernel = await resolveKernel(sources, { cache, log: say });
   return { kernel, index: await loadModuleIndex(kernel.modulesDir, kernel.release, cache), cache };
 }
 
 export async function loadSplit(source: string, flags: SplitFlags, loaded: LoadedKernel): Promise<Split> {
   const { kernel, index, cache } = loaded;
-  const shipped = join(imagesDir, 'splits', `${source}.yaml`);
-  const path = !source.includes('/') && !existsSync(source) && existsSync(shipped) ? shipped : source;
+  const path = existsSync(source) ? source : (library().find('splits', source) ?? source);
   const forced = flags.format ? parseFormat(flags.format) : undefined;
   const format = path === 'packages' ? 'packages' : detectFormat(path, forced).format;
   const details = format === 'fedora-filters' ? await loadModuleDetails(index, cache) : undefined;
@@ -63,28 +62,4 @@ export async function loadSplit(source: string, flags: SplitFlags, loaded: Loade
   });
 }
 
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
-}
-
-export function log(sentence: string): void {
-  process.stderr.write(`bootgate: ${sentence}\n`);
-}
-
-/** Columns padded to their widest cell; those named by `right` stand at the right. */
-export function printTable(rows: readonly (readonly string[])[], right: readonly number[] = []): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of rows)
-    print(
-      row
-        .map((cell, at) =>
-          right.includes(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
-        )
-        .join('  ')
-        .trimEnd(),
-    );
-}
+export { print, printJson, printTable, say as log, write } from './output.js';

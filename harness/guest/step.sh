@@ -5,5 +5,9 @@
 . /bootgate/helpers.sh
 . /bootgate/network.sh
 . /bootgate/netfilter.sh
+# What the user's own project brings.
+for helper in /bootgate/scenario/helper-*.sh; do
+  [ ! -e "$helper" ] || . "$helper"
+done
 set -eu
 . "/bootgate/scenario/step-$1.sh"

@@ -20,6 +20,9 @@ export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): E
   ];
   return [
     text('bootgate/scenario/env', facts.join('\n')),
+    ...(scenario.helpers ?? []).map((one) =>
+      text(`bootgate/scenario/helper-${one.name}`, one.text.trimEnd()),
+    ),
     ...scenario.steps.map(({ run }, index) => text(`bootgate/scenario/step-${index}.sh`, run.trimEnd())),
   ];
 }

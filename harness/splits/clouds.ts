@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { readDocument } from '../document.js';
-import { imagesDir } from '../paths.js';
+import { library } from '../library.js';
 import type { CloudDevice } from './check.js';
 
 const cloudsSchema = z.strictObject({
@@ -15,7 +14,9 @@ const cloudsSchema = z.strictObject({
   ),
 });
 
-/** The devices of common clouds, from images/clouds.yaml. @throws BootgateError blame `user` when the file is wrong. */
-export async function readClouds(file: string = join(imagesDir, 'clouds.yaml')): Promise<CloudDevice[]> {
+/** The devices of common clouds, from the project's clouds.yaml or the package's. @throws BootgateError blame `user` when the file is wrong. */
+export async function readClouds(
+  file: string = library().files('clouds')[0] ?? 'clouds.yaml',
+): Promise<CloudDevice[]> {
   return (await readDocument(file, cloudsSchema)).value.devices;
 }
