@@ -3,6 +3,8 @@ import { hostError } from './errors.js';
 /** How a program is run. Every program ends: the limit is one minute unless it is said otherwise. */
 export interface ExecOptions {
   cwd?: string;
+  /** Written to the program's standard input. */
+  input?: string | Uint8Array;
   env?: Record<string, string>;
   signal?: AbortSignal;
   /** Milliseconds; 60,000 unless given. */
