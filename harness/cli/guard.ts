@@ -13,7 +13,8 @@ const CONTRACT: ReadonlySet<unknown> = new Set(Object.values(EXIT));
 export function guardProcess(): (code: number) => Promise<never> {
   catchSignals();
   let concluded = false;
-  let lost: NodeJS.ErrnoException | undefined;
+  let lost: unknown = openStream('stdout', 1);
+  openStream('stderr', 2);
 
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // `bootgate modules list | head`: a reader that goes away has what it wanted.
@@ -46,6 +47,17 @@ export function guardProcess(): (code: number) => Promise<never> {
     concluded = true;
     process.exit(code);
   };
+}
+
+/** Node makes a stream when it is first asked for, and throws where its terminal has hung up by then: /dev/null takes its place. */
+function openStream(name: 'stdout' | 'stderr', fd: number): unknown {
+  try {
+    process[name].writable;
+    return undefined;
+  } catch (error) {
+    letGo(fd);
+    return error;
+  }
 }
 
 /**

@@ -9,6 +9,9 @@ try {
   const { runProgram } = await import('./program.js');
   await conclude(await runProgram(process.argv));
 } catch (error) {
-  console.error(`bootgate: cannot start: ${error instanceof Error ? error.message : String(error)}`);
-  process.exit(3);
+  try {
+    console.error(`bootgate: cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    process.exit(3);
+  }
 }

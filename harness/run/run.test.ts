@@ -14,7 +14,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { z } from 'zod';
 import { AdmissionGate } from '../boot/admission.js';
-import { onInterrupt, wasInterrupted } from '../cli/interrupt.js';
+import { catchSignals, onInterrupt, wasInterrupted } from '../cli/interrupt.js';
 import { BootgateError, exitCodeOf } from '../errors.js';
 import { imageSchema, loadImage } from '../image/image-file.js';
 import { imagesDir } from '../paths.js';
@@ -222,6 +222,7 @@ t.test('exit codes of a run', async (t) => {
 
 t.test('the first Ctrl+C is passed on, and remembered for what is thrown after it', async (t) => {
   let said = 0;
+  catchSignals();
   const { signal, release } = onInterrupt(() => said++);
   t.notOk(wasInterrupted());
   process.emit('SIGINT', 'SIGINT');
