@@ -55,31 +55,34 @@ export function cleanLine(text: string): string {
     .trim();
 }
 
+/** No order to a CI runner, wherever in a line; those that stand at the start of a line are left to whoever knows where it is. */
+function withoutOrders(text: string): string {
+  return text.replace(AZURE_ORDER, '## ').replace(GITLAB_ORDER, 'section_$1 :');
+}
+
 /**
- * Whole lines as they go to a terminal or a CI log: styles, tabs and newlines stay, all other control characters go, and no
- * line is an order to a CI runner. The last thing that happens to every text on standard output and standard error.
+ * Whole lines as they go to a terminal or a CI log: tabs, newlines and, with `styles`, our own colours stay; all other control
+ * characters go, and no line is an order to a CI runner. The last thing that happens to every text on stdout and stderr.
  */
-export function forTerminal(text: string): string {
-  return text
-    .replace(ANSI, (sequence) => (STYLE.test(sequence) ? sequence : ''))
+export function forTerminal(text: string, { styles = false }: { styles?: boolean } = {}): string {
+  const plain = text
+    .replace(ANSI, (sequence) => (styles && STYLE.test(sequence) ? sequence : ''))
     .replace(C0_BUT_TAB_NEWLINE_AND_ESC, '')
     .replace(C1, '')
     .replace(BIDI_AND_INVISIBLE, '')
-    .replace(LONE_SURROGATE, '\ufffd')
-    .replace(AZURE_ORDER, '## ')
-    .replace(GITLAB_ORDER, 'section_$1 :')
-    .replace(GITHUB_ORDER, '$1: ');
+    .replace(LONE_SURROGATE, '\ufffd');
+  return withoutOrders(plain).replace(GITHUB_ORDER, '$1: ');
 }
 
 /** Text that an XML 1.0 document may hold, escaped or not: no forbidden character, no half of one, no terminal control. */
 export function xmlSafe(text: string): string {
-  return unixLines(stripAnsi(text))
+  const plain = unixLines(stripAnsi(text))
     .replace(NOT_XML, '')
     .replace(/\x7f/g, '')
     .replace(C1, '')
     .replace(BIDI_AND_INVISIBLE, '')
-    .replace(LONE_SURROGATE, '\ufffd')
-    .replace(AZURE_ORDER, '## ');
+    .replace(LONE_SURROGATE, '\ufffd');
+  return withoutOrders(plain);
 }
 
 /** A TAP description or reason: `#` begins a directive and `\` escapes, so both are escaped. */
@@ -89,11 +92,10 @@ export function forTap(text: string): string {
 
 /** The message of a GitHub workflow command: `%`, CR and LF are escaped (actions/toolkit, command.ts). */
 export function forGithub(text: string): string {
-  return cleanText(text)
+  return withoutOrders(cleanText(text))
     .replaceAll('%', '%25')
     .replaceAll('\r', '%0D')
-    .replaceAll('\n', '%0A')
-    .replace(AZURE_ORDER, '## ');
+    .replaceAll('\n', '%0A');
 }
 
 /** A property of one: `:` and `,` are escaped as well. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../paths.js';
@@ -144,10 +144,9 @@ function signalled(
   after: number,
 ): Promise<{ code: number | null; killedBy: NodeJS.Signals | null; guarded: boolean }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...args], {
-      stdio: ['ignore', 'ignore', 'ignore'],
-      env: { PATH: process.env.PATH },
-    });
+    // tap loads itself, and signal handlers of its own, into every node that its environment reaches.
+    const clean = ['-i', `PATH=${process.env.PATH}`, `HOME=${homedir()}`];
+    const child = spawn('env', [...clean, process.execPath, main, ...args], { stdio: 'ignore' });
     let guarded = true;
     const timer = setTimeout(() => {
       guarded = isGuarded(child);

@@ -81,8 +81,9 @@ t.test('a terminal that is closed', { skip: noPython }, async (t) => {
     const after = (round * 37) % 700;
     const { stdout, stderr } = spawnSync(
       'python3',
-      ['-c', ON_A_TERMINAL, String(after), process.execPath, main, ...args],
-      { encoding: 'utf8', env: { PATH: process.env.PATH, TERM: 'xterm' } },
+      // tap loads itself, and signal handlers of its own, into every node that its environment reaches.
+      ['-c', ON_A_TERMINAL, String(after), 'env', '-i', 'TERM=xterm', process.execPath, main, ...args],
+      { encoding: 'utf8' },
     );
     const status = Number(stdout);
     // -1: SIGHUP while Node itself was starting; 3: the answer was cut off by the hang-up.

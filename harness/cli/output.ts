@@ -9,7 +9,7 @@ import { type Cell, table } from '../report/table.js';
 
 /** A piece of the answer, as it stands: whole lines. */
 export function write(text: string): void {
-  process.stdout.write(forTerminal(text));
+  screenOf(process.stdout).write(text);
 }
 
 /** A line of the answer. */

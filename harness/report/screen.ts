@@ -23,6 +23,7 @@ export const MOST_COLUMNS = 100;
  */
 export function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv = process.env): Screen {
   const live = Boolean(stream.isTTY) && env.TERM !== 'dumb' && !env.CI;
+  const colour = wantsColour(Boolean(stream.isTTY) && env.TERM !== 'dumb', env);
   return {
     isTTY: live,
     get columns() {
@@ -31,9 +32,9 @@ export function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv = pr
     get rows() {
       return stream.rows || 24;
     },
-    colour: wantsColour(Boolean(stream.isTTY) && env.TERM !== 'dumb', env),
+    colour,
     write: (text) => {
-      stream.write(forTerminal(text));
+      stream.write(forTerminal(text, { styles: colour }));
     },
     raw: (text) => {
       stream.write(text);
