@@ -11,7 +11,7 @@ import { imagesDir, packageRoot } from './paths.js';
 import { projectJsonSchema } from './project-schema.js';
 import { loadScenarios } from './scenarios/load.js';
 import { scenarioEntries } from './scenarios/payload.js';
-import { readClouds } from './splits/clouds.js';
+import { readClouds } from './splits/clouddevices.js';
 
 /** A folder with these files; paths are relative to it. */
 function folderOf(files: Record<string, string>): string {
@@ -106,7 +106,7 @@ t.test('scenarios and helpers', async (t) => {
   const hello = find('own/hello')[0];
   if (!hello) return;
   const entries = scenarioEntries(hello, { nonce: 'n', seed: 's' }).map(({ path }) => path);
-  t.ok(entries.includes('bootgate/scenario/helper-hello.sh'), 'the guest gets the helper');
+  t.ok(entries.includes('bootgate/own.sh'), 'the guest gets the helper');
   await openLibrary(undefined, { cwd: '/' });
   t.notOk(
     (await loadScenarios()).some(({ helpers }) => helpers),

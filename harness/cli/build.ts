@@ -32,11 +32,14 @@ async function build(flags: BuildFlags): Promise<void> {
   const { makeFolder } = await import('../folders.js');
   const { writeBuilt } = await import('../image/built.js');
   const { buildInitramfs } = await import('../initramfs/build.js');
+  const { loadDangling, refuseDangling } = await import('../modules/dangling.js');
   const { printJson, write } = await import('./output.js');
 
   await withSession({ ...flags, delivery: flags.delivery ?? 'archive' }, async (session) => {
     const prepared = await session.prepareOne(await session.image());
-    const { kernel, set, delivery } = prepared;
+    const { kernel, set, index, delivery } = prepared;
+    // A run logs it and shows what fails; what is built here goes elsewhere, so it is refused.
+    refuseDangling(index, await loadDangling(index, session.cache), set.names);
     const initramfs = await buildInitramfs({
       set,
       tools: flags.tools ?? [],

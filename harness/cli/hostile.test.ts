@@ -59,6 +59,7 @@ t.test('every function makes any text harmless for its place', async () => {
   const text = fc.string({
     unit: fc.constantFrom(...parts, 'section_start:', '1', '\x7f', '\ufeff', '\ud800'),
   });
+  // XML is a file: where its lines begin is known only when it is printed, and then forTerminal has the last word.
   fc.assert(
     fc.property(text, (one) => {
       const value = { [one]: [one] };
@@ -68,8 +69,7 @@ t.test('every function makes any text harmless for its place', async () => {
         harmIn(forTerminal(`  ${cleanLine(one)}\n`)).length === 0 &&
         harmIn(`::error::${forGithub(one)}`, { orders: 1 }).length === 0 &&
         harmIn(forTerminal(`ok 1 - ${forTap(one)}`)).length === 0 &&
-        harmIn(xmlSafe(one).replace(/^\s*:+/gm, '')).filter((what) => !what.startsWith('a section'))
-          .length === 0 &&
+        harmIn(xmlSafe(one)).every((what) => what === 'an order to GitHub') &&
         harmIn(forJson(value)).length === 0 &&
         JSON.stringify(JSON.parse(forJson(value))) === JSON.stringify(value)
       );
