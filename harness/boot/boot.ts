@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
+import { forJson } from '../printable.js';
 import type { ScenarioResult, StepResult, Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { verifyPattern } from '../vm/disks.js';
@@ -49,7 +50,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       scenarioPath: join(scratch, 'scenario.cpio'),
       files,
     });
-    await writeFile(join(folder, RECIPE), `${JSON.stringify(request, null, 2)}\n`);
+    await writeFile(join(folder, RECIPE), forJson(request));
     const machine = await materialise(request, files, scratch, undo);
     if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
     const recording = await bootMachine(machine, request, options);
