@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
+import { ConsoleWatch } from '../diagnose/watch.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
 import type { ScenarioResult, StepResult } from '../report/result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
@@ -96,6 +97,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       accelerator: options.accelerator.used,
       folder,
       nonce,
+      watcher: new ConsoleWatch(),
       stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.onPhase ? { onPhase: options.onPhase } : {}),
