@@ -84,7 +84,8 @@ export class ConsoleScanner {
     this.#open = this.#open.filter((one) => {
       const role = one.take(line, this.#at, rule);
       // A fatal report must not be lost inside a warning that has no end.
-      said ||= role === 'taken' || (role === 'inside' && rule?.secondary === true && !outranks(rule, one.rule));
+      said ||=
+        role === 'taken' || (role === 'inside' && rule?.secondary === true && !outranks(rule, one.rule));
       if (one.over) this.#fold(one.report);
       return !one.over;
     });

@@ -53,7 +53,13 @@ export class OpenReport {
   #hasStack = false;
   over = false;
 
-  constructor(rule: Recogniser, match: RegExpExecArray, line: ConsoleLine, at: number, before: readonly ConsoleLine[]) {
+  constructor(
+    rule: Recogniser,
+    match: RegExpExecArray,
+    line: ConsoleLine,
+    at: number,
+    before: readonly ConsoleLine[],
+  ) {
     const title = fillTitle(rule.title, match);
     this.rule = rule;
     this.report = {

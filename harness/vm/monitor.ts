@@ -89,7 +89,10 @@ export class Monitor {
 
   #take(channel: 'console' | 'control', bytes: Uint8Array, at: number): void {
     this.#bytes[channel] += bytes.length;
-    if (channel === 'control') return this.#hear(bytes, channel, at);
+    if (channel === 'control') {
+      this.#hear(bytes, channel, at);
+      return;
+    }
     // Line by line, lest the order of what the kernel and the agent say hang on where a read ended.
     for (let from = 0; from < bytes.length; ) {
       const end = bytes.indexOf(NEWLINE, from) + 1 || bytes.length;

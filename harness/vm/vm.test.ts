@@ -362,6 +362,15 @@ t.test('monitor: a report is heard out before the guest is ended', async (t) => 
   t.match(dead.shutsDown('guest-reset'), { kind: 'exit', shutdown: 'guest-reset' });
 });
 
+t.test('monitor: a report that a step echoes ends no guest', async (t) => {
+  const guest = new FakeGuest();
+  guest.says('[    0.000000] Linux version 6.1.0\r\n');
+  guest.says('step| [    1.000000] BUG: kernel NULL pointer dereference, address: 0\r\n');
+  guest.says('Kernel panic - not syncing: a program says so on /dev/console\r\n');
+  t.equal(guest.waits(6), null);
+  t.match(guest.shutsDown(), { kind: 'exit', shutdown: 'guest-shutdown' });
+});
+
 t.test('monitor: a flood ends the guest, on either UART', async (t) => {
   const line = Buffer.from(`${'y'.repeat(63)}\n`.repeat(1024));
   for (const kind of ['console', 'control'] as const) {

@@ -13,11 +13,12 @@ const SYMBOL = /([A-Za-z_$][\w$.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: (\[\w+)[\w ]*(\
  * mips), `ERA:` (loongarch), `Krnl PSW :` (s390). Each architecture's show_regs().
  */
 const POINTER = /^(?:[ER]?IP(?: is at)?\b|pc ?:|PC is at |NIP\b|epc\s*:|ERA\s*:|Krnl PSW\s*:)/;
-/** One frame of a stack, its address before it in whatever brackets the architecture and the age of the kernel put it. */
+/** One frame of a stack (kmemleak puts its name before each), its address before it in whatever brackets the architecture and the age of the kernel put it. */
 const TRACE =
-  /^ *(?:\w{3} )?(?:<[#\w]+> *)*(?:\(?\[?<?(?:0x)?[0-9a-f]{8,16}>?\]?\)? *)*(\? )?(?=[A-Za-z_$][\w$.]*\+0x[0-9a-f]+\/0x[0-9a-f]+)/;
+  /^(?:kmemleak:)? *(?:\w{3} )?(?:<[#\w]+> *)*(?:\(?\[?<?(?:0x)?[0-9a-f]{8,16}>?\]?\)? *)*(\? )?(?=[A-Za-z_$][\w$.]*\+0x[0-9a-f]+\/0x[0-9a-f]+)/;
 /** arm: `[<c0123456>] (kfree) from [<c0234567>] (f+0x1/0x2)`, newer ` kfree from f+0x1/0x2`. */
-const ARM = /^ *(?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_]\w*)(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?\)? from /;
+const ARM =
+  /^ *(?:\[<[0-9a-f]+>\] )?\(?([A-Za-z_]\w*)(?:\+0x[0-9a-f]+\/0x[0-9a-f]+)?(?: (\[\w+\]))?\)? from /;
 
 /** Whether a line says where the CPU was, and the function if it has a name: a jump to nowhere has none. */
 export function pointerOf(line: string): { frame: Frame | null } | null {
@@ -36,7 +37,7 @@ export function framesOf(line: string): Frame[] {
   const arm = ARM.exec(line);
   if (arm) {
     const caller = symbolOf(line.slice(arm[0].length));
-    return [frame(arm[1], ''), ...(caller ? [caller] : [])];
+    return [frame(arm[1], arm[2] ?? ''), ...(caller ? [caller] : [])];
   }
   const trace = TRACE.exec(line);
   // powerpc marks a doubtful frame behind it; x86 puts the first one after an interrupt on the line of <EOI>.

@@ -11,14 +11,15 @@ export interface Guilty {
   pick: 'first' | 'entry' | 'waiter' | 'lock';
   /** The stack to read begins behind this line; without it, or where there is none such, at the report's first line. */
   from?: RegExp;
-  /** Lines that name a function outside of any stack, with its offset (`at: [<...>] f+0x1/0x2`) or as the pattern's first group. */
+  /** Lines that name a function outside of any stack, with its offset (`at: [<...>] f+0x1/0x2`) or as the pattern's groups, name and `[module]`. */
   also?: RegExp;
   /** Functions that are no better than infrastructure in this kind of report. */
   skip?: RegExp;
 }
 
 /** Who allocated and freed an object is another stack: the report is about the first. */
-const OTHER_STACK = /^(?:Allocated|Freed)(?: by task \d+)?:?|^Last potentially related work|^Uninit was|^Local variable/;
+const OTHER_STACK =
+  /^(?:Allocated|Freed)(?: by task \d+)?:?|^Last potentially related work|^Uninit was|^Local variable/;
 /** How architectures and ages of the kernel name a syscall's function: `__x64_sys_rmdir`, `SyS_rmdir`, `__se_sys_rmdir`. */
 const SYSCALL =
   /^(?:__(?:x64|ia32|arm64|s390x?|riscv|powerpc)_(?=(?:compat_)?sys_)|__(?:se|do)_(?:compat_)?sys_|_{2,4}sys_|k?sys_|(?:compat_)?S(?:YSC|yS)_)(?=[a-z])/;
@@ -41,9 +42,9 @@ function candidates(body: readonly string[], { from, also }: Guilty): { frames: 
     if (OTHER_STACK.test(line) && frames.length > 0) break;
     const pointer = pointerOf(line);
     const head = begin + number === 0 || also?.test(line);
-    const bare = also?.exec(line)?.[1];
+    const [, bare, module = ''] = also?.exec(line) ?? [];
     const symbol = pointer ? pointer.frame : head ? symbolOf(line) : null;
-    if (bare) frames.push({ name: bare, module: '' });
+    if (bare) frames.push({ name: bare, module });
     else if (symbol) {
       frames.push(symbol);
       named.push(symbol);

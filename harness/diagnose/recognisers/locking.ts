@@ -95,7 +95,11 @@ export const LOCKING: readonly Recogniser[] = [
     pattern: /^\[? ?BUG: (Invalid wait context)/,
     title: 'lockdep: $1',
     end: END_STACK,
-    guilty: { pick: 'first', from: /^Call [Tt]race:|^Backtrace:|^stack backtrace:/, skip: /(?:lock|release)_sock/ },
+    guilty: {
+      pick: 'first',
+      from: /^Call [Tt]race:|^Backtrace:|^stack backtrace:/,
+      skip: /(?:lock|release)_sock/,
+    },
     hint: HINT,
   },
   {

@@ -1,6 +1,11 @@
 import { END_RULE, END_STACK, END_TRACE, FIRST, READ_REPORT, type Recogniser } from './recogniser.js';
 
-const SANITIZER_SKIP = /^(?:slab_|kfree|vunmap|vfree|alloc_skb|netlink_(?:ack|rcv_skb)|(?:crypto|cipher|drbg|rng)_)|_encrypt$/;
+const SANITIZER_SKIP =
+  /^(?:slab_|kfree|vunmap|vfree|alloc_skb|netlink_(?:ack|rcv_skb)|(?:crypto|cipher|drbg|rng)_)|_encrypt$/;
+
+/** What every file system goes through when it is unmounted, up to its own kill_sb(). */
+const SHUTTING_DOWN =
+  /umount_check|d_walk|do_one_tree|shrink_dcache_for_umount|generic_shutdown_super|^kill_\w+_super$/;
 
 /** Memory that is used wrongly. mm/kasan/, mm/kfence/, mm/kmsan/, kernel/kcsan/, mm/slub.c, mm/page_alloc.c, lib/ubsan.c, lib/list_debug.c. */
 export const MEMORY: readonly Recogniser[] = [
@@ -48,7 +53,7 @@ export const MEMORY: readonly Recogniser[] = [
     kind: 'slab',
     severity: 'fatal',
     literal: 'INFO: ',
-    pattern: /^INFO: (?:Freed|Allocated) in ([\w.]+)\+0x\S+ age=\d+ cpu=/,
+    pattern: /^INFO: (?:Freed|Allocated) in ([\w.]+)\+0x\S+ (?:\[\w+\] )?age=\d+ cpu=/,
     title: 'slab: an object of $1 is damaged',
     secondary: true,
     hint: READ_REPORT,
@@ -80,7 +85,15 @@ export const MEMORY: readonly Recogniser[] = [
     kind: 'bug',
     severity: 'fatal',
     literal: 'BUG: ',
-    pattern: /^BUG: (Bad page map|non-zero (?:pgtables_bytes|nr_ptes|nr_pmds) on freeing mm|unable to find)/,
+    pattern: /^BUG: (non-zero (?:pgtables_bytes|nr_ptes|nr_pmds) on freeing mm)/,
+    title: 'BUG: $1',
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'bug',
+    severity: 'fatal',
+    literal: 'BUG: ',
+    pattern: /^BUG: (Bad page map|unable to find)/,
     title: 'BUG: $1',
     end: END_STACK,
     most: 80,
@@ -95,7 +108,7 @@ export const MEMORY: readonly Recogniser[] = [
     title: 'BUG: a file is still in use after the unmount ($1)',
     preface: /^WARNING: /,
     end: END_TRACE,
-    guilty: { pick: 'first', skip: /umount_check|d_walk|do_one_tree/ },
+    guilty: { pick: 'first', skip: SHUTTING_DOWN },
     hint: READ_REPORT,
   },
   {
@@ -106,7 +119,7 @@ export const MEMORY: readonly Recogniser[] = [
     title: 'busy inodes after the unmount ($1)',
     preface: /^(?:kernel BUG at |WARNING: )/,
     end: END_TRACE,
-    guilty: FIRST,
+    guilty: { pick: 'first', skip: SHUTTING_DOWN },
     hint: 'something holds files of a file system that is gone, and will use memory that is freed',
   },
   {
@@ -165,7 +178,7 @@ export const MEMORY: readonly Recogniser[] = [
     most: 40,
     guilty: {
       pick: 'first',
-      from: /^ *backtrace\b/,
+      from: /^(?:kmemleak:)? *backtrace\b/,
       skip: /mmap|kmem|slab|alloc|create_object|idr_get|list_lru_init|pcpu_create/,
     },
     hint: 'kmemleak found memory that nothing points to any more: the function that took it is in its backtrace',

@@ -17,16 +17,6 @@ export const OOPS: readonly Recogniser[] = [
     hint: READ_REPORT,
   },
   {
-    kind: 'bug',
-    severity: 'fatal',
-    literal: 'ernel ',
-    pattern: /^(?:K|k)ernel (?:BUG|bug detected) ?(?:at \S+ |\[verbose debug info unavailable\])?\[?#?\d*\]?:?\s*$/,
-    title: 'kernel BUG',
-    end: END_TRACE,
-    guilty: FIRST,
-    hint: READ_REPORT,
-  },
-  {
     kind: 'oops',
     severity: 'fatal',
     literal: 'BUG: ',
@@ -64,9 +54,11 @@ export const OOPS: readonly Recogniser[] = [
     kind: 'oops',
     severity: 'fatal',
     literal: 'Unhandled ',
-    pattern: /^Unhandled (fault: [\w -]+?|prefetch abort: [\w -]+?|exception)(?: in kernel mode)? \(0x[0-9a-f]+\)/,
+    pattern:
+      /^Unhandled (fault: [\w -]+?|prefetch abort: [\w -]+?|exception)(?: in kernel mode)? \(0x[0-9a-f]+\)/,
     title: 'oops: unhandled $1',
     end: END_TRACE,
+    secondary: true,
     guilty: FIRST,
     hint: READ_REPORT,
   },
@@ -98,8 +90,7 @@ export const OOPS: readonly Recogniser[] = [
     severity: 'fatal',
     literal: '[#',
     // die() has one form on every architecture: its words, a code, and in brackets which fault of this boot it is.
-    pattern:
-      /^(?:Oops: )?(?:Internal error: )?([A-Za-z][\w /'-]*?|)(?:[:,] .*)? ?\[#\d+\]:?(?:\s|$)/,
+    pattern: /^(?:Oops: )?(?:Internal error: )?([A-Za-z][\w /'-]*?|)(?:[:,] .*)? ?\[#\d+\]:?(?:\s|$)/,
     title: 'oops: $1',
     end: END_TRACE,
     secondary: true,
@@ -147,7 +138,7 @@ export const OOPS: readonly Recogniser[] = [
     title: 'BUG: $1',
     end: /^ <\/TASK>/,
     most: 80,
-    guilty: { pick: 'first', also: /^\s*last function: (\w+)/ },
+    guilty: { pick: 'first', also: /(?:last function: |workfn=)(\w+)(?: (\[\w+\]))?/ },
     hint: READ_REPORT,
   },
 ];

@@ -59,7 +59,11 @@ export const STALLS: readonly Recogniser[] = [
     endAfter: /^NMI backtrace|^CPU: \d/,
     most: 200,
     // What was interrupted stands behind the interrupt that found it.
-    guilty: { ...ENTRY, from: /apic_timer_interrupt|Exception stack|el1h_64_irq|call_on_(?:irq_)?stack|handle_arch_irq/, skip: /apic_timer_interrupt|rcu/ },
+    guilty: {
+      ...ENTRY,
+      from: /apic_timer_interrupt|Exception stack|el1h_64_irq|call_on_(?:irq_)?stack|handle_arch_irq/,
+      skip: /apic_timer_interrupt|rcu/,
+    },
     hint: LOAD,
   },
   {
@@ -75,7 +79,8 @@ export const STALLS: readonly Recogniser[] = [
     kind: 'hung-task',
     severity: 'warn',
     literal: ' for more than ',
-    pattern: /^(?:INFO: task (.+?)|.{0,24}?):\d+ (?:blocked (?:in I\/O wait )?for more than|can't die for more than) \d+ seconds/,
+    pattern:
+      /^(?:INFO: task (.+?)|.{0,24}?):\d+ (?:blocked (?:in I\/O wait )?for more than|can't die for more than) \d+ seconds/,
     title: 'the task $1 hung',
     end: END_STACK,
     most: 80,

@@ -42,8 +42,18 @@ const SPECIALS: readonly Special[] = [
     skip: /usb_(?:start_wait_urb|bulk_msg|interrupt_msg|control_msg)/,
   },
   { kind: 'warning', file: String.raw`kobject\.c`, title: 'WARNING: kobject bug', skip: /kobject_/ },
-  { kind: 'warning', file: String.raw`proc/generic\.c`, title: 'WARNING: proc registration bug', skip: /proc_|^_?remove_/ },
-  { kind: 'warning', file: String.raw`lockdep\.c`, title: 'WARNING: locking bug', skip: /(?:lock|release)_sock|^hlock_class|^__lock/ },
+  {
+    kind: 'warning',
+    file: String.raw`proc/generic\.c`,
+    title: 'WARNING: proc registration bug',
+    skip: /proc_|^_?remove_/,
+  },
+  {
+    kind: 'warning',
+    file: String.raw`lockdep\.c`,
+    title: 'WARNING: locking bug',
+    skip: /(?:lock|release)_sock|^hlock_class|^__lock/,
+  },
   {
     kind: 'warning',
     file: String.raw`(?:slab_common|slab|slub|page_alloc|util|vmalloc)\.[ch]`,
