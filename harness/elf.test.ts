@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { compressionOf, decompress, readManyMaybeCompressed, readMaybeCompressed } from './decompress.js';
 import { bufferSource, fileSource, parseElf } from './elf.js';
+import { readDynamic } from './elfdynamic.js';
 import { BootgateError } from './errors.js';
 import { exec } from './exec.js';
 import { type FilterOptions, filter } from './filter.js';
@@ -35,7 +36,7 @@ t.test('ELF: sections, segments and the dynamic section are what readelf prints'
     );
     const entries = (tag: string) =>
       [...stdout.matchAll(new RegExp(`\\(${tag}\\).*\\[(.*)\\]`, 'g'))].map((m) => m[1]);
-    const dynamic = elf.dynamic();
+    const dynamic = readDynamic(elf);
     t.strictSame(dynamic.needed, entries('NEEDED'), `${path}: needed`);
     t.strictSame(
       dynamic.runpath,
@@ -86,7 +87,7 @@ t.test('ELF: damaged headers end in E_ELF, never in another error or a loop', as
     try {
       const elf = parseElf(bufferSource(bytes, 'x'));
       elf.notes();
-      elf.dynamic();
+      readDynamic(elf);
       elf.symbols('.dynsym');
       elf.undefinedSymbols();
       for (const section of elf.sections) elf.bytesOf(section);

@@ -1,9 +1,7 @@
 import { type ByteSource, ElfView } from './bytes.js';
-import { type ElfDynamic, readDynamic } from './elfdynamic.js';
 import { type BootgateError, userError } from './errors.js';
 
 export { type ByteSource, bufferSource, fileSource } from './bytes.js';
-export type { ElfDynamic } from './elfdynamic.js';
 
 /** e_machine of the architectures that are met here. */
 export const ELF_MACHINE = { i386: 3, x86_64: 62, aarch64: 183 } as const;
@@ -148,11 +146,6 @@ export class Elf {
       type: entry.info & 15,
       section: entry.section,
     }));
-  }
-
-  /** What the dynamic linker would read; all empty for a static file. */
-  dynamic(): ElfDynamic {
-    return readDynamic(this);
   }
 
   #readSegments(at: number, count: number, entrySize: number): ElfSegment[] {

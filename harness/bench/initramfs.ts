@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, syml
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cache } from '../cache.js';
+import { loadImage } from '../image/image-file.js';
+import { prepareImage } from '../image/prepare.js';
 import { buildInitramfs } from '../initramfs/build.js';
 import { setFromNames } from '../modules/set.js';
-import { loadImage } from '../run/image.js';
-import { prepareImage } from '../run/prepare.js';
 import { atLeast, atMost, type Bench, type Figure, figure } from './figure.js';
 
 export const initramfsBench: Bench = {

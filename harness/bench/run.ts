@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../paths.js';
-import type { RunResult } from '../report/result.js';
+import type { RunResult } from '../results/run-result.js';
 import { cpuSeconds } from './boot.js';
 import { atMost, type Bench, figure } from './figure.js';
 

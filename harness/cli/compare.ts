@@ -17,9 +17,9 @@ async function compare(
   after: string,
   flags: { json?: boolean; results?: string },
 ): Promise<void> {
-  const { compareRuns } = await import('../report/compare.js');
+  const { compareRuns } = await import('../results/compare.js');
   const { comparisonText } = await import('../report/comparetext.js');
-  const { readRun } = await import('../report/read.js');
+  const { readRun } = await import('../results/read.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
   const results = flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results';
   const comparison = compareRuns(

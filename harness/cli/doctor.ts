@@ -16,7 +16,7 @@ export function doctorCommand(): Command {
 
 /** With `--kernel` KVM is asked to boot it really; without, it is only opened, and that is all that is said. */
 async function doctor(flags: { kernel?: string[]; json?: boolean }): Promise<void> {
-  const { examineHost } = await import('../run/doctor.js');
+  const { examineHost } = await import('../setup/doctor.js');
   const checks = await examineHost(flags.kernel !== undefined);
   if (flags.kernel && checks.every((check) => check.state !== 'missing')) {
     const { Cache } = await import('../cache.js');

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
-import type { StoredRun } from '../report/read.js';
-import type { ScenarioResult } from '../report/result.js';
+import type { StoredRun } from '../results/read.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import { jsonOption } from './options.js';
 
 interface ExplainFlags {
@@ -27,11 +27,11 @@ export function explainCommand(): Command {
 }
 
 async function explain(where: string, names: string[], flags: ExplainFlags): Promise<void> {
-  const { readRun } = await import('../report/read.js');
+  const { readRun } = await import('../results/read.js');
   const run = await readRun(where, flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
   if (flags.coverage) return explainCoverage(run, flags);
 
-  const { resultsOf, unsettledOf } = await import('../search/again.js');
+  const { resultsOf, unsettledOf } = await import('../results/choose.js');
   const { storyOf } = await import('../search/story.js');
   const chosen = names.length > 0 ? resultsOf(run, names) : unsettledOf(run);
   const stories = [];
@@ -53,7 +53,7 @@ async function explain(where: string, names: string[], flags: ExplainFlags): Pro
 
 /** Many failures, by what is at the top of their findings. */
 async function causesText(failed: readonly ScenarioResult[], where: string): Promise<string> {
-  const { resultName, isKernelsOwn } = await import('../report/result.js');
+  const { resultName, isKernelsOwn } = await import('../results/scenario-result.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
   const { table } = await import('../report/table.js');
   const { formatBytes } = await import('../units.js');

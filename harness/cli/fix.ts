@@ -34,10 +34,11 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
   const { Cache } = await import('../cache.js');
   const { EXIT } = await import('../errors.js');
   const { scenariosDir } = await import('../paths.js');
-  const { readRun } = await import('../report/read.js');
-  const { onInterrupt } = await import('../run/interrupt.js');
+  const { readRun } = await import('../results/read.js');
+  const { onInterrupt } = await import('./interrupt.js');
   const { loadScenarios } = await import('../scenarios/load.js');
-  const { failuresOf, imageOfRun, requireScenarios, unsettledOf } = await import('../search/again.js');
+  const { failuresOf, requireScenarios, unsettledOf } = await import('../results/choose.js');
+  const { imageOfRun } = await import('../image/again.js');
   const { fixRun } = await import('../search/fix.js');
   const { fixText } = await import('../search/fixtext.js');
   const { chooseAccelerator } = await import('../vm/accelerator.js');

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Growth, GrowthOf } from '../image/gate-section.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
-import type { Growth, GrowthOf } from '../run/thresholds.js';
 import {
   deliveryOption,
   imageOption,
@@ -112,20 +112,20 @@ function growth(text: string, before: [GrowthOf, string][] = []): [GrowthOf, str
 async function gate(patterns: string[], flags: GateFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
   const { scenariosDir } = await import('../paths.js');
-  const { exitCodeOfGate, runGate } = await import('../run/gate.js');
-  const { onInterrupt } = await import('../run/interrupt.js');
-  const { loadImage } = await import('../run/image.js');
+  const { exitCodeOfGate, runGate } = await import('../gate/gate.js');
+  const { onInterrupt } = await import('./interrupt.js');
+  const { loadImage } = await import('../image/image-file.js');
   const { openRunLog } = await import('../run/log.js');
   const { planRun } = await import('../run/plan.js');
-  const { prepareImages } = await import('../run/prepare.js');
+  const { prepareImages } = await import('../image/prepare.js');
   const { findResumable } = await import('../run/resume.js');
-  const { gateSettings } = await import('../run/thresholds.js');
+  const { gateSettings } = await import('../gate/thresholds.js');
   const { loadScenarios } = await import('../scenarios/load.js');
   const { chooseAccelerator } = await import('../vm/accelerator.js');
   const { githubAnnotations } = await import('../report/annotations.js');
   const { gateText } = await import('../report/gatetext.js');
-  const { readRun } = await import('../report/read.js');
-  const { makeReporters } = await import('../report/reporter.js');
+  const { readRun } = await import('../results/read.js');
+  const { makeReporters } = await import('../report/reporters.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
 
   const cache = new Cache();
@@ -194,7 +194,7 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
 
 /** The ledger that was named, else the one beside the image's file, else none. */
 async function ledgerOf(given: string | undefined, imageFile: string, scenarios: readonly string[]) {
-  const { loadKnownIssues } = await import('../diagnose/known-issues.js');
+  const { loadKnownIssues } = await import('../gate/known-issues.js');
   const beside = join(dirname(imageFile), 'known-issues.yaml');
   return given || existsSync(beside) ? loadKnownIssues(given ?? beside, scenarios) : [];
 }
@@ -202,7 +202,7 @@ async function ledgerOf(given: string | undefined, imageFile: string, scenarios:
 async function growthOf(
   given: readonly [GrowthOf, string][],
 ): Promise<Partial<Record<GrowthOf, Growth | null>>> {
-  const { parseGrowth } = await import('../run/thresholds.js');
+  const { parseGrowth } = await import('../image/gate-section.js');
   const { userError } = await import('../errors.js');
   const limits: Partial<Record<GrowthOf, Growth | null>> = {};
   for (const [what, text] of given) {

@@ -36,12 +36,12 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
   const { EXIT } = await import('../errors.js');
   const { scenariosDir } = await import('../paths.js');
-  const { makeRunFolder } = await import('../run/folder.js');
-  const { hostCapacity } = await import('../run/host.js');
-  const { loadImage } = await import('../run/image.js');
-  const { onInterrupt } = await import('../run/interrupt.js');
+  const { makeRunFolder } = await import('../results/folder.js');
+  const { hostCapacity } = await import('../boot/capacity.js');
+  const { loadImage } = await import('../image/image-file.js');
+  const { onInterrupt } = await import('./interrupt.js');
   const { planRun } = await import('../run/plan.js');
-  const { prepareImage } = await import('../run/prepare.js');
+  const { prepareImage } = await import('../image/prepare.js');
   const { loadScenarios } = await import('../scenarios/load.js');
   const { judgeSuite, mutate } = await import('../search/mutate.js');
   const { chooseAccelerator } = await import('../vm/accelerator.js');

@@ -19,7 +19,7 @@ export function reportCommand(): Command {
 }
 
 async function report(run: string | undefined, flags: ReportFlags): Promise<void> {
-  const { readRun } = await import('../report/read.js');
+  const { readRun } = await import('../results/read.js');
   const stored = await readRun(run ?? 'latest', flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
   let { result } = stored;
   if (flags.rejudge) {
@@ -31,13 +31,13 @@ async function report(run: string | undefined, flags: ReportFlags): Promise<void
 }
 
 async function rendered(
-  { folder, result }: Awaited<ReturnType<typeof import('../report/read.js').readRun>>,
+  { folder, result }: Awaited<ReturnType<typeof import('../results/read.js').readRun>>,
   format: (typeof FORMATS)[number],
 ): Promise<string> {
   const { remarksOf, repositoryRoot } = await import('../report/remarks.js');
   switch (format) {
     case 'json':
-      return (await import('../report/json.js')).runText(result);
+      return (await import('../results/write.js')).runText(result);
     case 'tap':
       return (await import('../report/tap.js')).tapDocument(result.results);
     case 'junit':

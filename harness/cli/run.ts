@@ -67,15 +67,15 @@ export function runCommand(): Command {
 async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
   const { scenariosDir } = await import('../paths.js');
-  const { loadImage } = await import('../run/image.js');
-  const { prepareImage, prepareImages } = await import('../run/prepare.js');
+  const { loadImage } = await import('../image/image-file.js');
+  const { prepareImage, prepareImages } = await import('../image/prepare.js');
   const { planRun } = await import('../run/plan.js');
   const { exitCodeOfRun, runPlan } = await import('../run/run.js');
-  const { onInterrupt } = await import('../run/interrupt.js');
+  const { onInterrupt } = await import('./interrupt.js');
   const { openRunLog } = await import('../run/log.js');
   const { loadScenarios } = await import('../scenarios/load.js');
   const { chooseAccelerator } = await import('../vm/accelerator.js');
-  const { makeReporters } = await import('../report/reporter.js');
+  const { makeReporters } = await import('../report/reporters.js');
 
   const cache = new Cache();
   const say = (sentence: string) => process.stderr.write(`bootgate: ${sentence}\n`);

@@ -3,7 +3,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EXIT, userError } from '../errors.js';
 import { overBudget } from '../splits/budgets.js';
-import { parseBytes } from '../splits/bytes.js';
 import { compressedSizes } from '../splits/compressed.js';
 import {
   compareSizes,
@@ -14,7 +13,7 @@ import {
 } from '../splits/size.js';
 import { readSizeReport } from '../splits/sizereport.js';
 import type { Split } from '../splits/split.js';
-import { formatBytes, formatPercent } from '../units.js';
+import { formatBytes, formatPercent, parseBytes } from '../units.js';
 import {
   type LoadedKernel,
   loadKernel,
@@ -36,7 +35,7 @@ export async function size(source: string, flags: SplitFlags): Promise<void> {
     weighSplit({
       split: one,
       index: on.index,
-      vmlinuz: (await stat(on.kernel.vmlinuz)).size,
+      vmlinuz: on.kernel.vmlinuz === null ? null : (await stat(on.kernel.vmlinuz)).size,
       ...(flags.initramfs ? { initramfs: await sizeOfFile(flags.initramfs) } : {}),
       ...(compressed && on === loaded ? { compressed } : {}),
     });
@@ -50,7 +49,7 @@ export async function size(source: string, flags: SplitFlags): Promise<void> {
   if (flags.json) return printJson({ ...report, over, ...(comparison ? { comparison } : {}) });
 
   print(
-    `vmlinuz ${formatBytes(report.vmlinuz)}${report.initramfs === null ? '' : `, initramfs ${formatBytes(report.initramfs)}`}, modules ${formatBytes(report.modules.bytes)} in ${report.modules.count}`,
+    `${report.vmlinuz === null ? 'no vmlinuz' : `vmlinuz ${formatBytes(report.vmlinuz)}`}${report.initramfs === null ? '' : `, initramfs ${formatBytes(report.initramfs)}`}, modules ${formatBytes(report.modules.bytes)} in ${report.modules.count}`,
   );
   print('');
   printWeights('package', report.packages, report.modules.bytes);

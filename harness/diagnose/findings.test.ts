@@ -15,7 +15,7 @@ import { badStep, evidence, OUTSIDE_OK, okStep, SCENARIO, setOf } from './fixtur
 import { golden } from './fixtures/golden.js';
 import { judge } from './judge.js';
 import { optionFor } from './options.js';
-import { referenceFacts } from './reference.js';
+import { referenceFacts } from './reference-facts.js';
 
 const failing = { steps: [okStep('find'), badStep('mount', 'mount: unknown filesystem type')] };
 

@@ -1,6 +1,6 @@
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
-import { cleanLine, cleanText, lastLines } from '../report/clean.js';
-import type { ScenarioResult, StepResult } from '../report/result.js';
+import { cleanLine, cleanText, lastLines } from '../printable.js';
+import type { ScenarioResult, StepResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Recording } from '../vm/machine.js';
 import type { GuestReport } from '../vm/records.js';

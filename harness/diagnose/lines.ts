@@ -1,4 +1,4 @@
-import { stripAnsi } from '../report/clean.js';
+import { stripAnsi } from '../printable.js';
 
 /** A line of the kernel's console without what stands around its message. */
 export interface ConsoleLine {

@@ -1,6 +1,6 @@
 import type { ModuleSet } from '../modules/module.js';
-import { cleanLine } from '../report/clean.js';
-import type { Finding } from '../report/result.js';
+import { cleanLine } from '../printable.js';
+import type { Finding } from '../results/scenario-result.js';
 import { formatBytes } from '../units.js';
 import type { Missing, Need } from './needs.js';
 

@@ -3,8 +3,8 @@ import type { ModuleIndex } from '../modules/module.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { GuestReport } from '../vm/records.js';
 import type { ConsoleReport } from './console.js';
-import { lostDevices } from './devices.js';
-import { compareNeed, type ReferenceFacts } from './reference.js';
+import { lostDevices } from './lost-devices.js';
+import { compareNeed, type ReferenceFacts } from './reference-facts.js';
 
 /** Something that the guest needed and did not get. */
 export interface Need {

@@ -1,8 +1,8 @@
 import type { ModuleDetail } from '../modules/details.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { normaliseName } from '../modules/names.js';
-import { cleanLine } from '../report/clean.js';
-import type { Finding } from '../report/result.js';
+import { cleanLine } from '../printable.js';
+import type { Finding } from '../results/scenario-result.js';
 import type { GuestReport } from '../vm/records.js';
 import { type Ban, type Blacklist, banOf } from './blacklist.js';
 import type { ConsoleReport } from './console.js';

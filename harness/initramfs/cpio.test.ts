@@ -5,11 +5,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { BootgateError } from '../errors.js';
 import { assemble } from './build.js';
-import { checkArchive } from './check.js';
 import { writeCpio } from './cpio.js';
 import { type ArchivedEntry, readCpio } from './cpio-read.js';
 import type { Entry } from './initramfs.js';
 import { planArchive } from './plan.js';
+import { checkArchive } from './verify.js';
 
 const run = (command: string, args: string[], input?: Uint8Array) =>
   execFileSync(command, args, { input, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C', TZ: 'UTC' } });

@@ -1,10 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { hostError, userError } from '../errors.js';
-import { checkArchive } from './check.js';
 import type { Entry } from './initramfs.js';
 import { ARCHIVE_ALIGN, formatHeader, padding, TRAILER } from './newc.js';
 import { type PlannedRecord, planArchive, type WrittenRecord } from './plan.js';
+import { checkArchive } from './verify.js';
 import { writeAll } from './write-all.js';
 
 /** What was written: one archive, a multiple of 512 bytes long, so that a next one may follow at once. */

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ELF_MACHINE, type ElfDynamic, fileSource, parseElf } from '../elf.js';
+import { ELF_MACHINE, fileSource, parseElf } from '../elf.js';
+import { type ElfDynamic, readDynamic } from '../elfdynamic.js';
 import { hostError } from '../errors.js';
 import { parseLdCache } from './ld-cache.js';
 
@@ -99,7 +100,7 @@ export class LibraryFinder {
       const head = Buffer.alloc(4);
       if (readSync(fd, head, 0, 4, 0) < 4 || !isElf(head)) return null;
       const elf = parseElf(fileSource(fd, path));
-      if (elf.machine === this.machine) return elf.dynamic();
+      if (elf.machine === this.machine) return readDynamic(elf);
       throw hostError('E_USERLAND_ARCH', `${path} is not a program for the guest's architecture`, {
         hint: 'the userland is copied from this machine, so it must be of the same architecture as the kernel under test',
       });

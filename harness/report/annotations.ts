@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { writeWhole } from './json.js';
+import { writeWhole } from '../write-whole.js';
 import type { Remark } from './remarks.js';
 
 /**

@@ -1,6 +1,6 @@
+import { cleanLine } from '../printable.js';
+import type { Changed, Pair, RunComparison } from '../results/comparison.js';
 import { formatBytes } from '../units.js';
-import { cleanLine } from './clean.js';
-import type { Changed, Pair, RunComparison } from './compare.js';
 import type { Style } from './screen.js';
 import { type Cell, table } from './table.js';
 

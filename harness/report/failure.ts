@@ -1,7 +1,13 @@
+import { cleanLine, cleanText } from '../printable.js';
+import {
+  type Finding,
+  isKernelsOwn,
+  resultName,
+  type ScenarioResult,
+  type StepResult,
+} from '../results/scenario-result.js';
 import { formatSeconds } from '../units.js';
-import { cleanLine, cleanText } from './clean.js';
 import { bootsText, verdictLabel } from './line.js';
-import { type Finding, isKernelsOwn, resultName, type ScenarioResult, type StepResult } from './result.js';
 import { cut, type Style, wrap } from './screen.js';
 
 /** How much of each is shown; the rest lies in the files named below it. */

@@ -1,5 +1,5 @@
-import { cleanLine } from './clean.js';
-import type { GateReason, GateReport } from './gatereport.js';
+import { cleanLine } from '../printable.js';
+import type { GateReason, GateReport } from '../results/gate-report.js';
 import { MOST_COLUMNS, type Style, wrap } from './screen.js';
 
 /** How many reasons of one kind are shown; run.json has them all. */

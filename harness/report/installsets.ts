@@ -1,6 +1,7 @@
+import { cleanLine } from '../printable.js';
+import type { RunResult } from '../results/run-result.js';
+import type { Verdict } from '../results/scenario-result.js';
 import { formatBytes } from '../units.js';
-import { cleanLine } from './clean.js';
-import type { RunResult, Verdict } from './result.js';
 import type { Style } from './screen.js';
 import { type Cell, table } from './table.js';
 

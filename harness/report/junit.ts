@@ -1,9 +1,10 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { xmlSafe } from './clean.js';
-import { writeWhole } from './json.js';
+import { xmlSafe } from '../printable.js';
+import type { RunResult } from '../results/run-result.js';
+import { isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
+import { writeWhole } from '../write-whole.js';
 import { bootsText } from './line.js';
-import { isKernelsOwn, type RunResult, resultName, type ScenarioResult } from './result.js';
 
 /** How much of a console goes into the XML; the rest lies in console.log. */
 const CONSOLE_BYTES = 64 * 1024;

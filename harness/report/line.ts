@@ -1,6 +1,6 @@
+import { cleanLine } from '../printable.js';
+import { resultName, type ScenarioResult, type Verdict } from '../results/scenario-result.js';
 import { formatSeconds } from '../units.js';
-import { cleanLine } from './clean.js';
-import { resultName, type ScenarioResult, type Verdict } from './result.js';
 import { cut, type Style } from './screen.js';
 
 /** A verdict in a column of five: what went well is quiet, what did not is loud. */

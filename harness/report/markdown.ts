@@ -1,18 +1,18 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatBytes, formatSeconds } from '../units.js';
-import { cleanLine } from './clean.js';
-import type { Pair, RunComparison } from './compare.js';
-import type { GateReason } from './gatereport.js';
-import { writeWhole } from './json.js';
+import { cleanLine } from '../printable.js';
+import type { Pair, RunComparison } from '../results/comparison.js';
+import type { GateReason } from '../results/gate-report.js';
+import type { RunResult } from '../results/run-result.js';
 import {
   isKernelsOwn,
-  type RunResult,
   resultName,
   type ScenarioResult,
   VERDICTS,
   type Verdict,
-} from './result.js';
+} from '../results/scenario-result.js';
+import { formatBytes, formatSeconds } from '../units.js';
+import { writeWhole } from '../write-whole.js';
 
 /** A page of a CI system takes about 1 MiB (GitHub's step summary); a page that somebody reads takes far less. */
 const MOST_FAILURES = 20;

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
-import { cleanLine } from './clean.js';
-import type { GateReason } from './gatereport.js';
-import { type Finding, isKernelsOwn, type RunResult, resultName, type ScenarioResult } from './result.js';
+import { cleanLine } from '../printable.js';
+import type { GateReason } from '../results/gate-report.js';
+import type { RunResult } from '../results/run-result.js';
+import { type Finding, isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
 
 /** One thing to be said at a line of a file, as CI systems show it beside the change. */
 export interface Remark {

@@ -1,9 +1,6 @@
+import type { RunResult } from '../results/run-result.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
-import { jsonReporter } from './json.js';
-import type { RunResult, ScenarioResult } from './result.js';
-import { type Screen, screenOf } from './screen.js';
-import { tapReporter } from './tap.js';
-import { terminalReporter } from './terminal.js';
 
 /** What a run is about to do: all that is known before the first guest starts. */
 export interface RunPlan {
@@ -68,17 +65,4 @@ export function safely(
       }
     },
   };
-}
-
-export const REPORTERS = ['terminal', 'tap', 'json'] as const;
-export type ReporterName = (typeof REPORTERS)[number];
-
-/** The reporters of a run. Exactly one of them owns standard output. */
-export function makeReporters(name: ReporterName, screen: Screen = screenOf(process.stdout)): Reporter[] {
-  const owners: Record<ReporterName, (screen: Screen) => Reporter> = {
-    terminal: terminalReporter,
-    tap: tapReporter,
-    json: jsonReporter,
-  };
-  return [owners[name](screen)];
 }

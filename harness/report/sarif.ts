@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../paths.js';
-import { writeWhole } from './json.js';
+import type { RunResult } from '../results/run-result.js';
+import { writeWhole } from '../write-whole.js';
 import type { Remark } from './remarks.js';
-import type { RunResult } from './result.js';
 
 /** What a rule of the log is about, by its id; an id that is not here is its own description. */
 const RULES: Readonly<Record<string, string>> = {

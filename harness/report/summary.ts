@@ -1,11 +1,12 @@
 import { formatAdditions } from '../modules/set.js';
+import { cleanLine } from '../printable.js';
+import type { RunResult } from '../results/run-result.js';
+import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
+import { isKernelsOwn, VERDICTS } from '../results/scenario-result.js';
 import { formatBytes, formatPercent, formatSeconds } from '../units.js';
 import { PHASES } from '../vm/machine.js';
-import { cleanLine } from './clean.js';
 import { failureText } from './failure.js';
 import { installSetTable } from './installsets.js';
-import type { RunResult, ScenarioResult, Verdict } from './result.js';
-import { isKernelsOwn, VERDICTS } from './result.js';
 import { type Style, wrap } from './screen.js';
 import { type Cell, table } from './table.js';
 

@@ -1,9 +1,15 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { cleanLine } from './clean.js';
-import { writeWhole } from './json.js';
+import { cleanLine } from '../printable.js';
+import type { RunResult } from '../results/run-result.js';
+import {
+  isKernelsOwn,
+  resultName,
+  type ScenarioResult,
+  type StepResult,
+} from '../results/scenario-result.js';
+import { writeWhole } from '../write-whole.js';
 import type { Reporter } from './reporter.js';
-import { isKernelsOwn, type RunResult, resultName, type ScenarioResult, type StepResult } from './result.js';
 import type { Screen } from './screen.js';
 
 /**

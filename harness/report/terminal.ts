@@ -1,11 +1,11 @@
 import { relative } from 'node:path';
+import { cleanLine } from '../printable.js';
+import { resultName, type ScenarioResult, type Verdict } from '../results/scenario-result.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import type { Phase } from '../vm/machine.js';
-import { cleanLine } from './clean.js';
 import { resultLine } from './line.js';
+import { LiveRows, type RunningGuest } from './live.js';
 import type { Reporter, RunPlan } from './reporter.js';
-import { resultName, type ScenarioResult, type Verdict } from './result.js';
-import { LiveRows, type RunningGuest } from './rows.js';
 import { MOST_COLUMNS, type Screen, styleOf, wrap } from './screen.js';
 import { summary } from './summary.js';
 

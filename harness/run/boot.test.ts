@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Cache } from '../cache.js';
+import { loadImage } from '../image/image-file.js';
+import { type PreparedImage, prepareImage } from '../image/prepare.js';
 import { setFromNames } from '../modules/set.js';
 import { packageRoot, scenariosDir } from '../paths.js';
-import type { RunResult } from '../report/result.js';
+import type { RunResult } from '../results/run-result.js';
 import { loadScenarios } from '../scenarios/load.js';
 import { selectScenarios } from '../scenarios/select.js';
 import { chooseAccelerator } from '../vm/accelerator.js';
-import { loadImage } from './image.js';
-import { type PreparedImage, prepareImage } from './prepare.js';
 import { runPlan } from './run.js';
 
 /**

@@ -2,39 +2,10 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Cache } from '../cache.js';
+import type { PreparedImage } from '../image/prepare.js';
 import { buildInitramfs } from '../initramfs/build.js';
-import {
-  type InstallSetResult,
-  type RunResult,
-  resultName,
-  type ScenarioResult,
-  VERDICTS,
-  type Verdict,
-} from '../report/result.js';
-import type { Scenario } from '../scenarios/scenario.js';
-import type { PreparedImage } from './prepare.js';
-
-/** One guest to come: a scenario with one of the image's module sets. */
-export interface Boot {
-  scenario: Scenario;
-  prepared: PreparedImage;
-  /** Among the others of the run; see resultName. */
-  name: string;
-}
-
-export function bootOf(prepared: PreparedImage, scenario: Scenario): Boot {
-  return { scenario, prepared, name: resultName({ scenario: scenario.name, ...installSetOf(prepared) }) };
-}
-
-function installSetOf({ installSet }: PreparedImage): { installSet?: string } {
-  return installSet ? { installSet: installSet.name } : {};
-}
-
-export function countVerdicts(results: readonly ScenarioResult[]): Record<Verdict, number> {
-  const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
-  for (const result of results) counts[result.verdict]++;
-  return counts;
-}
+import type { InstallSetResult, RunResult } from '../results/run-result.js';
+import { countVerdicts, type ScenarioResult } from '../results/scenario-result.js';
 
 /**
  * The image's part of run.json: what all its guests have in common, without a scenario's own tools and steps. Of
@@ -93,28 +64,6 @@ export async function describeInstallSets(
     });
   }
   return described;
-}
-
-/** What is said of a scenario that has no guest to speak for it. */
-export function notBooted({ scenario, prepared }: Boot, verdict: Verdict, reason: string): ScenarioResult {
-  return {
-    scenario: scenario.name,
-    ...installSetOf(prepared),
-    area: scenario.area,
-    verdict,
-    phase: 'firmware',
-    reason,
-    seconds: 0,
-    cpuSeconds: 0,
-    attempts: 0,
-    steps: [],
-    modulesLoaded: [],
-    memory: { modulesBytes: 0, usedAfterBootBytes: 0 },
-    findings: [],
-    consoleTail: [],
-    files: { console: '', control: '', argv: '', recording: '' },
-    phases: [],
-  };
 }
 
 /** What all guests of an image boot with: no tool beyond the base, nothing of a scenario. */

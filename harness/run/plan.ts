@@ -1,7 +1,7 @@
 import { userError } from '../errors.js';
+import type { Image } from '../image/image-file.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { selectScenarios } from '../scenarios/select.js';
-import type { Image } from './image.js';
 
 /** What a run is about to do: the scenarios to boot in order, and those that the image says it is not built for. */
 export interface Plan {

@@ -1,21 +1,22 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { backgroundOf } from '../boot/background.js';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import { userError } from '../errors.js';
+import { readContents } from '../image/contents.js';
+import type { ModuleSource } from '../image/image-file.js';
+import { type PreparedImage, prepareImages } from '../image/prepare.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { exactSet } from '../modules/set.js';
-import type { StoredRun } from '../report/read.js';
-import type { ImageRecipe, RunResult, ScenarioResult } from '../report/result.js';
+import type { StoredRun } from '../results/read.js';
+import type { ImageRecipe, RunResult } from '../results/run-result.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
+import { countVerdicts } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { readRecording } from '../vm/recording.js';
 import { readReport } from '../vm/records.js';
-import { backgroundOf } from './background.js';
-import { readContents } from './contents.js';
-import { countVerdicts } from './describe.js';
-import type { ModuleSource } from './image.js';
-import { type PreparedImage, prepareImages } from './prepare.js';
 import { verdictOf } from './run.js';
 
 /**

@@ -1,13 +1,14 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import type { Boot } from '../boot/job.js';
+import { keyOf } from '../boot/reference.js';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
-import { RUN_FILE, writeWhole } from '../report/json.js';
-import type { ScenarioResult } from '../report/result.js';
+import { type RunFolder, scenarioFolder } from '../results/folder.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
+import { RUN_FILE } from '../results/write.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
-import type { Boot } from './describe.js';
-import { type RunFolder, scenarioFolder } from './folder.js';
-import { keyOf } from './reference.js';
+import { writeWhole } from '../write-whole.js';
 
 /** Written when a run begins, so that one that was killed is known for what it was. */
 const PLAN_FILE = 'plan.json';

@@ -3,18 +3,20 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { Executor } from '../boot/executor.js';
+import { referenceFor } from '../boot/reference.js';
 import { Cache } from '../cache.js';
+import { imageOfRun } from '../image/again.js';
+import { loadImage } from '../image/image-file.js';
+import { type PreparedImage, prepareImages } from '../image/prepare.js';
 import { packageRoot, scenariosDir } from '../paths.js';
-import type { RunResult } from '../report/result.js';
-import { loadImage } from '../run/image.js';
-import { type PreparedImage, prepareImages } from '../run/prepare.js';
-import { referenceFor } from '../run/reference.js';
+import { failuresOf } from '../results/choose.js';
+import type { RunResult } from '../results/run-result.js';
 import { runPlan } from '../run/run.js';
 import { loadScenarios } from '../scenarios/load.js';
 import { selectScenarios } from '../scenarios/select.js';
 import { formatBytes } from '../units.js';
 import { chooseAccelerator } from '../vm/accelerator.js';
-import { failuresOf, imageOfRun } from './again.js';
 import { type Fix, fixRun } from './fix.js';
 import { type Story, storyOf } from './story.js';
 
@@ -107,7 +109,8 @@ for (const [at, one] of CASES.entries()) {
       const [prepared, booted] = [variants[0], plan.boots[0]];
       if (!booted) return t.fail(`no scenario ${scenario}`);
       const never = join(folder, 'never');
-      const known = await referenceFor({ prepared, scenario: booted, accelerator, cache, folder: never });
+      const executor = new Executor({ accelerator, cache });
+      const known = await referenceFor({ prepared, scenario: booted, executor, folder: never });
       t.ok(known.cached && !existsSync(never), 'and is not booted a second time');
 
       const story = await storyOf(stored, failed);

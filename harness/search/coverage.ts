@@ -1,5 +1,5 @@
-import type { StoredRun } from '../report/read.js';
-import { type ContainedModule, readContents } from '../run/contents.js';
+import { type ContainedModule, readContents } from '../image/contents.js';
+import type { StoredRun } from '../results/read.js';
 
 /** How much of one package, or of the set, any scenario of a run has loaded. */
 export interface Coverage {

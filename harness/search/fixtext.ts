@@ -1,4 +1,4 @@
-import { cleanLine } from '../report/clean.js';
+import { cleanLine } from '../printable.js';
 import type { Style } from '../report/screen.js';
 import { formatBytes } from '../units.js';
 import type { AddedModule, Fix } from './fix.js';

@@ -1,6 +1,6 @@
+import type { Reference } from '../boot/reference.js';
 import { closure } from '../modules/closure.js';
 import type { ModuleIndex } from '../modules/module.js';
-import type { Reference } from '../run/reference.js';
 import type { Scenario } from '../scenarios/scenario.js';
 
 /**

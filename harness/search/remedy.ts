@@ -1,4 +1,4 @@
-import type { ScenarioResult } from '../report/result.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import { shrink } from './shrink.js';
 
 /** One boot of the search, and what it was for. */

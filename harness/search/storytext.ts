@@ -1,4 +1,4 @@
-import { cleanLine, cleanText } from '../report/clean.js';
+import { cleanLine, cleanText } from '../printable.js';
 import { cut, type Style, wrap } from '../report/screen.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import type { Asked, Story } from './story.js';

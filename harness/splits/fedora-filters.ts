@@ -3,11 +3,11 @@ import { dirname, join } from 'node:path';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
+import { grepMatcher } from '../patterns/grep.js';
+import { PatternError } from '../patterns/nfa.js';
+import { PatternIndex } from '../patterns/search.js';
 import { isFolder } from './kernel-wedge-lists.js';
 import { type LineFile, placeAt, readLines } from './lines.js';
-import { grepMatcher } from './patterns/grep.js';
-import { PatternError } from './patterns/nfa.js';
-import { PatternIndex } from './patterns/search.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
 
 /** What the shell variables of filter-modules.sh stand for: words become folders or file names for grep. */

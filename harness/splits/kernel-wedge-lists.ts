@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import type { Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
+import { parseGlob } from '../patterns/glob.js';
+import { literal, Matcher, notSlash, repeat } from '../patterns/nfa.js';
 import { type LineFile, linesOf, placeAt, requireRegular, Suggestions } from './lines.js';
-import { parseGlob } from './patterns/glob.js';
-import { literal, Matcher, notSlash, repeat } from './patterns/nfa.js';
 
 /** kernel-wedge's lists of modules, read as its `preprocess` command does (2.106, on Linux). */
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseBytes } from './bytes.js';
+import { parseBytes } from '../units.js';
 
 const size = z
   .union([

@@ -3,12 +3,12 @@ import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
+import { parseGlob } from '../patterns/glob.js';
+import { anyChar, literal, Matcher, PatternError, repeat } from '../patterns/nfa.js';
+import { PatternIndex } from '../patterns/search.js';
 import { didYouMean } from '../suggest.js';
-import { parseBytes } from './bytes.js';
+import { parseBytes } from '../units.js';
 import { splitSchema } from './own-schema.js';
-import { parseGlob } from './patterns/glob.js';
-import { anyChar, literal, Matcher, PatternError, repeat } from './patterns/nfa.js';
-import { PatternIndex } from './patterns/search.js';
 import { settle } from './settle.js';
 import {
   type Placed,

@@ -1,0 +1,47 @@
+import type { ScenarioResult } from '../results/scenario-result.js';
+
+/** How often a guest is started anew when the host, not the kernel, was at fault. */
+const INFRA_ATTEMPTS = 2;
+
+/** Boots once; the attempts of one scenario are numbered from 1. Undefined when interrupted. */
+export type BootOnce = (attempt: number) => Promise<ScenarioResult | undefined>;
+
+/**
+ * One scenario to its result; undefined when interrupted. A guest that the host let down is started anew, a bounded
+ * number of times. A guest that failed is booted again (`retries` times at most, until it passes) only to learn whether it
+ * is flaky: the result stays that of its first boot.
+ */
+export async function bootWithRetries(
+  boot: BootOnce,
+  retries: number,
+  onInfra: (result: ScenarioResult) => void = () => {},
+): Promise<ScenarioResult | undefined> {
+  let attempt = 0;
+  const bootUntilDecided = async (): Promise<ScenarioResult | undefined> => {
+    for (let count = 1; ; count++) {
+      const result = await boot(++attempt);
+      if (result?.verdict !== 'infra' || count >= INFRA_ATTEMPTS) return result;
+      onInfra(result);
+    }
+  };
+  const first = await bootUntilDecided();
+  if (!first || !isBad(first)) return first;
+  const tries = [first];
+  while (tries.length <= retries && tries.every(isBad)) {
+    const again = await bootUntilDecided();
+    if (!again) return undefined;
+    // The host is out of order: what is known of the guest stays known.
+    if (again.verdict === 'infra') break;
+    tries.push(again);
+  }
+  if (tries.length === 1) return { ...first, attempts: attempt };
+  return {
+    ...first,
+    attempts: attempt,
+    ...(tries.every(isBad) ? {} : { flaky: true }),
+    tries: tries.map(({ verdict, reason, files }) => ({ verdict, reason, console: files.console })),
+  };
+}
+
+const isBad = ({ verdict }: ScenarioResult): boolean =>
+  verdict === 'fail' || verdict === 'crash' || verdict === 'hang';

@@ -1,0 +1,70 @@
+import type { Cache } from '../cache.js';
+import { userError } from '../errors.js';
+import type { StoredRun } from '../results/read.js';
+import { readContents } from './contents.js';
+import { loadImage } from './image-file.js';
+import { type PreparedImage, prepareImages } from './prepare.js';
+
+/**
+ * The image of an old run, made again from the same files.
+ * @throws BootgateError blame `user`, E_RUN_RECIPE: the run is older than this, or what it was made from has changed so that
+ *   it is another kernel, or another set of modules, now.
+ */
+export async function imageOfRun(
+  run: StoredRun,
+  options: { cache: Cache; log?: (sentence: string) => void; signal?: AbortSignal | undefined },
+): Promise<[PreparedImage, ...PreparedImage[]]> {
+  const { recipe, kernel } = run.result.image;
+  if (!recipe)
+    throw userError('E_RUN_RECIPE', `${run.folder} does not say what its image was made from`, {
+      hint: 'run it again with this version of bootgate',
+    });
+  const { cache, log, signal } = options;
+  const image = await loadImage(recipe.file);
+  const variants = await prepareImages(
+    { ...image, kernel: recipe.kernel, modules: recipe.modules },
+    { cache, delivery: recipe.delivery, ...(log ? { log } : {}), ...(signal ? { signal } : {}) },
+  );
+  if (variants[0].kernel.digest !== kernel.digest)
+    throw userError(
+      'E_RUN_RECIPE',
+      `${recipe.kernel.join(' ')} is another kernel now than in ${run.result.id}`,
+      {
+        hint: 'run it again first',
+      },
+    );
+  for (const { set, installSet } of variants) {
+    const had = (await readContents(run.folder, installSet?.name)).map(({ name }) => name);
+    if (!isSameSet(had, set.names))
+      throw userError(
+        'E_RUN_RECIPE',
+        `${set.source} was changed since ${run.result.id}: ${told(had, set.names)}`,
+        {
+          hint: 'run it again first: what is mended would not be what failed',
+        },
+      );
+  }
+  return variants;
+}
+
+/** Both come from sets: no name is there twice. */
+export function isSameSet(one: readonly string[], other: readonly string[]): boolean {
+  const names = new Set(one);
+  return one.length === other.length && other.every((name) => names.has(name));
+}
+
+/** `it had 2416 modules, now it has 2417 (+xfs)` */
+export function told(had: readonly string[], has: readonly string[]): string {
+  const without = (all: readonly string[], some: readonly string[]) => {
+    const names = new Set(some);
+    return all.filter((name) => !names.has(name));
+  };
+  const changes = [
+    ...without(has, had).map((name) => `+${name}`),
+    ...without(had, has).map((name) => `-${name}`),
+  ];
+  const more = changes.length > MOST_CHANGES ? ', ...' : '';
+  return `it had ${had.length} modules, now it has ${has.length} (${changes.slice(0, MOST_CHANGES).join(', ')}${more})`;
+}
+
+const MOST_CHANGES = 4;

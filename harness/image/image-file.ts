@@ -1,0 +1,190 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { readDocument } from '../document.js';
+import { userError } from '../errors.js';
+import { imagesDir } from '../paths.js';
+import { didYouMean } from '../suggest.js';
+import { parseBytes } from '../units.js';
+import { type GateSection, gateSchema } from './gate-section.js';
+
+/** Where an image's modules come from. */
+const moduleSource = z
+  .union([
+    z.literal('all').describe('the whole module tree'),
+    z.strictObject({ policy: z.string().describe('include and exclude rules, a YAML file beside this one') }),
+    z.strictObject({ list: z.string().describe('a module list, a text file beside this one') }),
+    z.strictObject({
+      split: z
+        .string()
+        .describe('a package split in any known format, or `packages` for the package files of `kernel:`'),
+      format: z.string().optional().describe('of the split, where its name does not tell'),
+      install: z
+        .union([z.string(), z.array(z.string()).min(1)])
+        .default('each')
+        .describe('packages that are installed, dependencies included: `core`, `core,extra`, or `each`'),
+    }),
+  ])
+  .describe('which modules the guest may load');
+
+export const imageSchema = z
+  .strictObject({
+    version: z.literal(1).describe('of this format'),
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]*$/, 'expected lower-case letters, digits, dots and dashes')
+      .describe('names the run folder'),
+    description: z.string().default('').describe('one sentence for people'),
+    kernel: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .describe(
+        'apt:NAME, package files, a folder, installed or installed:RELEASE; several for a split kernel',
+      ),
+    modules: moduleSource.default('all'),
+    scenarios: z
+      .array(z.string())
+      .min(1)
+      .default(['*'])
+      .describe('patterns of the scenarios that this image is expected to pass'),
+    skip: z
+      .array(z.strictObject({ scenario: z.string(), reason: z.string().min(1) }))
+      .default([])
+      .describe('scenarios that this kernel is not built for, each with the reason'),
+    budgets: z
+      .record(z.string(), z.union([z.string(), z.number()]))
+      .default({})
+      .describe(
+        'limits that `gate` holds: vmlinuz, initramfs, modules, total, memory (of a guest after boot), or an install set; `60 MiB`',
+      ),
+    gate: gateSchema.default({ growth: {} }),
+  })
+  .describe('One bootable thing under test: kernel, module set and userland');
+
+/** What `modules:` of an image or `--modules` came to. */
+export type ModuleSource =
+  | { kind: 'all' }
+  | { kind: 'policy'; file: string }
+  | { kind: 'list'; file: string }
+  /** One module set for each of `install`: what those packages hold, nothing added back. */
+  | { kind: 'split'; file: string; format: string | undefined; install: string[] };
+
+/** An image as it will be built: the file's words with the command line's laid over them, paths absolute. */
+export interface Image {
+  name: string;
+  description: string;
+  file: string;
+  kernel: string[];
+  modules: ModuleSource;
+  scenarios: string[];
+  skip: { scenario: string; reason: string }[];
+  /** Bytes, by what they limit. */
+  budgets: Record<string, number>;
+  gate: GateSection;
+}
+
+/** What the command line may lay over an image. */
+export interface ImageOverrides {
+  kernel?: string[];
+  /** A module list, a policy (.yaml), or `all`. */
+  modules?: string;
+  /** A package split, and which of its packages are installed. */
+  split?: string;
+  install?: string[];
+}
+
+/**
+ * Reads an image file, or the image of that name under images/.
+ * @throws BootgateError blame `user` with every problem at file:line:col.
+ */
+export async function loadImage(nameOrFile: string, overrides: ImageOverrides = {}): Promise<Image> {
+  const file = findImage(nameOrFile);
+  const { value, problem } = await readDocument(file, imageSchema);
+  const budgets = Object.entries(value.budgets).map(
+    ([name, size]) => [name, parseBytes(String(size))] as const,
+  );
+  const wrong = budgets.filter(([, bytes]) => bytes === undefined);
+  if (wrong.length > 0)
+    throw userError('E_DOCUMENT', `${file} is invalid`, {
+      problems: wrong.map(([name]) => problem(['budgets', name], 'expected a size such as 60 MiB')),
+    });
+  const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(file), path));
+  const kernel = overrides.kernel?.length
+    ? overrides.kernel
+    : [value.kernel].flat().map((source) => (/^\.{0,2}\//.test(source) ? beside(source) : source));
+  return {
+    name: value.name,
+    description: value.description,
+    file,
+    kernel,
+    modules:
+      overrideModules(overrides) ??
+      withInstall(readModuleSource(value.modules, beside), overrides.install, file),
+    scenarios: value.scenarios,
+    skip: value.skip,
+    budgets: Object.fromEntries(budgets) as Record<string, number>,
+    gate: value.gate,
+  };
+}
+
+function readModuleSource(
+  value: z.infer<typeof moduleSource>,
+  beside: (path: string) => string,
+): ModuleSource {
+  if (value === 'all') return { kind: 'all' };
+  if ('policy' in value) return { kind: 'policy', file: beside(value.policy) };
+  if ('list' in value) return { kind: 'list', file: beside(value.list) };
+  return {
+    kind: 'split',
+    file: value.split === 'packages' ? value.split : beside(value.split),
+    format: value.format,
+    install: [value.install].flat(),
+  };
+}
+
+function overrideModules({ modules, split, install }: ImageOverrides): ModuleSource | undefined {
+  if (modules && split)
+    throw userError('E_USAGE', '--modules and --split are two answers to one question', {
+      hint: 'give one of them',
+    });
+  if (split) {
+    const shipped = join(imagesDir, 'splits', `${split}.yaml`);
+    const file = !split.includes('/') && !existsSync(split) && existsSync(shipped) ? shipped : split;
+    return {
+      kind: 'split',
+      file: file === 'packages' ? file : resolve(file),
+      format: undefined,
+      install: install ?? ['each'],
+    };
+  }
+  return modules ? moduleSourceOf(modules) : undefined;
+}
+
+/** `--install` narrows an image's own split. */
+function withInstall(source: ModuleSource, install: string[] | undefined, file: string): ModuleSource {
+  if (!install) return source;
+  if (source.kind === 'split') return { ...source, install };
+  throw userError('E_USAGE', `--install names packages of a split, and ${file} has none`, {
+    hint: 'give the split with --split',
+  });
+}
+
+/** `--modules all`, `--modules POLICY.yaml` or `--modules LIST`. */
+function moduleSourceOf(text: string): ModuleSource {
+  if (text === 'all') return { kind: 'all' };
+  return { kind: /\.ya?ml$/.test(text) ? 'policy' : 'list', file: resolve(text) };
+}
+
+/** What else lies in images/. */
+const NOT_IMAGES = new Set(['userland.yaml', 'clouds.yaml', 'known-issues.yaml']);
+
+function findImage(nameOrFile: string): string {
+  if (existsSync(nameOrFile) && /\.ya?ml$/.test(nameOrFile)) return resolve(nameOrFile);
+  const shipped = join(imagesDir, `${nameOrFile}.yaml`);
+  if (!nameOrFile.includes('/') && existsSync(shipped)) return shipped;
+  const names = readdirSync(imagesDir)
+    .filter((name) => name.endsWith('.yaml') && !NOT_IMAGES.has(name))
+    .map((name) => name.slice(0, -'.yaml'.length));
+  throw userError('E_IMAGE_NOT_FOUND', `no image ${nameOrFile}${didYouMean(nameOrFile, names)}`, {
+    hint: `give a YAML file, or one of: ${names.join(', ')}`,
+  });
+}

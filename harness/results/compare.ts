@@ -1,0 +1,98 @@
+import type { Changed, CpuComparison, Pair, RunComparison, RunId } from './comparison.js';
+import type { RunResult } from './run-result.js';
+import { resultName, type ScenarioResult } from './scenario-result.js';
+
+/** With fewer scenarios than these in both runs, chance decides the middle ratio. */
+const FEWEST_FOR_CPU = 3;
+
+const isBad = ({ verdict }: ScenarioResult): boolean =>
+  verdict === 'fail' || verdict === 'crash' || verdict === 'hang';
+const isBooted = ({ verdict }: ScenarioResult): boolean => verdict !== 'skip' && verdict !== 'infra';
+
+/** Compares two runs, results by name. What the host did wrong (infra) in either is no change of the kernel's. */
+export function compareRuns(before: RunResult, after: RunResult): RunComparison {
+  const old = new Map(before.results.map((one) => [resultName(one), one]));
+  const names = new Set(after.results.map(resultName));
+  const comparison: RunComparison = {
+    schema: 'bootgate/compare@1',
+    before: idOf(before),
+    after: idOf(after),
+    newFailures: [],
+    fixed: [],
+    stillFailing: [],
+    appeared: [],
+    gone: before.results.filter((one) => isBooted(one) && !names.has(resultName(one))).map(resultName),
+    sizes: sizesOf(before, after),
+    memory: [],
+    cpu: { scenarios: [], ratio: null, why: '' },
+  };
+  for (const one of after.results) {
+    const name = resultName(one);
+    const was = old.get(name);
+    if (one.verdict === 'skip' && was && isBooted(was)) comparison.gone.push(name);
+    if (!isBooted(one)) continue;
+    const wasBooted = was !== undefined && isBooted(was);
+    if (!wasBooted) comparison.appeared.push(name);
+    const change: Changed = { name, before: was?.verdict ?? 'absent', after: one.verdict };
+    if (isBad(one)) comparison[was && isBad(was) ? 'stillFailing' : 'newFailures'].push(change);
+    else if (was && isBad(was)) comparison.fixed.push(change);
+    if (was?.verdict !== 'pass' || one.verdict !== 'pass') continue;
+    comparison.memory.push({
+      what: name,
+      before: was.memory.usedAfterBootBytes,
+      after: one.memory.usedAfterBootBytes,
+    });
+    comparison.cpu.scenarios.push({ what: name, before: was.cpuSeconds, after: one.cpuSeconds });
+  }
+  return { ...comparison, cpu: cpuOf(before, after, comparison.cpu.scenarios) };
+}
+
+const idOf = ({ id, image }: RunResult): RunId => ({
+  id,
+  image: image.name,
+  kernel: image.kernel.release,
+});
+
+function sizesOf(before: RunResult, after: RunResult): Pair[] {
+  const [was, is] = [before.image, after.image];
+  const pairs: Pair[] = [{ what: 'vmlinuz', before: was.vmlinuz.bytes, after: is.vmlinuz.bytes }];
+  const add = (what: string, a: Weighed, b: Weighed) =>
+    pairs.push(
+      { what: `${what}initramfs`, before: a.initramfs.bytes, after: b.initramfs.bytes },
+      { what: `${what}modules`, before: a.modules.bytes, after: b.modules.bytes },
+      {
+        what: `${what}in all`,
+        before: was.vmlinuz.bytes + a.initramfs.bytes + a.modules.bytes,
+        after: is.vmlinuz.bytes + b.initramfs.bytes + b.modules.bytes,
+      },
+    );
+  if (!before.installSets || !after.installSets) {
+    add('', was, is);
+    return pairs;
+  }
+  for (const set of after.installSets) {
+    const other = before.installSets.find(({ name }) => name === set.name);
+    if (other) add(`${set.name}: `, other, set);
+  }
+  return pairs;
+}
+
+interface Weighed {
+  initramfs: { bytes: number };
+  modules: { bytes: number };
+}
+
+function cpuOf(before: RunResult, after: RunResult, scenarios: Pair[]): CpuComparison {
+  const [was, is] = [before.accelerator.used, after.accelerator.used];
+  if (was !== is) return { scenarios, ratio: null, why: `${was} before and ${is} now` };
+  const ratios = scenarios
+    .filter(({ before }) => before > 0)
+    .map(({ before, after }) => after / before)
+    .sort((a, b) => a - b);
+  if (ratios.length < FEWEST_FOR_CPU)
+    return { scenarios, ratio: null, why: `fewer than ${FEWEST_FOR_CPU} scenarios passed in both` };
+  const middle = ratios.length >> 1;
+  const [low = 1, high = 1] =
+    ratios.length % 2 === 1 ? [ratios[middle], ratios[middle]] : [ratios[middle - 1], ratios[middle]];
+  return { scenarios, ratio: (low + high) / 2, why: '' };
+}

@@ -1,0 +1,120 @@
+import type { Phase } from '../vm/machine.js';
+
+/** One entry of `results` in run.json (schema bootgate/run@1). Fields may be added, never renamed. */
+
+export const VERDICTS = ['pass', 'fail', 'crash', 'hang', 'infra', 'skip'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** One named reason: what was seen, and what to do. */
+export interface Finding {
+  /** `missing-module`, `unbound-device`, `unanswered-request`, `kernel-report`, `init-died`, `step-failed`, ... */
+  kind: string;
+  /** As it stood on the console or in the record. */
+  evidence: string;
+  module?: string;
+  package?: string;
+  /** `images/splits/x.yaml:12` */
+  rule?: string;
+  /** What the remedy costs: the module's closure, as far as it is not in the set. */
+  bytes?: number;
+  /** The module and all that it needs, as far as not in the set: what `bytes` counts, in load order. */
+  brings?: string[];
+  /** From what was asked for to what decided: `the disk data's scsi:t-0x00 → sd_mod → dropped by policies/2014.yaml:31`. */
+  chain?: string;
+  /** The kernel option that would have to be set: `CONFIG_XFS_FS`. */
+  option?: string;
+  /** Other modules that would serve the same need. */
+  alternatives?: string[];
+  hint: string;
+}
+
+export interface StepResult {
+  name: string;
+  ok: boolean;
+  seconds: number;
+  /** Where the step ran: in the guest, or outside it once the guest was gone. */
+  where?: 'guest' | 'outside';
+  /** Given only for a step without an end: false when it never began, true when it began and never ended. */
+  ran?: boolean;
+  message?: string;
+}
+
+export interface ScenarioResult {
+  scenario: string;
+  /** The install set that was booted, by the packages that were asked for: `kernel-core`. */
+  installSet?: string;
+  area: string;
+  verdict: Verdict;
+  /** Where the guest was when it ended. */
+  phase: Phase;
+  /** One sentence: why this verdict. Empty for a pass. */
+  reason: string;
+  /** Wall time from QEMU's start to its end, and QEMU's CPU time. */
+  seconds: number;
+  cpuSeconds: number;
+  attempts: number;
+  /** It failed and passed when it was booted again. The verdict stays that of the boot that failed. */
+  flaky?: boolean;
+  /** Every boot of it, where a failure was booted again (`--retries`); the first is the one that is told here. */
+  tries?: { verdict: Verdict; reason: string; console: string }[];
+  steps: StepResult[];
+  modulesLoaded: string[];
+  memory: { modulesBytes: number; usedAfterBootBytes: number };
+  findings: Finding[];
+  /** The last lines of the console, cleaned of control characters; empty for a pass. */
+  consoleTail: string[];
+  /** Relative to the run's folder. */
+  files: { console: string; control: string; argv: string; recording: string };
+  phases: { phase: Phase; at: number }[];
+  /** What the same scenario comes to with the whole module tree, where it was booted so. */
+  reference?: ReferenceResult;
+  /** An entry of the ledger of known issues that makes this a pass; `was` is what it would have been. */
+  knownIssue?: {
+    reason: string;
+    link: string;
+    owner: string;
+    /** YYYY-MM-DD */
+    expires: string;
+    /** `images/known-issues.yaml:12` */
+    place: string;
+    was: Verdict;
+    wasReason: string;
+  };
+}
+
+/** The reference boot as far as a reader of results needs it. */
+export interface ReferenceResult {
+  verdict: Verdict;
+  /** Empty for a pass. */
+  reason: string;
+  /** It was not booted for this run, but remembered. */
+  cached: boolean;
+  /** Modules that it loaded and the set does not have, sorted. */
+  lacking: string[];
+}
+
+/** A result's name among the others of its run: the scenario, and the install set where there is one. */
+export function resultName(one: Pick<ScenarioResult, 'scenario' | 'installSet'>): string {
+  return one.installSet === undefined ? one.scenario : `${one.scenario} [${one.installSet}]`;
+}
+
+/**
+ * Whether a result speaks against the module set: it did not pass, and nothing shows that the kernel itself cannot do it
+ * (the reference boot, with every module there is, fails as well).
+ */
+export function speaksAgainst(one: Pick<ScenarioResult, 'verdict' | 'reference'>): boolean {
+  const failed = one.verdict === 'fail' || one.verdict === 'crash' || one.verdict === 'hang';
+  return failed && !isKernelsOwn(one);
+}
+
+/** The reference boot fails as well: not the module set's fault. */
+export function isKernelsOwn({ reference }: Pick<ScenarioResult, 'reference'>): boolean {
+  return reference !== undefined && ['fail', 'crash', 'hang'].includes(reference.verdict);
+}
+
+/** How many results there are of each verdict. */
+export function countVerdicts(results: readonly ScenarioResult[]): Record<Verdict, number> {
+  const counts = Object.fromEntries(VERDICTS.map((verdict) => [verdict, 0])) as Record<Verdict, number>;
+  for (const result of results) counts[result.verdict]++;
+  return counts;
+}

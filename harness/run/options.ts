@@ -1,0 +1,40 @@
+import type { Logger } from 'pino';
+import type { Executor } from '../boot/executor.js';
+import type { Cache } from '../cache.js';
+import type { PreparedImage } from '../image/prepare.js';
+import type { Reporter } from '../report/reporter.js';
+import type { RunFolder } from '../results/folder.js';
+import type { RunResult } from '../results/run-result.js';
+import type { AcceleratorChoice } from '../vm/machine.js';
+import type { ReferencePolicy } from './difference.js';
+import type { Plan } from './plan.js';
+import type { ResumableRun } from './resume.js';
+
+export interface RunOptions {
+  /** The image, once for each of its install sets; one alone where it has none. */
+  prepared: PreparedImage | readonly [PreparedImage, ...PreparedImage[]];
+  plan: Plan;
+  accelerator: AcceleratorChoice;
+  cache: Cache;
+  /** The results folder. */
+  results: string;
+  /** What boots the guests, where other boots share it; one of its own unless given. */
+  executor?: Executor;
+  /** Guests at once; as many as cores and memory allow unless given. */
+  jobs?: number;
+  /** When the same scenarios are booted with the whole tree; for failures unless given. */
+  reference?: ReferencePolicy;
+  /** Booted instead of the whole tree. */
+  referenceImage?: PreparedImage;
+  /** How often a guest that failed is booted again, to learn whether it is flaky; it stays failed. */
+  retries?: number;
+  /** An interrupted run: what it had finished is kept, the rest is booted into its folder. */
+  resume?: ResumableRun;
+  /** Has the last word on the result before it is written; `missing` are boots that came to no result. */
+  finish?: (result: RunResult, folder: RunFolder, missing: readonly string[]) => Promise<RunResult>;
+  reporters: Reporter[];
+  signal?: AbortSignal;
+  /** For people: what went wrong beside the run. */
+  warn?: (sentence: string) => void;
+  log?: (folder: string) => Promise<Logger>;
+}
