@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
+import { ConsoleWatch } from '../diagnose/watch.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { forJson } from '../printable.js';
 import type { ScenarioResult, StepResult, Verdict } from '../results/scenario-result.js';
@@ -87,6 +88,7 @@ function bootMachine(
     accelerator: options.accelerator.used,
     folder: options.folder,
     nonce,
+    watcher: new ConsoleWatch(),
     stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
     onNote: options.onNote,
     ...(options.signal ? { signal: options.signal } : {}),
