@@ -88,7 +88,7 @@ ln -s /etc/shadow link && [ -L link ] || fail "the guest does not see its own li
       shell = statSync(join(folder, 'scratch')).mode & 0o777;
     },
   );
-  t.equal(result?.verdict, 'pass', result?.reason);
+  t.equal(result?.verdict, 'pass', result?.reason ?? 'no result');
   t.same(
     Object.keys(seen)
       .filter((name) => !name.startsWith('.'))
@@ -130,7 +130,7 @@ t.test('the whole tree in the archive boots with the memory that it needs, and t
     scenario,
     folder: () => ({ path: folder, relative: '' }),
   });
-  t.equal(result?.verdict, 'pass', result?.reason);
+  t.equal(result?.verdict, 'pass', result?.reason ?? 'no result');
   const { memoryMiB, initramfs } = await readRequest(join(folder, 'recipe.json'));
   t.comment(`${memoryMiB} MiB for an archive of ${Math.round(initramfs.bytes / 2 ** 20)} MiB`);
   t.ok(memoryMiB > share.memoryMiB);
