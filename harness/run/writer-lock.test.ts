@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
+import type { RunOptions } from './options.js';
+import { runPlan } from './run.js';
 import { lockRun } from './writer-lock.js';
 
 const folders: string[] = [];
@@ -96,5 +98,19 @@ t.test('a pid that is used again, another host, a damaged lock', async (t) => {
   t.throws(() => lockRun(path), { code: 'E_RUN_BUSY' }, 'it is being written');
   write('{"pid', 3600);
   lockRun(path).release();
+  lock.release();
+});
+
+t.test('a run that is still being written is not resumed, and nothing of it is touched', async (t) => {
+  const path = folder();
+  writeFileSync(join(path, 'plan.json'), 'a plan');
+  writeFileSync(join(path, 'run.json'), 'a verdict');
+  const lock = lockRun(path);
+  const before = readdirSync(path).sort();
+  const resume = { folder: { id: 'a', path }, started: new Date(), image: 'a' };
+  const attempt = runPlan({ resume, prepared: {}, plan: { boots: [], skips: [] } } as unknown as RunOptions);
+  await t.rejects(attempt, { code: 'E_RUN_BUSY', blame: 'user' });
+  t.same(readdirSync(path).sort(), before);
+  t.equal(readFileSync(join(path, 'run.json'), 'utf8'), 'a verdict');
   lock.release();
 });

@@ -88,7 +88,7 @@ class Outbox {
   }
 }
 
-/** `length` bytes that nobody can foretell, in pieces: the same ones each time for the same key. */
+/** `length` unpredictable bytes in pieces: the same ones each time for the same key. */
 function* bytesOf(key: Buffer, length: number): Generator<Buffer> {
   const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
   const zeros = Buffer.alloc(PIECE_BYTES);
