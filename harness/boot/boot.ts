@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
-import type { ScenarioResult, StepResult } from '../results/scenario-result.js';
+import type { ScenarioResult, StepResult, Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { verifyPattern } from '../vm/disks.js';
 import { runGuest } from '../vm/guest.js';
@@ -64,11 +64,17 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       tree: prepared.index,
       ...(await backgroundOf(prepared, report, cache)),
     });
+    // A damaged cache is never a verdict: what the guest was made from is read anew before anything is held against it.
+    const damaged = BAD.has(judged.verdict) ? await cache.recheck(files.all()) : [];
+    if (damaged.length > 0)
+      Object.assign(judged, { verdict: 'infra', reason: damaged.join('; '), findings: [] });
     return resultOf(options, recording, judged);
   } finally {
     for (const step of undo.reverse()) await step().catch(() => {});
   }
 }
+
+const BAD: ReadonlySet<Verdict> = new Set(['fail', 'crash', 'hang']);
 
 function bootMachine(
   machine: Machine,

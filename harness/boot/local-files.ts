@@ -12,6 +12,11 @@ export class LocalFiles {
     return this.#paths.has(content);
   }
 
+  /** Every path that was added. */
+  all(): string[] {
+    return [...this.#paths.values()];
+  }
+
   /** @throws BootgateError blame `host`, E_CONTENT. */
   path(content: string): string {
     const path = this.#paths.get(content);

@@ -1,5 +1,4 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -63,23 +62,13 @@ export async function referenceFor(
       : { ...options.prepared, set: wholeTree(options.prepared.index) };
   const prepared: PreparedImage = { ...whole, split: null, installSet: null };
   const key = await keyOf(prepared, { scenario, accelerator, cache });
-  const path = cache.path('reference', key, '.json');
-  const known = readJson(path);
-  if (known && isWorthKeeping(known)) return { reference: known, cached: true };
-
-  // An older version has remembered it after one boot.
-  if (known) await rm(path, { force: true });
+  const known = await cache.recall('reference', key);
+  if (known !== null) return { reference: JSON.parse(known) as Reference, cached: true };
   const reference = await believed(
     (again) => bootReference(prepared, again ? join(folder, 'again') : folder, options),
     executor.signal,
   );
-  if (isWorthKeeping(reference))
-    await cache.entry(
-      'reference',
-      key,
-      (temporary) => writeFile(temporary, JSON.stringify(reference)),
-      '.json',
-    );
+  if (isWorthKeeping(reference)) await cache.keep('reference', key, JSON.stringify(reference));
   return { reference, cached: false };
 }
 
@@ -163,7 +152,7 @@ export async function keyOf(
   );
   const { cpus, memoryMiB, boot, disks, nics, shares, cmdline } = scenario;
   return [
-    'reference 1',
+    'reference 2',
     kernel.digest,
     initramfs.digest,
     ...told,
@@ -188,13 +177,4 @@ function programIdentity(program: string): string {
     }
   }
   return program;
-}
-
-function readJson(path: string): Reference | undefined {
-  try {
-    const value = JSON.parse(readFileSync(path, 'utf8')) as Reference;
-    return value.version === 1 ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,11 +1,10 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
-import { writeWhole } from '../write-whole.js';
 import { architectureOf, canBootDirectly } from './arch/index.js';
 import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
@@ -60,14 +59,14 @@ async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   } catch {
     return { works: false, seen: `${KVM} may not be opened by this user` };
   }
-  const path = cache.path('kvm-probe', probeKey(kernel));
-  const known = await readProbe(path);
+  const key = probeKey(kernel);
+  const known = knownProbe(await cache.recall('kvm-probe', key));
   if (known) return known;
   const found = await probe(context);
   signal?.throwIfAborted();
   const { works, seen } = found;
   if (found.lasts)
-    await writeWhole(path, JSON.stringify({ works, seen, at: Date.now() } satisfies StoredProbe));
+    await cache.keep('kvm-probe', key, JSON.stringify({ works, seen, at: Date.now() } satisfies StoredProbe));
   return found;
 }
 
@@ -79,15 +78,11 @@ interface StoredProbe extends Probe {
 
 const REMEMBERED_MS = 6 * 60 * 60 * 1000;
 
-/** Undefined where there is none, it is too old, or its file is damaged. */
-export async function readProbe(path: string, now = Date.now()): Promise<Probe | undefined> {
-  try {
-    const { works, seen, at } = JSON.parse(await readFile(path, 'utf8')) as StoredProbe;
-    const fresh = at <= now && now - at < REMEMBERED_MS;
-    return fresh && typeof works === 'boolean' && typeof seen === 'string' ? { works, seen } : undefined;
-  } catch {
-    return undefined;
-  }
+/** Undefined where there is none, or it is too old. */
+export function knownProbe(text: string | null, now = Date.now()): Probe | undefined {
+  if (text === null) return undefined;
+  const { works, seen, at } = JSON.parse(text) as StoredProbe;
+  return at <= now && now - at < REMEMBERED_MS ? { works, seen } : undefined;
 }
 
 /** The host as it was started, its kernel and processor, the QEMU binary and the kernel under test. */
