@@ -1,6 +1,7 @@
 /** How QEMU is asked, started and ended, with programs that are no QEMU; and the far end against a client that reads nothing. */
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -14,7 +15,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Duplex, PassThrough } from 'node:stream';
 import t from 'tap';
-import { readProbe } from './accelerator.js';
+import { Cache } from '../cache.js';
+import type { Kernel } from '../kernel/kernel.js';
+import { chooseAccelerator, knownProbe } from './accelerator.js';
 import { qemuEnvironment, runBriefly } from './brief.js';
 import { phaseLimits } from './deadlines.js';
 import { startFarEnd } from './farend.js';
@@ -235,27 +238,35 @@ t.test('the first answers of QEMU have a limit that grows with the host', async 
 });
 
 t.test('only lasting answers about KVM are kept, and for a while', async (t) => {
-  const file = join(folder, 'probe');
   const at = Date.now();
-  const store = (value: unknown) =>
-    writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value));
-  store({ works: false, seen: 'silent', at });
-  t.same(await readProbe(file, at + 60_000), { works: false, seen: 'silent' });
-  t.equal(await readProbe(file, at + 7 * 3600_000), undefined, 'too old');
-  t.equal(await readProbe(file, at - 60_000), undefined, 'from the future');
-  for (const damaged of [
-    '',
-    '{"works":',
-    'null',
-    '[]',
-    { works: 'yes', seen: 1, at },
-    { works: true, seen: 'x' },
-  ]) {
-    store(damaged);
-    t.equal(await readProbe(file, at), undefined, JSON.stringify(damaged));
-  }
+  const text = JSON.stringify({ works: false, seen: 'silent', at });
+  t.same(knownProbe(text, at + 60_000), { works: false, seen: 'silent' });
+  t.equal(knownProbe(text, at + 7 * 3600_000), undefined, 'too old');
+  t.equal(knownProbe(text, at - 60_000), undefined, 'from the future');
+  t.equal(knownProbe(null), undefined);
 });
 
+t.test(
+  'what /dev/kvm lacks for a moment is not remembered',
+  { skip: !existsSync('/dev/kvm') && 'no /dev/kvm' },
+  async (t) => {
+    const cache = new Cache(join(folder, 'cache'));
+    const vmlinux = { path: guest('kvm').machine.kernel, bytes: 1, compression: 'none', pvhEntry: 1 };
+    const kernel = { arch: 'x86_64', digest: 'sha256:x', vmlinuz: vmlinux.path } as Kernel;
+    const context = { kernel, vmlinux, cache };
+    const better = join(folder, 'better');
+    fakeQemu(
+      'short',
+      `${VERSION}
+[ -e ${better} ] || { echo "ioctl(KVM_CREATE_VM) failed: 12 Cannot allocate memory" >&2; exit 1; }
+for word; do case $word in file,id=console,path=*) echo "Linux version 6.1" > "\${word#*path=}";; esac; done
+exec sleep 20`,
+    );
+    t.match(await chooseAccelerator('auto', context), { used: 'tcg', reason: /Cannot allocate memory/ });
+    writeFileSync(better, '');
+    t.match(await chooseAccelerator('auto', context), { used: 'kvm' });
+  },
+);
 t.test('far end: a client that reads nothing does not drive memory', async (t) => {
   const farEnd = await startFarEnd();
   t.teardown(() => farEnd.close());
