@@ -10,7 +10,7 @@ import { assemble, buildInitramfs } from '../initramfs/build.js';
 import { packageRoot, scenariosDir } from '../paths.js';
 import { loadScenarios } from '../scenarios/load.js';
 import { scenarioEntries } from '../scenarios/payload.js';
-import { architectureOf } from '../vm/arch/index.js';
+import { bootSupport } from '../arch/index.js';
 import { commandLine, qemuArgv } from '../vm/argv.js';
 import { createDisk } from '../vm/disks.js';
 import type { Machine } from '../vm/machine.js';
@@ -126,7 +126,7 @@ async function plainBoot(scratch: string): Promise<{ qemu: string; plain: Argv; 
       ],
     ];
   };
-  return { qemu: architectureOf(prepared.kernel.arch).qemu, plain, same };
+  return { qemu: bootSupport(prepared.kernel.arch).qemu, plain, same };
 }
 
 /** QEMU's arguments; each round has files of its own. */

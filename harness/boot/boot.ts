@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { canBootDirectly } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -11,7 +12,8 @@ import type { Scenario } from '../scenarios/scenario.js';
 import { createDisk, verifyPattern } from '../vm/disks.js';
 import { startFarEnd } from '../vm/farend.js';
 import { runGuest } from '../vm/guest.js';
-import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } from '../vm/machine.js';
+import type { DiskBus, NicModel, OtherDevice } from '../vm/devices/index.js';
+import type { AcceleratorChoice, Disk, Machine, Nic, Phase } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
 import { checkShares, makeShares } from './shares.js';
@@ -68,9 +70,10 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
     }
 
     const shares = await makeShares(scenario, scratch, seed);
-    const direct = scenario.boot === 'direct' && prepared.vmlinux.pvhEntry !== null;
+    const direct = scenario.boot === 'direct' && canBootDirectly(prepared.kernel.arch, prepared.vmlinux).ok;
     const machine: Machine = {
       arch: prepared.kernel.arch,
+      board: scenario.machine,
       cpus: scenario.cpus,
       memoryMiB: scenario.memoryMiB,
       boot: direct ? 'direct' : 'packaged',
@@ -81,6 +84,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       disks,
       nics,
       shares,
+      devices: scenario.devices as OtherDevice[] | undefined,
     };
     await writeJson(join(folder, 'recipe.json'), {
       scenario,

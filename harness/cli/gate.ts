@@ -9,11 +9,13 @@ import {
   jsonOption,
   kernelOption,
   modulesOption,
+  tagOption,
   wholeNumber,
 } from './options.js';
 
 interface GateFlags {
   image?: string;
+  tag?: string[];
   kernel?: string[];
   modules?: string;
   split?: string;
@@ -41,8 +43,9 @@ export function gateCommand(): Command {
     .description(
       'everything at once for CI: static check, boots, budgets, comparison; exit 0 holds, 1 does not',
     )
-    .argument('[pattern...]', 'scenarios to boot; all of the image unless given')
+    .argument('[pattern...]', 'scenarios to boot; those tagged quick unless given')
     .addOption(imageOption())
+    .addOption(tagOption())
     .addOption(kernelOption())
     .addOption(modulesOption())
     .addOption(new Option('-s, --split <file>', 'a package split, or `packages` for the files of --kernel'))
@@ -150,7 +153,7 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
       image.file,
       scenarios.map(({ name }) => name),
     );
-    const plan = planRun(image, scenarios, patterns);
+    const plan = planRun(image, scenarios, patterns, flags.tag);
     const prepared = await prepareImages(image, {
       cache,
       log: say,

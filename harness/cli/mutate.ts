@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { MutationReport } from '../search/mutate.js';
-import { imageOption, jsonOption, kernelOption, wholeNumber } from './options.js';
+import { imageOption, jsonOption, kernelOption, tagOption, wholeNumber } from './options.js';
 
 interface MutateFlags {
   image?: string;
+  tag?: string[];
   kernel?: string[];
   accel?: 'auto' | 'kvm' | 'tcg';
   jobs?: number;
@@ -19,8 +20,9 @@ export function mutateCommand(): Command {
     .description(
       'take each module that a scenario needs away, one at a time, and see whether it turns red and names it',
     )
-    .argument('[pattern...]', 'scenarios; all unless given')
+    .argument('[pattern...]', 'scenarios; those tagged quick unless given')
     .addOption(imageOption())
+    .addOption(tagOption())
     .addOption(kernelOption())
     .addOption(new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']))
     .addOption(
@@ -41,6 +43,7 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
   const { loadImage } = await import('../image/image-file.js');
   const { onInterrupt } = await import('./interrupt.js');
   const { planRun } = await import('../run/plan.js');
+  const { withoutUnmet } = await import('../run/unmet.js');
   const { prepareImage } = await import('../image/prepare.js');
   const { loadScenarios } = await import('../scenarios/load.js');
   const { judgeSuite, mutate } = await import('../search/mutate.js');
@@ -54,13 +57,15 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
     const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian', {
       ...(flags.kernel ? { kernel: flags.kernel } : {}),
     });
-    const plan = planRun(image, await loadScenarios(scenariosDir), patterns);
+    const plan = planRun(image, await loadScenarios(scenariosDir), patterns, flags.tag);
     const prepared = await prepareImage(image, { cache, log: say, signal });
+    const { boots, skips } = await withoutUnmet(plan, prepared);
+    for (const { scenario, reason } of skips) say(`skipped ${scenario.name}: ${reason}`);
     const { kernel, vmlinux } = prepared;
     const results = resolve(flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
     const report = await mutate({
       prepared,
-      scenarios: plan.boots,
+      scenarios: boots,
       accelerator: await chooseAccelerator(flags.accel ?? 'auto', { kernel, vmlinux, cache, signal }),
       cache,
       folder: (await makeRunFolder(results, 'mutate')).path,

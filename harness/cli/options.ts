@@ -11,6 +11,8 @@ export const kernelOption = () =>
   );
 export const modulesOption = () =>
   new Option('-m, --modules <file>', 'module list, policy (.yaml) or `all`, instead of what the image says');
+export const tagOption = () =>
+  new Option('--tag <tag...>', 'only scenarios with one of these tags: quick (the default), wide');
 export const strictOption = () =>
   new Option('--strict', 'refuse to add modules that the set needs: say which and exit 1');
 export const jsonOption = () => new Option('--json', 'answer as JSON on standard output');

@@ -7,11 +7,13 @@ import {
   kernelOption,
   modulesOption,
   strictOption,
+  tagOption,
   wholeNumber,
 } from './options.js';
 
 interface RunFlags {
   image?: string;
+  tag?: string[];
   kernel?: string[];
   modules?: string;
   split?: string;
@@ -32,9 +34,10 @@ export function runCommand(): Command {
     .description('boot an image, one guest per scenario, and say what works')
     .argument(
       '[pattern...]',
-      'scenarios to run: storage/virtio-blk, storage, "network/*"; all of the image unless given',
+      'scenarios to run: storage/virtio-blk, storage, "network/*"; those tagged quick unless given',
     )
     .addOption(imageOption())
+    .addOption(tagOption())
     .addOption(kernelOption())
     .addOption(modulesOption())
     .addOption(
@@ -88,7 +91,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       ...(flags.split ? { split: flags.split } : {}),
       ...(flags.install ? { install: flags.install } : {}),
     });
-    const plan = planRun(image, await loadScenarios(scenariosDir), patterns);
+    const plan = planRun(image, await loadScenarios(scenariosDir), patterns, flags.tag);
     const prepared = await prepareImages(image, {
       cache,
       strict: flags.strict ?? false,

@@ -56,7 +56,8 @@ read_scenario() {
 		nonce) nonce=$value ;;
 		seed) export BOOTGATE_SEED="$value" ;;
 		scenario) export BOOTGATE_SCENARIO="$value" ;;
-		disk) disks="$disks $value" ;;
+		# The serial that the guest sees, where the model has one of its own.
+		disk) disks="$disks $value/${rest:-$value}" ;;
 		nic) nics="$nics $value/$rest" ;;
 		step) steps=$((steps + 1)) ;;
 		esac
@@ -101,18 +102,28 @@ start_recorder() {
 # Loads what the modaliases under /sys ask for, all new ones in one go. Status 1 when there was nothing new.
 tried='
 '
+try_alias() {
+	case $alias in '') return ;; esac
+	case $tried in *"
+$alias
+"*) return ;; esac
+	tried="$tried$alias
+"
+	fresh="$fresh $alias"
+}
 coldplug() {
-	local fresh= alias=
+	local fresh= alias= key=
 	for file in /sys/bus/*/devices/*/modalias /sys/class/dmi/*/modalias /sys/class/input/*/modalias; do
 		alias=
 		read -r alias 2> /dev/null < "$file"
-		[ -n "$alias" ] || continue
-		case $tried in *"
-$alias
-"*) continue ;; esac
-		tried="$tried$alias
-"
-		fresh="$fresh $alias"
+		try_alias
+	done
+	# The MMC bus has the modaliases of its cards in uevent alone.
+	for file in /sys/bus/mmc/devices/*/uevent; do
+		[ -e "$file" ] || continue
+		while IFS== read -r key alias; do
+			[ "$key" != MODALIAS ] || try_alias
+		done < "$file"
 	done
 	[ -n "$fresh" ] || return 1
 	# Aliases have no blanks, but may have wildcards of their own.
@@ -125,13 +136,15 @@ $alias
 	return 0
 }
 
-# Finds a disk by serial, into $node. /sys/block/X/serial: virtio-blk; vpd_pg80: scsi and ata; device/serial: nvme.
+# Finds a disk by serial, into $node. /sys/block/X/serial: virtio-blk; vpd_pg80: scsi and ata; device/serial: nvme, mmc;
+# four folders above the SCSI unit: the USB device, whose disks are not asked for vital product data.
 find_disk() {
 	local block= file= serial=
 	node=
 	for block in /sys/block/*; do
 		case $block in */loop* | */ram* | */zram*) continue ;; esac
-		for file in "$block/serial" "$block/device/serial" "$block/device/vpd_pg80"; do
+		for file in "$block/serial" "$block/device/serial" "$block/device/vpd_pg80" \
+			"$block/device/../../../../serial"; do
 			[ -e "$file" ] || continue
 			serial=
 			# Page 0x80 has four bytes of header, the first two NUL or control characters, which read drops or keeps.
@@ -162,9 +175,10 @@ find_nic() {
 
 # /run/bootgate/devices: KIND NAME ID NODE of what is there. Status 1 while something is missing.
 find_devices() {
-	local complete=0 serial= nic= node=
-	for serial in $disks; do
-		find_disk "$serial" || complete=1
+	local complete=0 disk= serial= nic= node=
+	for disk in $disks; do
+		serial=${disk%%/*}
+		find_disk "${disk#*/}" || complete=1
 		echo "disk $serial $serial $node"
 	done > /run/bootgate/devices
 	for nic in $nics; do
@@ -200,9 +214,9 @@ tell_devices() {
 unbound_before=none
 tell_unbound() {
 	local unbound=
-	for file in /sys/bus/*/devices/*/modalias; do
+	for file in /sys/bus/*/devices/*/modalias /sys/bus/mmc/devices/*/uevent; do
 		# An ACPI object is driven through the device that it describes.
-		[ -e "${file%/*}/driver" ] || [ -e "${file%/*}/physical_node/driver" ] || unbound="$unbound$TAB$file"
+		[ -e "${file%/*}/driver" ] || [ -e "${file%/*}/physical_node/driver" ] || [ ! -e "$file" ] || unbound="$unbound$TAB$file"
 	done
 	# A list that is as it was stands. Every byte of a record costs some 50 us of emulated checksum.
 	[ "$unbound" != "$unbound_before" ] || return 0

@@ -2,7 +2,7 @@ import { constants, createReadStream } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
 import { type Cache, digestOf } from '../cache.js';
 import { BootgateError } from '../errors.js';
-import type { Architecture } from '../kernel/kernel.js';
+import type { Architecture } from '../arch/index.js';
 import type { ModuleSet } from '../modules/module.js';
 import type { Window } from '../vm/machine.js';
 import { writeCpio } from './cpio.js';

@@ -1,11 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { type ArchitectureTable, architectureOf, isFor, machineName } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { compressionOf, decompress, MAGICS } from '../decompress.js';
-import { bufferSource, ELF_MACHINE, type Elf, fileSource, parseElf } from '../elf.js';
+import { bufferSource, type Elf, fileSource, parseElf } from '../elf.js';
 import { BootgateError, userError } from '../errors.js';
 import { digestOfUnchanged } from './digest.js';
-import { type KernelImage, machineName, readKernelImage } from './image.js';
+import { type KernelImage, readKernelImage } from './image.js';
 import type { Kernel, Vmlinux } from './kernel.js';
 
 /** Xen's note that the PVH boot protocol uses: include/xen/interface/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY. */
@@ -14,8 +15,8 @@ const PHYS32_ENTRY = 18;
 const MOST_TRIES = 16;
 
 /**
- * The kernel proper inside vmlinuz, unpacked once into the cache. For x86_64 an ELF file; for aarch64 the flat Image
- * that QEMU boots as it is. Rules: Documentation/arch/x86/boot.rst (payload_offset, payload_length) and, for
+ * The kernel proper inside vmlinuz, unpacked once into the cache. For x86_64 an ELF file; elsewhere what the architecture has,
+ * such as the flat Image of arm64, which QEMU boots as it is. Rules: Documentation/arch/x86/boot.rst (payload_offset, payload_length) and, for
  * images that do not say, scripts/extract-vmlinux in the kernel's tree.
  * @throws BootgateError blame `user`: E_KERNEL_IMAGE when there is no whole kernel of the right architecture in it.
  */
@@ -32,10 +33,11 @@ export async function extractVmlinux(
   });
   const { size } = await stat(path);
   const compression = await packingOf(kernel.vmlinuz, key, cache, options.signal);
-  return { path, bytes: size, compression, pvhEntry: kernel.arch === 'x86_64' ? pvhEntryOf(path) : null };
+  const { direct } = architectureOf(kernel.arch).kernel;
+  return { path, bytes: size, compression, pvhEntry: direct === 'pvh' ? pvhEntryOf(path) : null };
 }
 
-/** Remembered beside the kernel: reading it from an arm64 vmlinuz means unpacking that again. */
+/** Remembered beside the kernel: reading it from an Image means unpacking that again. */
 async function packingOf(vmlinuz: string, key: string, cache: Cache, signal?: AbortSignal): Promise<string> {
   const file = await cache.entry('packing', key, async (temporary) =>
     writeFile(temporary, (await readKernelImage(vmlinuz, signal)).compression),
@@ -49,6 +51,7 @@ async function unpack(
   options: { signal?: AbortSignal },
 ): Promise<Uint8Array> {
   const bytes = await readFile(path);
+  const table = architectureOf(image.arch);
   if (image.payload && image.compression !== 'none') {
     const { offset, bytes: length } = image.payload;
     const payload = bytes.subarray(offset, offset + length);
@@ -57,14 +60,19 @@ async function unpack(
     const unpacked = await decompress(stream, image.compression, { name: path, ...options });
     if (unpacked.length !== payload.readUInt32LE(length - 4))
       throw bad(path, 'is damaged: its payload is not of the size that it says');
-    checkElf(unpacked, path);
+    checkElf(unpacked, path, table);
     return unpacked;
   }
-  return scan(bytes, path, options);
+  return scan(bytes, path, table, options);
 }
 
 /** Tries every place that looks like a packed kernel, as extract-vmlinux does. */
-async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal }): Promise<Uint8Array> {
+async function scan(
+  bytes: Buffer,
+  path: string,
+  table: ArchitectureTable,
+  options: { signal?: AbortSignal },
+): Promise<Uint8Array> {
   let reason: unknown;
   for (const [kind, hex] of MAGICS) {
     const magic = Buffer.from(hex, 'hex');
@@ -76,7 +84,7 @@ async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal
           tolerant: true,
           ...options,
         });
-        checkElf(unpacked, path);
+        checkElf(unpacked, path, table);
         return unpacked;
       } catch (error) {
         if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
@@ -88,10 +96,9 @@ async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal
 }
 
 /** parseElf refuses a file whose sections or segments go past its end, which is what a damaged kernel shows. */
-function checkElf(bytes: Uint8Array, path: string): Elf {
+function checkElf(bytes: Uint8Array, path: string, table: ArchitectureTable): Elf {
   const elf = parseElf(bufferSource(bytes, `the kernel in ${path}`));
-  if (elf.machine !== ELF_MACHINE.x86_64)
-    throw bad(path, `holds a kernel for ${machineName(elf.machine)}, not x86_64`);
+  if (!isFor(elf, table)) throw bad(path, `holds a kernel for ${machineName(elf)}, not ${table.arch}`);
   return elf;
 }
 

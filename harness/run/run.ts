@@ -14,11 +14,13 @@ import { compareWithReferences } from './difference.js';
 import type { RunOptions } from './options.js';
 import { bootAll } from './pool.js';
 import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
+import { withoutUnmet } from './unmet.js';
 
 /** Boots every scenario of a plan, each judged by itself, and writes the run's folder. */
 export async function runPlan(options: RunOptions): Promise<{ result: RunResult; folder: RunFolder }> {
-  const { plan, results } = options;
+  const { results } = options;
   const variants = [options.prepared].flat() as [PreparedImage, ...PreparedImage[]];
+  const plan = await withoutUnmet(options.plan, variants[0]);
   const boots = variants.flatMap((prepared) => plan.boots.map((scenario) => bootOf(prepared, scenario)));
   const skips = variants.flatMap((prepared) =>
     plan.skips.map(({ scenario, reason }) => notBooted(bootOf(prepared, scenario), 'skip', reason)),
@@ -118,11 +120,12 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
 
 /**
  * `fail` outranks `incomplete`: a kernel that said no has said no, whatever else could not be decided. What fails with
- * the whole tree as well is not the set's fault, and does not fail the run.
+ * the whole tree as well is not the set's fault, and does not fail the run. Where everything was skipped nothing was decided.
  */
 export function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): RunResult['verdict'] {
   if (results.some(speaksAgainst)) return 'fail';
-  return unfinished || results.some(({ verdict }) => verdict === 'infra') ? 'incomplete' : 'pass';
+  const booted = results.some(({ verdict }) => verdict !== 'skip');
+  return unfinished || !booted || results.some(({ verdict }) => verdict === 'infra') ? 'incomplete' : 'pass';
 }
 
 /** The exit code of a run, by the contract. */

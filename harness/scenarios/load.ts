@@ -4,11 +4,13 @@ import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
 import { didYouMean } from '../suggest.js';
-import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
+import { misfitsOf, sizeProblem } from '../vm/devices/fit.js';
+import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
+import { LIMITS } from '../vm/limits.js';
 import { knownHelpers, lintStep, syntaxErrors } from './lint.js';
 import { type Expanded, expandMatrix } from './matrix.js';
 import type { Scenario } from './scenario.js';
-import { type ScenarioFile, scenarioFileSchema } from './schema.js';
+import { BOARDS, type ScenarioFile, scenarioFileSchema } from './schema.js';
 
 /**
  * Reads every scenario file below a folder, expands its matrix and checks it: in order of name.
@@ -91,8 +93,8 @@ function toScenario(
   const mebibytes = (path: PropertyKey[], text: string | number, least: number) => {
     const match = /^([1-9]\d{0,6}) ?(MiB|GiB)$/.exec(String(text));
     const size = Number(match?.[1]) * (match?.[2] === 'GiB' ? 1024 : 1);
-    if (match && size >= least && size <= 1024 * 1024) return size;
-    wrong(path, `expected a size from ${least}MiB to 1024GiB such as 64MiB or 2GiB, not ${text}`);
+    if (match && size >= least && size <= LIMITS.memoryMiB.most) return size;
+    wrong(path, `expected a size from ${least}MiB to ${LIMITS.memoryMiB.most / 1024}GiB such as 64MiB or 2GiB, not ${text}`);
     return least;
   };
 
@@ -103,6 +105,15 @@ function toScenario(
       `expected AREA/NAME in lower case, not ${name}`,
       'scenarios lie in a folder for their area',
     );
+  const { machine, devices } = value;
+  if (machine !== undefined) known(['machine'], machine, BOARDS, 'machine');
+  devices.forEach((device, index) => known(['devices', index], device, OTHER_DEVICES, 'device'));
+  for (const { name: device, message } of misfitsOf(value, machine))
+    wrong(placeOf(value, device), message);
+  value.needs.forEach((need, index) => {
+    if (!need.split('|').every((one) => /^(?:CONFIG_[A-Z0-9_]+|[a-z0-9][\w-]*)$/.test(one)))
+      wrong(['needs', index], `expected CONFIG_SYMBOL or the name of a module, not ${need}`);
+  });
   const serials = new Set<string>();
   return {
     name,
@@ -110,8 +121,11 @@ function toScenario(
     description: value.description,
     file: document.file,
     line: document.locate(['name']).line,
+    ...(machine === undefined ? {} : { machine }),
+    tags: value.tags,
+    ...(value.needs.length > 0 ? { needs: value.needs } : {}),
     cpus: value.cpus,
-    memoryMiB: mebibytes(['memory'], value.memory, 128),
+    memoryMiB: mebibytes(['memory'], value.memory, LIMITS.memoryMiB.least),
     boot: value.boot,
     disks: value.disks.map((disk, index) => {
       if (!/^[A-Za-z0-9-]{1,20}$/.test(disk.serial))
@@ -121,6 +135,8 @@ function toScenario(
       serials.add(disk.serial);
       known(['disks', index, 'bus'], disk.bus, DISK_BUSES, 'bus');
       const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1);
+      const size = sizeProblem(disk.bus, sizeMiB);
+      if (size) wrong(['disks', index, 'size'], size);
       return { serial: disk.serial, bus: disk.bus, sizeMiB, verifyPattern: disk.verify === 'pattern' };
     }),
     nics: value.nics.map((nic, index) => {
@@ -129,6 +145,7 @@ function toScenario(
       return { model: nic.model, mac, farEnd: nic['far-end'] };
     }),
     ...(value.shares.length > 0 ? { shares: value.shares } : {}),
+    ...(devices.length > 0 ? { devices } : {}),
     tools: value.tools.map((tool, index) => {
       known(['tools', index], tool, tools, 'tool');
       return tool;
@@ -140,6 +157,14 @@ function toScenario(
       return { name: step.name, run: step.run, timeout: step.timeout ?? value.timeout };
     }),
   };
+}
+
+/** Where a device of the table is declared first. */
+function placeOf({ disks, nics, devices }: ScenarioFile, name: string): PropertyKey[] {
+  const disk = disks.findIndex(({ bus }) => bus === name);
+  if (disk >= 0) return ['disks', disk, 'bus'];
+  const nic = nics.findIndex(({ model }) => model === name);
+  return nic >= 0 ? ['nics', nic, 'model'] : ['devices', devices.indexOf(name)];
 }
 
 function sameNames(scenarios: readonly Scenario[]): Problem[] {

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
+import { ARCHITECTURES } from '../arch/index.js';
+import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
+import { LIMITS } from '../vm/limits.js';
+
+/** What `machine:` may be: the boards of every architecture. */
+export const BOARDS: readonly string[] = ARCHITECTURES.flatMap(({ boot }) => Object.keys(boot?.boards ?? {}));
 
 /** `${bus}`: filled in from the matrix before anything is looked at. */
 const PLACEHOLDER = '\\$\\{[A-Za-z]\\w*\\}';
@@ -80,7 +85,21 @@ export const scenarioFileSchema = z
       .max(64)
       .optional()
       .describe(`one scenario for each row; \${word} anywhere stands for the value in the row`),
-    cpus: z.number().int().min(1).max(64).default(1).describe('cores'),
+    tags: z
+      .array(z.string().regex(/^(?:[a-z][a-z0-9-]*|\$\{[A-Za-z]\w*\})$/, 'expected a lower-case word'))
+      .min(1)
+      .default(['quick'])
+      .describe('for `run --tag`; scenarios tagged quick are booted unless patterns or tags are given'),
+    needs: z
+      .array(z.string())
+      .default([])
+      .describe(
+        'what the kernel must have been built with beyond drivers of the devices, else the scenario is skipped: CONFIG_SYMBOL, or the name of a module; `A|B` for either',
+      ),
+    machine: oneOf(BOARDS)
+      .optional()
+      .describe("the board, where it is not the architecture's usual one (q35 on x86_64)"),
+    cpus: z.number().int().min(1).max(LIMITS.cpus).default(1).describe('cores'),
     memory: size('guest memory').default('512MiB'),
     boot: z
       .enum(['direct', 'packaged'])
@@ -88,9 +107,14 @@ export const scenarioFileSchema = z
       .describe(
         'direct: the unpacked vmlinux by PVH. packaged: vmlinuz as shipped, through the usual firmware',
       ),
-    disks: z.array(disk).max(8).default([]),
-    nics: z.array(nic).max(4).default([]),
-    shares: z.array(share).max(2).default([]).describe('folders of the host, over virtio 9p'),
+    disks: z.array(disk).max(LIMITS.disks).default([]),
+    nics: z.array(nic).max(LIMITS.nics).default([]),
+    shares: z.array(share).max(LIMITS.shares).default([]).describe('folders of the host, over virtio 9p'),
+    devices: z
+      .array(oneOf(OTHER_DEVICES))
+      .max(LIMITS.devices)
+      .default([])
+      .describe('what else the machine has, found by its driver (need_bound)'),
     tools: z
       .array(z.string())
       .default([])

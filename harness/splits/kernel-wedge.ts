@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { findArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
@@ -15,8 +16,6 @@ import {
   type SplitPackage,
 } from './split.js';
 
-/** Debian's names of the architectures that bootgate knows. */
-const DEBIAN_ARCH: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64', x64: 'amd64' };
 const FIELDS =
   /^(Package|Package-Type|Provides|Depends|Architecture|Kernel-Version|Section|Priority|Description)(_.+)?$/;
 
@@ -33,7 +32,8 @@ export async function readKernelWedge(
   options: ReadSplitOptions & { defaults?: string } = {},
 ): Promise<Split> {
   const defaults = options.defaults ?? process.env.KW_DEFCONFIG_DIR ?? folder;
-  const arch = DEBIAN_ARCH[options.arch ?? process.arch] ?? options.arch ?? process.arch;
+  const named = options.arch ?? process.arch;
+  const arch = findArchitecture(named)?.names.debian ?? named;
   const flavour = options.flavour ?? flavourOf(index.release) ?? arch;
   const problems: Problem[] = [];
   const lists = [`${arch}-${flavour}`, flavour, arch]

@@ -2,10 +2,10 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { architectureOf, bootSupport, canBootDirectly, directFirmware } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
-import { architectureOf, canBootDirectly, directFirmware } from './arch/index.js';
 import { qemuArgv } from './argv.js';
 import { Follower } from './follow.js';
 import type { Accelerator, AcceleratorChoice, Machine } from './machine.js';
@@ -50,7 +50,8 @@ export async function chooseAccelerator(
 
 async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   const { kernel, cache, signal } = context;
-  if (kernel.arch !== hostArch()) return { works: false, seen: `the host is no ${kernel.arch}` };
+  if (architectureOf(kernel.arch).names.node !== process.arch)
+    return { works: false, seen: `the host is not ${kernel.arch}` };
   if (!existsSync(KVM)) return { works: false, seen: `there is no ${KVM}` };
   try {
     accessSync(KVM, constants.R_OK | constants.W_OK);
@@ -66,7 +67,7 @@ async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
 
 /** The host as it was started, its kernel and processor, the QEMU binary and the kernel under test. */
 function probeKey(kernel: Kernel): string {
-  const program = architectureOf(kernel.arch).qemu;
+  const program = bootSupport(kernel.arch).qemu;
   return [
     readOr('/proc/sys/kernel/random/boot_id'),
     readOr('/proc/sys/kernel/osrelease'),
@@ -105,7 +106,7 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
       qmp: QMP_CHARDEV,
     });
     const start = performance.now();
-    const qemu = Qemu.start(architectureOf(kernel.arch).qemu, args, folder, () => {});
+    const qemu = Qemu.start(bootSupport(kernel.arch).qemu, args, folder, () => {});
     undo.push(() => qemu.stop());
     qemu.begin().catch(() => {}); // Its exit says why, or the time runs out.
     let exit: string | null = null;
@@ -129,10 +130,6 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
   } finally {
     for (const step of undo.reverse()) await step();
   }
-}
-
-function hostArch(): string {
-  return process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch;
 }
 
 /** Path, size and time of a program in PATH: a new QEMU is a new answer, and asking it for its version takes longer. */

@@ -1,7 +1,7 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { architectureOf, directFirmware } from './arch/index.js';
+import { bootSupport, directFirmware } from '../arch/index.js';
 import { type Launch, qemuArgv, shellLine } from './argv.js';
 import { phaseLimits } from './deadlines.js';
 import { Follower } from './follow.js';
@@ -40,7 +40,7 @@ const DISK_FULL_BYTES = 64 * 1024;
 export async function runGuest(options: GuestOptions): Promise<Recording> {
   const { machine, folder, nonce, signal } = options;
   signal?.throwIfAborted();
-  const { qemu: program } = architectureOf(machine.arch);
+  const { qemu: program } = bootSupport(machine.arch);
   const launch: Launch = {
     accelerator: options.accelerator,
     firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
