@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { userError } from '../errors.js';
+import { hostError, userError } from '../errors.js';
 import { arm64 } from './arm64.js';
 import { ppc64el } from './ppc64el.js';
 import { riscv64 } from './riscv64.js';
@@ -48,12 +48,17 @@ export function boardOf(arch: Architecture, name?: string): Board {
 
 /** By any of its names: uname's, Debian's, rpm's, Node's. */
 export function findArchitecture(name: string): ArchitectureTable | undefined {
-  return ARCHITECTURES.find(({ arch, names }) =>
-    [arch, names.debian, names.rpm, names.node].includes(name),
-  );
+  return ARCHITECTURES.find(({ arch, names }) => [arch, names.debian, names.rpm, names.node].includes(name));
 }
 
-/** `x86_64, aarch64 (arm64), ...` */
+/** @throws host error E_ARCH where bootgate does not know this machine's own architecture. */
+export function hostArchitecture(): ArchitectureTable {
+  const table = findArchitecture(process.arch);
+  if (table) return table;
+  throw hostError('E_ARCH', `bootgate does not know the architecture of this machine, ${process.arch}`);
+}
+
+/** `x86_64 (amd64), aarch64 (arm64), ...` */
 export function list(which: (table: ArchitectureTable) => boolean = () => true): string {
   return ARCHITECTURES.filter(which)
     .map(({ arch, names }) => (names.debian === arch ? arch : `${arch} (${names.debian})`))
@@ -88,7 +93,9 @@ const OTHER_MACHINES: Readonly<Record<number, string>> = {
 /** What to call the architecture of an ELF file in a message. */
 export function machineName(elf: ElfKind): string {
   return (
-    architectureOfElf(elf)?.arch ?? OTHER_MACHINES[elf.machine] ?? `ELF machine ${elf.machine}, ${elf.class} bit`
+    architectureOfElf(elf)?.arch ??
+    OTHER_MACHINES[elf.machine] ??
+    `ELF machine ${elf.machine}, ${elf.class} bit`
   );
 }
 

@@ -39,8 +39,7 @@ export const x86_64: ArchitectureTable = {
       minMemoryMiB: 320,
       layout: (memoryMiB) => ({ low: LOW, base: LOW, high: memoryMiB * MIB - LOW }),
       // kernel-parameters.txt: memmap=nn$ss reserves a region; numa=off because the window is a node for QEMU's sake only.
-      cmdline: (layout, windowBytes) =>
-        `numa=off memmap=${windowBytes / MIB}M$${layout.base / MIB}M`,
+      cmdline: (layout, windowBytes) => `numa=off memmap=${windowBytes / MIB}M$${layout.base / MIB}M`,
     },
   },
 };

@@ -1,6 +1,12 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Architecture, type ArchitectureTable, architectureOf, isFor, libraryFolders } from '../arch/index.js';
+import {
+  type Architecture,
+  type ArchitectureTable,
+  architectureOf,
+  isFor,
+  libraryFolders,
+} from '../arch/index.js';
 import { fileSource, parseElf } from '../elf.js';
 import { type ElfDynamic, readDynamic } from '../elfdynamic.js';
 import { hostError } from '../errors.js';

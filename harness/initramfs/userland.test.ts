@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { Cache } from '../cache.js';
 import { architectureOf } from '../arch/index.js';
+import { Cache } from '../cache.js';
 import { type ArchivedEntry, readCpio } from './cpio-read.js';
 import { distributionFamily, findCommand } from './host-programs.js';
 import { parseLdCache } from './ld-cache.js';
@@ -44,7 +44,7 @@ t.test('ld.so.cache says what ldconfig -p says', async (t) => {
   fc.assert(
     fc.property(
       fc.nat(bytes.length),
-      (length) => parseLdCache(bytes.subarray(0, length), architectureOf("x86_64")).size <= ours.size,
+      (length) => parseLdCache(bytes.subarray(0, length), architectureOf('x86_64')).size <= ours.size,
     ),
   );
 });
@@ -76,10 +76,7 @@ t.test('libraries: what ldd says, for every program of the table', async (t) => 
     compared++;
   }
   t.ok(compared >= 10, `${compared} programs compared`);
-  t.throws(
-    () => new LibraryFinder('aarch64').closure([process.execPath]),
-    codeOf('E_USERLAND_ARCH'),
-  );
+  t.throws(() => new LibraryFinder('aarch64').closure([process.execPath]), codeOf('E_USERLAND_ARCH'));
   t.throws(() => new LibraryFinder('x86_64').closure([], ['libnosuch.so.9']), codeOf('E_USERLAND_LIBRARY'));
 });
 

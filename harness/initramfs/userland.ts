@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Architecture, architectureOf, libraryFolders } from '../arch/index.js';
+import { type Architecture, architectureOf, hostArchitecture, libraryFolders } from '../arch/index.js';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
 import { BootgateError, hostError } from '../errors.js';
 import { exec } from '../exec.js';
@@ -47,7 +47,7 @@ export async function userlandSegment(options: UserlandOptions): Promise<Segment
     const found = await findAll(tools);
     const agent = agentEntries(options.guestDir ?? guestDir);
     const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
-    const arch = options.arch ?? 'x86_64';
+    const arch = options.arch ?? hostArchitecture().arch;
     const folders = libraryFolders(architectureOf(arch));
     const patterns = found.flatMap(({ files }) =>
       files.flatMap(({ pattern }) => watchedBy(pattern, folders)),

@@ -1,8 +1,8 @@
 import { userError } from '../errors.js';
-import { didYouMean } from '../suggest.js';
 import type { Image } from '../image/image-file.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { selectScenarios } from '../scenarios/select.js';
+import { didYouMean } from '../suggest.js';
 
 /** What a run is about to do: the scenarios to boot in order, and those that the image says it is not built for. */
 export interface Plan {
@@ -33,9 +33,13 @@ export function planRun(
     (scenario) => wanted.has(scenario) && (offered.includes(scenario) || patterns.includes(scenario.name)),
   );
   if (chosen.length === 0) {
-    throw userError('E_NOTHING_TO_RUN', `${image.file} offers none of: ${[...patterns, ...tags].join(', ') || `the scenarios tagged ${QUICK}`}`, {
-      hint: "see `bootgate scenarios list` and the image's `scenarios:`",
-    });
+    throw userError(
+      'E_NOTHING_TO_RUN',
+      `${image.file} offers none of: ${[...patterns, ...tags].join(', ') || `the scenarios tagged ${QUICK}`}`,
+      {
+        hint: "see `bootgate scenarios list` and the image's `scenarios:`",
+      },
+    );
   }
   const reasons = new Map(image.skip.map((skip) => [skip.scenario, skip.reason]));
   const skipped = (scenario: Scenario) => reasons.has(scenario.name) && !patterns.includes(scenario.name);

@@ -71,6 +71,8 @@ function isBuilt(need: string, { config, index }: Offer): boolean {
 }
 
 function notInKernel(need: string, whose: string): string {
-  const words = need.split('|').map((one) => (/[a-z]/.test(one) ? one : `CONFIG_${one.replace(/^CONFIG_/, '')}`));
+  const words = need
+    .split('|')
+    .map((one) => (/[a-z]/.test(one) ? one : `CONFIG_${one.replace(/^CONFIG_/, '')}`));
   return `not in this kernel: ${words.join(' or ')} (needed by ${whose})`;
 }

@@ -94,7 +94,10 @@ function toScenario(
     const match = /^([1-9]\d{0,6}) ?(MiB|GiB)$/.exec(String(text));
     const size = Number(match?.[1]) * (match?.[2] === 'GiB' ? 1024 : 1);
     if (match && size >= least && size <= LIMITS.memoryMiB.most) return size;
-    wrong(path, `expected a size from ${least}MiB to ${LIMITS.memoryMiB.most / 1024}GiB such as 64MiB or 2GiB, not ${text}`);
+    wrong(
+      path,
+      `expected a size from ${least}MiB to ${LIMITS.memoryMiB.most / 1024}GiB such as 64MiB or 2GiB, not ${text}`,
+    );
     return least;
   };
 
@@ -107,9 +110,8 @@ function toScenario(
     );
   const { machine, devices } = value;
   if (machine !== undefined) known(['machine'], machine, BOARDS, 'machine');
-  devices.forEach((device, index) => known(['devices', index], device, OTHER_DEVICES, 'device'));
-  for (const { name: device, message } of misfitsOf(value, machine))
-    wrong(placeOf(value, device), message);
+  for (const [index, device] of devices.entries()) known(['devices', index], device, OTHER_DEVICES, 'device');
+  for (const { name: device, message } of misfitsOf(value, machine)) wrong(placeOf(value, device), message);
   value.needs.forEach((need, index) => {
     if (!need.split('|').every((one) => /^(?:CONFIG_[A-Z0-9_]+|[a-z0-9][\w-]*)$/.test(one)))
       wrong(['needs', index], `expected CONFIG_SYMBOL or the name of a module, not ${need}`);

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { findArchitecture } from '../arch/index.js';
+import { findArchitecture, hostArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
@@ -32,7 +32,7 @@ export async function readKernelWedge(
   options: ReadSplitOptions & { defaults?: string } = {},
 ): Promise<Split> {
   const defaults = options.defaults ?? process.env.KW_DEFCONFIG_DIR ?? folder;
-  const named = options.arch ?? process.arch;
+  const named = options.arch ?? hostArchitecture().arch;
   const arch = findArchitecture(named)?.names.debian ?? named;
   const flavour = options.flavour ?? flavourOf(index.release) ?? arch;
   const problems: Problem[] = [];

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { architectureOf, bootSupport, canBootDirectly, directFirmware } from '../arch/index.js';
+import { bootSupport, canBootDirectly, directFirmware, findArchitecture } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
@@ -32,12 +32,14 @@ interface Probe {
 /**
  * KVM only when this very kernel is seen to boot under it: there are hosts where /dev/kvm opens, firmware prints, and
  * a distribution kernel then hangs for ever. The answer is remembered per host, QEMU and kernel.
- * @throws BootgateError blame `host` E_KVM when `kvm` is asked for and does not work.
+ * @throws BootgateError blame `user` E_ARCH for a kernel of an architecture that cannot be booted yet, blame `host` E_KVM when
+ * `kvm` is asked for and does not work.
  */
 export async function chooseAccelerator(
   requested: 'auto' | Accelerator,
   context: AcceleratorContext,
 ): Promise<AcceleratorChoice> {
+  bootSupport(context.kernel.arch);
   if (requested === 'tcg') return { requested, used: 'tcg', reason: 'emulation was asked for' };
   const { works, seen } = await kvmWorks(context);
   if (works) return { requested, used: 'kvm', reason: `KVM works: ${seen}` };
@@ -50,7 +52,7 @@ export async function chooseAccelerator(
 
 async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   const { kernel, cache, signal } = context;
-  if (architectureOf(kernel.arch).names.node !== process.arch)
+  if (kernel.arch !== findArchitecture(process.arch)?.arch)
     return { works: false, seen: `the host is not ${kernel.arch}` };
   if (!existsSync(KVM)) return { works: false, seen: `there is no ${KVM}` };
   try {

@@ -64,10 +64,7 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
 }
 
 /** The kernel's whole command line: the architecture's part, the window's, then the machine's own. */
-export function commandLine(
-  machine: Machine,
-  support: BootSupport = bootSupport(machine.arch),
-): string {
+export function commandLine(machine: Machine, support: BootSupport = bootSupport(machine.arch)): string {
   const parts = [support.cmdline, `bootgate.control=${support.control}`];
   if (machine.window && support.window) {
     const layout = support.window.layout(machine.memoryMiB);

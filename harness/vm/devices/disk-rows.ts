@@ -51,7 +51,8 @@ export const DISK_ROWS = [
     models: ['ich9-ahci', 'ide-hd'],
     levels: [pci(['8086', '2922', '01', '06', '01'], ['ahci']), SCSI_DISK],
     config: ['SATA_AHCI', SD],
-    hotplug: true,
+    // Its inner bus takes no hot-plugging.
+    hotplug: false,
     devices: ({ slot, controller, drive, serial }) => [
       options('ich9-ahci', { id: controller, ...slot }),
       options('ide-hd', { bus: `${controller}.0`, drive, serial }),
@@ -124,7 +125,11 @@ export const DISK_ROWS = [
     levels: [pci(['1000', '0054', '01', '00'], ['mptsas'], 'sv00001000sd00008000'), SCSI_DISK],
     config: ['FUSION_SAS', SD],
     hotplug: true,
-    devices: scsiBehind('mptsas1068'),
+    // Its configuration pages give a disk's world wide name as its SAS address (hw/scsi/mptconfig.c), and Linux passes over 0.
+    devices: ({ slot, controller, drive, serial, nth }) => [
+      options('mptsas1068', { id: controller, ...slot }),
+      options('scsi-hd', { bus: `${controller}.0`, drive, serial, wwn: `0x500000000000000${nth + 1}` }),
+    ],
   },
   {
     name: 'pvscsi',
@@ -162,6 +167,7 @@ export const DISK_ROWS = [
     ],
     config: ['USB_XHCI_PCI', 'USB_UAS', SD],
     hotplug: true,
+    unmigratable: true,
     devices: ({ slot, controller, drive, serial }) => [
       options('qemu-xhci', { id: controller, ...slot }),
       options('usb-uas', { id: `${controller}uas`, bus: `${controller}.0` }),
@@ -177,7 +183,8 @@ export const DISK_ROWS = [
       { aliases: ['mmc:block'], modules: ['mmc_block'] },
     ],
     config: ['MMC_SDHCI_PCI', 'MMC_BLOCK'],
-    hotplug: true,
+    // Its inner bus takes no hot-plugging.
+    hotplug: false,
     // hw/sd/sd.c, sd_set_cid(): every card has this serial number, so there can only be one.
     fixedSerial: '0xdeadbeef',
     most: 1,

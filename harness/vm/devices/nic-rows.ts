@@ -96,6 +96,7 @@ export const NIC_ROWS = [
     ],
     config: ['USB_XHCI_PCI', 'USB_NET_CDCETHER|USB_NET_RNDIS_HOST'],
     hotplug: true,
+    unmigratable: true,
     devices: ({ slot, controller, netdev, mac }) => [
       options('qemu-xhci', { id: controller, ...slot }),
       options('usb-net', { bus: `${controller}.0`, netdev, mac }),
