@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import {
   ARCHITECTURES,
   type Architecture,
@@ -12,6 +11,8 @@ import {
 import { type Compression, compressionOf, decompress } from '../decompress.js';
 import { bufferSource, parseElf } from '../elf.js';
 import { userError } from '../errors.js';
+import { readInput } from '../input.js';
+import { MAX_FILE } from '../limits.js';
 
 /** What a vmlinuz is, read from its own bytes. */
 export interface KernelImage {
@@ -34,7 +35,7 @@ export interface KernelImage {
  *   of an unknown architecture.
  */
 export async function readKernelImage(path: string, signal?: AbortSignal): Promise<KernelImage> {
-  let bytes: Uint8Array = await readFile(path);
+  let bytes: Uint8Array = await readInput(path, { most: MAX_FILE.kernelFile });
   const more = { name: path, ...(signal ? { signal } : {}) };
   let compression = compressionOf(bytes);
   if (compression !== 'none') bytes = await decompress(bytes, compression, more);

@@ -1,10 +1,12 @@
 import { closeSync, openSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { type ArchitectureTable, architectureOf, isFor, machineName } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { compressionOf, decompress, MAGICS } from '../decompress.js';
 import { bufferSource, type Elf, fileSource, parseElf } from '../elf.js';
 import { BootgateError, userError } from '../errors.js';
+import { readInput } from '../input.js';
+import { MAX_FILE } from '../limits.js';
 import { digestOfUnchanged } from './digest.js';
 import { type KernelImage, readKernelImage } from './image.js';
 import type { Kernel, Vmlinux } from './kernel.js';
@@ -32,17 +34,13 @@ export async function extractVmlinux(
     await writeFile(temporary, image.unpacked ?? (await unpack(kernel.vmlinuz, image, options)));
   });
   const { size } = await stat(path);
-  const compression = await packingOf(kernel.vmlinuz, key, cache, options.signal);
   const { direct } = architectureOf(kernel.arch).kernel;
-  return { path, bytes: size, compression, pvhEntry: direct === 'pvh' ? pvhEntryOf(path) : null };
-}
-
-/** Remembered beside the kernel: reading it from an Image means unpacking that again. */
-async function packingOf(vmlinuz: string, key: string, cache: Cache, signal?: AbortSignal): Promise<string> {
-  const file = await cache.entry('packing', key, async (temporary) =>
-    writeFile(temporary, (await readKernelImage(vmlinuz, signal)).compression),
-  );
-  return readFile(file, 'utf8');
+  // Remembered beside the kernel: reading the compression from an Image means unpacking that again.
+  const facts = await cache.text('vmlinux-facts', key, async () => {
+    const { compression } = await readKernelImage(kernel.vmlinuz, options.signal);
+    return JSON.stringify({ compression, pvhEntry: direct === 'pvh' ? pvhEntryOf(path) : null });
+  });
+  return { path, bytes: size, ...(JSON.parse(facts) as Pick<Vmlinux, 'compression' | 'pvhEntry'>) };
 }
 
 async function unpack(
@@ -50,7 +48,7 @@ async function unpack(
   image: KernelImage,
   options: { signal?: AbortSignal },
 ): Promise<Uint8Array> {
-  const bytes = await readFile(path);
+  const bytes = await readInput(path, { most: MAX_FILE.kernelFile });
   const table = architectureOf(image.arch);
   if (image.payload && image.compression !== 'none') {
     const { offset, bytes: length } = image.payload;
@@ -88,6 +86,7 @@ async function scan(
         return unpacked;
       } catch (error) {
         if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
+        if (error.code === 'E_UNPACKED_SIZE') throw error; // every further place would cost as much
         if (compressionOf(bytes.subarray(at)) === kind) reason ??= error;
       }
     }

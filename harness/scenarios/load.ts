@@ -3,10 +3,10 @@ import { join, relative } from 'node:path';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
+import { SCENARIO } from '../limits.js';
 import { didYouMean } from '../suggest.js';
 import { misfitsOf, sizeProblem } from '../vm/devices/fit.js';
 import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
-import { LIMITS } from '../vm/limits.js';
 import { knownHelpers, lintStep, syntaxErrors } from './lint.js';
 import { type Expanded, expandMatrix } from './matrix.js';
 import type { Scenario } from './scenario.js';
@@ -90,14 +90,12 @@ function toScenario(
     if (words.includes(word)) return;
     wrong(path, `unknown ${what} ${word}${didYouMean(word, words)}`, `known: ${words.join(', ')}`);
   };
-  const mebibytes = (path: PropertyKey[], text: string | number, least: number) => {
+  const mebibytes = (path: PropertyKey[], text: string | number, least: number, most: number) => {
     const match = /^([1-9]\d{0,6}) ?(MiB|GiB)$/.exec(String(text));
     const size = Number(match?.[1]) * (match?.[2] === 'GiB' ? 1024 : 1);
-    if (match && size >= least && size <= LIMITS.memoryMiB.most) return size;
-    wrong(
-      path,
-      `expected a size from ${least}MiB to ${LIMITS.memoryMiB.most / 1024}GiB such as 64MiB or 2GiB, not ${text}`,
-    );
+    if (match && size >= least && size <= most) return size;
+    const shown = String(text).slice(0, 40);
+    wrong(path, `expected a size from ${least}MiB to ${most / 1024}GiB such as 64MiB or 2GiB, not ${shown}`);
     return least;
   };
 
@@ -127,7 +125,7 @@ function toScenario(
     tags: value.tags,
     ...(value.needs.length > 0 ? { needs: value.needs } : {}),
     cpus: value.cpus,
-    memoryMiB: mebibytes(['memory'], value.memory, LIMITS.memoryMiB.least),
+    memoryMiB: mebibytes(['memory'], value.memory, SCENARIO.leastMemoryMiB, SCENARIO.memoryMiB),
     boot: value.boot,
     disks: value.disks.map((disk, index) => {
       if (!/^[A-Za-z0-9-]{1,20}$/.test(disk.serial))
@@ -136,7 +134,7 @@ function toScenario(
         wrong(['disks', index, 'serial'], `two disks have the serial ${disk.serial}`);
       serials.add(disk.serial);
       known(['disks', index, 'bus'], disk.bus, DISK_BUSES, 'bus');
-      const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1);
+      const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1, SCENARIO.diskMiB);
       const size = sizeProblem(disk.bus, sizeMiB);
       if (size) wrong(['disks', index, 'size'], size);
       return { serial: disk.serial, bus: disk.bus, sizeMiB, verifyPattern: disk.verify === 'pattern' };
@@ -156,6 +154,10 @@ function toScenario(
     steps: value.steps.map((step, index) => {
       if (value.steps.findIndex((other) => other.name === step.name) !== index)
         wrong(['steps', index, 'name'], `two steps are named ${step.name}`);
+      if (step.run.includes('\0')) wrong(['steps', index, 'run'], 'a NUL byte cannot stand in a script');
+      // The matrix has been filled in: what was short in the file may be long now.
+      if (Buffer.byteLength(step.run) > SCENARIO.stepBytes)
+        wrong(['steps', index, 'run'], `expected at most ${SCENARIO.stepBytes} bytes`);
       return { name: step.name, run: step.run, timeout: step.timeout ?? value.timeout };
     }),
   };

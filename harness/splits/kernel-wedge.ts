@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { findArchitecture, hostArchitecture } from '../arch/index.js';
+import { findArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
@@ -16,6 +16,8 @@ import {
   type SplitPackage,
 } from './split.js';
 
+/** Debian's names of architectures that are in no table of ours, by those of uname -m and of Node. */
+const OTHER_DEBIAN: Record<string, string> = { arm: 'armhf', loongarch64: 'loong64' };
 const FIELDS =
   /^(Package|Package-Type|Provides|Depends|Architecture|Kernel-Version|Section|Priority|Description)(_.+)?$/;
 
@@ -32,8 +34,8 @@ export async function readKernelWedge(
   options: ReadSplitOptions & { defaults?: string } = {},
 ): Promise<Split> {
   const defaults = options.defaults ?? process.env.KW_DEFCONFIG_DIR ?? folder;
-  const named = options.arch ?? hostArchitecture().arch;
-  const arch = findArchitecture(named)?.names.debian ?? named;
+  const named = options.arch ?? process.arch;
+  const arch = findArchitecture(named)?.names.debian ?? OTHER_DEBIAN[named] ?? named;
   const flavour = options.flavour ?? flavourOf(index.release) ?? arch;
   const problems: Problem[] = [];
   const lists = [`${arch}-${flavour}`, flavour, arch]

@@ -15,6 +15,10 @@ export interface Launch {
   control: Chardev;
   /** With one the machine waits to be begun, so that no event is missed, and at its end until its CPU time was read. */
   qmp: Chardev | null;
+  /** False where QEMU has no seccomp. */
+  sandbox?: boolean;
+  /** How the window's file is opened: properties of memory-backend-file. */
+  windowAccess?: Record<string, string>;
 }
 
 export interface Chardev {
@@ -23,6 +27,8 @@ export interface Chardev {
 }
 
 const MIB = 1024 * 1024;
+/** Value of -sandbox: no program is started, no right gained, no old system call made. */
+export const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 /** Where the far end answers inside QEMU's user network (10.0.2.0/24). */
 export const FAR_END = { address: '10.0.2.100', port: 9000 } as const;
 
@@ -34,31 +40,25 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
   checkMachine(machine);
   const support = bootSupport(machine.arch);
   const board = boardOf(machine.arch, machine.board);
-  const slot = (kind: Parameters<typeof slotOf>[0]) => (index: number) => slotOf(kind, index, board.pciBus);
-  const slots = {
-    shares: slot('shares'),
-    disks: slot('disks'),
-    nics: slot('nics'),
-    devices: slot('devices'),
-  };
+  const slot = (kind: Parameters<typeof slotOf>[0], index: number) => slotOf(kind, index, board.pciBus);
   const { qmp } = launch;
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', ...(qmp ? ['-S', '-no-shutdown'] : [])],
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ...(launch.sandbox === false ? [] : ['-sandbox', SANDBOX]),
     ...['-display', 'none', '-machine', board.machine],
     ...['-accel', launch.accelerator, '-cpu', support.cpu[launch.accelerator], '-smp', `${machine.cpus}`],
-    ...memoryArgs(machine, support),
+    ...memoryArgs(machine, support, launch.windowAccess),
     ...(machine.boot === 'direct' && launch.firmware ? ['-bios', launch.firmware] : []),
     ...['-kernel', machine.kernel, ...(machine.initramfs ? ['-initrd', machine.initramfs] : [])],
     ...['-append', commandLine(machine, support)],
     ...['-chardev', chardev('console', launch.console), '-serial', 'chardev:console'],
     ...['-chardev', chardev('control', launch.control), '-serial', 'chardev:control'],
     ...(qmp ? ['-chardev', chardev('qmp', qmp), '-mon', 'chardev=qmp,mode=control'] : []),
-    ...machine.disks.flatMap((disk, index) => diskArgs(machine, disk, index, slots.disks(index))),
-    ...machine.nics.flatMap((nic, index) => nicArgs(nic, index, slots.nics(index))),
-    ...(machine.shares ?? []).flatMap((share, index) => shareArgs(share, index, slots.shares(index))),
+    ...machine.disks.flatMap((disk, index) => diskArgs(machine, disk, index, slot('disks', index))),
+    ...machine.nics.flatMap((nic, index) => nicArgs(nic, index, slot('nics', index))),
+    ...(machine.shares ?? []).flatMap((share, index) => shareArgs(share, index, slot('shares', index))),
     ...(machine.devices ?? []).flatMap((name, index) =>
-      (otherRow(name)?.devices({ slot: slots.devices(index), id: `device${index}` }) ?? []).flatMap(onDevice),
+      (otherRow(name)?.devices({ slot: slot('devices', index) }) ?? []).flatMap(onDevice),
     ),
   ];
 }
@@ -77,13 +77,22 @@ export function commandLine(machine: Machine, support: BootSupport = bootSupport
  * With a window, memory is three NUMA nodes: below it, the window's file (private, so that a guest that writes
  * there changes nothing), above it. Guests that map one file share its pages.
  */
-function memoryArgs(machine: Machine, support: BootSupport): string[] {
+function memoryArgs(machine: Machine, support: BootSupport, access: Launch['windowAccess']): string[] {
   if (!machine.window || !support.window) return ['-m', `${machine.memoryMiB}M`];
   const { low, high } = support.window.layout(machine.memoryMiB);
   const { file, bytes } = machine.window;
   const nodes = [
     ['low', options('memory-backend-ram', { id: 'low', size: low })],
-    ['window', options('memory-backend-file', { id: 'window', size: bytes, 'mem-path': file, share: 'off' })],
+    [
+      'window',
+      options('memory-backend-file', {
+        id: 'window',
+        size: bytes,
+        'mem-path': file,
+        share: 'off',
+        ...access,
+      }),
+    ],
     ['high', options('memory-backend-ram', { id: 'high', size: high })],
   ] as const;
   return [
@@ -112,11 +121,14 @@ function diskArgs({ disks }: Machine, disk: Disk, index: number, slot: Slot): st
   ];
 }
 
-/** A folder over virtio 9p. Files get the owner that QEMU has: nothing on the host is changed but what the guest writes. */
+/**
+ * A folder over virtio 9p. Owners, modes, links and devices that the guest makes are notes in .virtfs_metadata: on the host
+ * there are plain files of QEMU's user, without a set-user-ID bit, and nothing that can be followed.
+ */
 function shareArgs({ tag, folder }: Share, index: number, slot: Slot): string[] {
   return [
     '-fsdev',
-    options('local', { id: `share${index}`, path: folder, security_model: 'none' }),
+    options('local', { id: `share${index}`, path: folder, security_model: 'mapped-file' }),
     '-device',
     options('virtio-9p-pci', { ...slot, fsdev: `share${index}`, mount_tag: tag }),
   ];

@@ -1,9 +1,9 @@
 import { isAbsolute } from 'node:path';
 import { boardOf, bootSupport } from '../arch/index.js';
 import { type Problem, userError } from '../errors.js';
+import { SCENARIO } from '../limits.js';
 import { misfitsOf } from './devices/fit.js';
 import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from './devices/index.js';
-import { LIMITS } from './limits.js';
 import type { Machine } from './machine.js';
 
 const MIB = 1024 * 1024;
@@ -18,10 +18,10 @@ export function checkMachine(machine: Machine): void {
 }
 
 function* basics(machine: Machine): Generator<string> {
-  const { cpus, memoryMiB } = LIMITS;
+  const { cpus, leastMemoryMiB: least, memoryMiB: most } = SCENARIO;
   if (!inRange(machine.cpus, 1, cpus)) yield `cpus is ${machine.cpus}: 1 to ${cpus} are possible`;
-  if (!inRange(machine.memoryMiB, memoryMiB.least, memoryMiB.most))
-    yield `memory is ${machine.memoryMiB} MiB: ${memoryMiB.least} to ${memoryMiB.most} MiB are possible`;
+  if (!inRange(machine.memoryMiB, least, most))
+    yield `memory is ${machine.memoryMiB} MiB: ${least} to ${most} MiB are possible`;
   const files = [
     machine.kernel,
     machine.initramfs,
@@ -48,7 +48,7 @@ function* windowProblems({ arch, window, memoryMiB }: Machine): Generator<string
 function* deviceProblems(machine: Machine): Generator<string> {
   const { disks, nics, shares = [], devices = [] } = machine;
   for (const [kind, list] of Object.entries({ disks, nics, shares, devices })) {
-    const most = LIMITS[kind as 'disks'];
+    const most = SCENARIO[kind as 'disks'];
     if (list.length > most) yield `${list.length} ${kind}: there are slots for ${most}`;
   }
   boardOf(machine.arch, machine.board);

@@ -1,4 +1,4 @@
-import { LIMITS } from './limits.js';
+import { SCENARIO } from '../limits.js';
 
 /**
  * The first slot of each kind on the root bus, the same on every boot. Below lie the host bridge and the board's own (PIIX3 in
@@ -10,6 +10,6 @@ export const SLOTS = { shares: 0x02, disks: 0x04, nics: 0x10, devices: 0x14 } as
 export type Slot = { bus: string; addr: string };
 
 export function slotOf(kind: keyof typeof SLOTS, index: number, bus: string): Slot {
-  if (index >= LIMITS[kind]) throw new RangeError(`no slot for ${kind} ${index}`);
+  if (index >= SCENARIO[kind]) throw new RangeError(`no slot for ${kind} ${index}`);
   return { bus, addr: `0x${(SLOTS[kind] + index).toString(16)}` };
 }

@@ -67,5 +67,5 @@ export interface NicRow extends DeviceRow {
 
 /** Neither disk nor NIC: the guest finds it by its driver alone. */
 export interface OtherRow extends DeviceRow {
-  devices(place: { slot: Slot; id: string }): string[];
+  devices(place: { slot: Slot }): string[];
 }
