@@ -3,7 +3,7 @@ import type { PreparedImage } from '../image/prepare.js';
 import { type KernelConfig, readKernelConfig } from '../kernel/config.js';
 import type { ModuleIndex } from '../modules/module.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { rowsOf } from '../vm/devices/index.js';
+import { configOf, rowsOf } from '../vm/devices/index.js';
 import { qemuModels } from '../vm/models.js';
 import type { Plan } from './plan.js';
 
@@ -54,7 +54,7 @@ export function unmetNeed(scenario: Scenario, offer: Offer): string | undefined 
     if (row.arches && !row.arches.includes(arch)) return `machines of ${arch} have no ${row.name}`;
     const lacking = row.models.find((model) => models !== null && !models.has(model));
     if (lacking !== undefined) return `this QEMU has no device ${lacking}`;
-    const unmet = row.config.find((need) => !isBuilt(need, offer));
+    const unmet = configOf(row).find((need) => !isBuilt(need, offer));
     if (unmet !== undefined) return notInKernel(unmet, `drivers of ${row.name}`);
   }
   const unmet = (scenario.needs ?? []).find((need) => !isBuilt(need, offer));

@@ -9,6 +9,8 @@ import { type Launch, qemuArgv } from './argv.js';
 import { misfitsOf, sizeProblem } from './devices/fit.js';
 import {
   ALL_ROWS,
+  configFor,
+  configOf,
   DISK_BUSES,
   type DiskBus,
   diskRow,
@@ -104,10 +106,11 @@ t.test('every row is complete, and has one name', async (t) => {
   t.equal(names.length, DISK_BUSES.length + NIC_MODELS.length + OTHER_DEVICES.length);
   t.equal(new Set(names).size, names.length, 'no name stands for two');
   const boards = new Set(ARCHITECTURES.flatMap(({ boot }) => Object.keys(boot?.boards ?? {})));
-  for (const { name, models, levels, config, boards: own = [] } of ALL_ROWS) {
+  for (const { name, models, levels, boards: own = [] } of ALL_ROWS) {
     t.match(name, /^[a-z0-9][a-z0-9-]*$/, `${name} can be part of a scenario's name`);
-    t.ok(models.length > 0 && levels.length > 0 && config.length > 0, name);
-    for (const { aliases, modules } of levels) t.ok(aliases.length > 0 && modules.length > 0, name);
+    t.ok(models.length > 0 && levels.length > 0, name);
+    for (const { aliases, modules, config } of levels)
+      t.ok(aliases.length > 0 && modules.length > 0 && /^[A-Z0-9_|]+$/.test(config), name);
     for (const board of own) t.ok(boards.has(board), `${name}: there is a machine ${board}`);
   }
 });
@@ -143,6 +146,18 @@ t.test('what leads to a device', async (t) => {
     const row = diskRow(name) ?? nicRow(name) ?? otherRow(name);
     t.equal(row && leadsTo(row, modalias), expected, `${name} ${modalias}`);
   }
+});
+
+t.test('which option builds the driver', async (t) => {
+  t.equal(
+    configFor('pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00'),
+    'E1000E',
+    'whoever made the board',
+  );
+  t.equal(configFor('scsi:t-0x00'), 'BLK_DEV_SD');
+  t.equal(configFor('virtio:d00000099v00001AF4'), undefined);
+  const row = diskRow('usb-storage');
+  t.same(row && configOf(row), ['USB_XHCI_PCI', 'USB_STORAGE', 'BLK_DEV_SD']);
 });
 
 t.test('what a guest cannot have', async (t) => {

@@ -1,10 +1,8 @@
 import { qemuOptions as options } from '../qemu-options.js';
-import { pci, SCSI_DISK, virtio, XHCI } from './levels.js';
+import { pci, SCSI_DISK, subsystem, virtio, XHCI } from './levels.js';
 import type { DiskPlace, DiskRow } from './row.js';
 
-const SD = 'BLK_DEV_SD';
-
-/** A SCSI controller on PCI with one disk behind it. `unit`: where on its bus, for those that do not start at 0. */
+/** A SCSI controller on PCI with one disk behind it. */
 const scsiBehind =
   (model: string) =>
   ({ slot, controller, drive, serial }: DiskPlace): string[] => [
@@ -21,8 +19,7 @@ export const DISK_ROWS = [
     name: 'virtio-blk',
     title: 'virtio block device',
     models: ['virtio-blk-pci'],
-    levels: virtio(2, '1001', ['01', '00'], 'virtio_blk'),
-    config: ['VIRTIO_PCI', 'VIRTIO_BLK'],
+    levels: virtio(2, '1001', ['01', '00'], ['virtio_blk', 'VIRTIO_BLK']),
     hotplug: true,
     devices: virtioBlk('virtio-blk-pci'),
   },
@@ -30,8 +27,7 @@ export const DISK_ROWS = [
     name: 'virtio-scsi',
     title: 'SCSI disk on virtio',
     models: ['virtio-scsi-pci', 'scsi-hd'],
-    levels: [...virtio(8, '1004', ['01', '00'], 'virtio_scsi'), SCSI_DISK],
-    config: ['VIRTIO_PCI', 'SCSI_VIRTIO', SD],
+    levels: [...virtio(8, '1004', ['01', '00'], ['virtio_scsi', 'SCSI_VIRTIO']), SCSI_DISK],
     hotplug: true,
     devices: scsiBehind('virtio-scsi-pci'),
   },
@@ -39,8 +35,7 @@ export const DISK_ROWS = [
     name: 'nvme',
     title: 'NVMe',
     models: ['nvme'],
-    levels: [pci(['1B36', '0010', '01', '08', '02'], ['nvme'])],
-    config: ['BLK_DEV_NVME'],
+    levels: [pci(['1B36', '0010', '01', '08', '02'], ['nvme'], 'BLK_DEV_NVME')],
     hotplug: true,
     unmigratable: true,
     devices: ({ slot, drive, serial }) => [options('nvme', { ...slot, drive, serial })],
@@ -49,8 +44,7 @@ export const DISK_ROWS = [
     name: 'ahci',
     title: 'SATA disk on ICH9',
     models: ['ich9-ahci', 'ide-hd'],
-    levels: [pci(['8086', '2922', '01', '06', '01'], ['ahci']), SCSI_DISK],
-    config: ['SATA_AHCI', SD],
+    levels: [pci(['8086', '2922', '01', '06', '01'], ['ahci'], 'SATA_AHCI'), SCSI_DISK],
     // Its inner bus takes no hot-plugging.
     hotplug: false,
     devices: ({ slot, controller, drive, serial }) => [
@@ -62,8 +56,7 @@ export const DISK_ROWS = [
     name: 'virtio-blk-modern',
     title: 'virtio block device without the legacy interface',
     models: ['virtio-blk-pci-non-transitional'],
-    levels: virtio(2, '1001', ['01', '00'], 'virtio_blk', 'modern'),
-    config: ['VIRTIO_PCI', 'VIRTIO_BLK'],
+    levels: virtio(2, '1001', ['01', '00'], ['virtio_blk', 'VIRTIO_BLK'], 'modern'),
     hotplug: true,
     devices: virtioBlk('virtio-blk-pci-non-transitional'),
   },
@@ -71,8 +64,7 @@ export const DISK_ROWS = [
     name: 'virtio-blk-legacy',
     title: 'virtio block device without the interface of virtio 1',
     models: ['virtio-blk-pci'],
-    levels: virtio(2, '1001', ['01', '00'], 'virtio_blk', 'legacy'),
-    config: ['VIRTIO_PCI_LEGACY', 'VIRTIO_BLK'],
+    levels: virtio(2, '1001', ['01', '00'], ['virtio_blk', 'VIRTIO_BLK'], 'legacy'),
     hotplug: true,
     devices: virtioBlk('virtio-blk-pci', { 'disable-modern': 'on', 'disable-legacy': 'off' }),
   },
@@ -82,8 +74,14 @@ export const DISK_ROWS = [
     models: ['ide-hd'],
     boards: ['pc'],
     arches: ['x86_64'],
-    levels: [pci(['8086', '7010', '01', '01', '80'], ['ata_piix', 'ata_generic', 'pata_acpi']), SCSI_DISK],
-    config: ['ATA_PIIX|ATA_GENERIC', SD],
+    levels: [
+      pci(
+        ['8086', '7010', '01', '01', '80'],
+        ['ata_piix', 'ata_generic', 'pata_acpi'],
+        'ATA_PIIX|ATA_GENERIC',
+      ),
+      SCSI_DISK,
+    ],
     hotplug: false,
     most: 4,
     // The board's own controller: two channels of two disks.
@@ -95,8 +93,10 @@ export const DISK_ROWS = [
     name: 'lsi53c895a',
     title: 'SCSI disk on LSI 53C895A',
     models: ['lsi53c895a', 'scsi-hd'],
-    levels: [pci(['1000', '0012', '01', '00'], ['sym53c8xx'], 'sv00000000sd00001000'), SCSI_DISK],
-    config: ['SCSI_SYM53C8XX_2', SD],
+    levels: [
+      pci(['1000', '0012', '01', '00'], ['sym53c8xx'], 'SCSI_SYM53C8XX_2', subsystem('0', '1000')),
+      SCSI_DISK,
+    ],
     hotplug: true,
     devices: scsiBehind('lsi53c895a'),
   },
@@ -104,8 +104,10 @@ export const DISK_ROWS = [
     name: 'am53c974',
     title: 'SCSI disk on AMD Am53C974',
     models: ['am53c974', 'scsi-hd'],
-    levels: [pci(['1022', '2020', '01', '00'], ['am53c974'], 'sv00000000sd00000000'), SCSI_DISK],
-    config: ['SCSI_AM53C974', SD],
+    levels: [
+      pci(['1022', '2020', '01', '00'], ['am53c974'], 'SCSI_AM53C974', subsystem('0', '0')),
+      SCSI_DISK,
+    ],
     hotplug: true,
     devices: scsiBehind('am53c974'),
   },
@@ -113,8 +115,10 @@ export const DISK_ROWS = [
     name: 'megasas',
     title: 'SAS disk on LSI MegaRAID 1078',
     models: ['megasas', 'scsi-hd'],
-    levels: [pci(['1000', '0060', '01', '04'], ['megaraid_sas'], 'sv00001000sd00001013'), SCSI_DISK],
-    config: ['MEGARAID_SAS', SD],
+    levels: [
+      pci(['1000', '0060', '01', '04'], ['megaraid_sas'], 'MEGARAID_SAS', subsystem('1000', '1013')),
+      SCSI_DISK,
+    ],
     hotplug: true,
     devices: scsiBehind('megasas'),
   },
@@ -122,8 +126,10 @@ export const DISK_ROWS = [
     name: 'mptsas1068',
     title: 'SAS disk on LSI 1068',
     models: ['mptsas1068', 'scsi-hd'],
-    levels: [pci(['1000', '0054', '01', '00'], ['mptsas'], 'sv00001000sd00008000'), SCSI_DISK],
-    config: ['FUSION_SAS', SD],
+    levels: [
+      pci(['1000', '0054', '01', '00'], ['mptsas'], 'FUSION_SAS', subsystem('1000', '8000')),
+      SCSI_DISK,
+    ],
     hotplug: true,
     // Its configuration pages give a disk's world wide name as its SAS address (hw/scsi/mptconfig.c), and Linux passes over 0.
     devices: ({ slot, controller, drive, serial, nth }) => [
@@ -135,8 +141,7 @@ export const DISK_ROWS = [
     name: 'pvscsi',
     title: "SCSI disk on VMware's paravirtual controller",
     models: ['pvscsi', 'scsi-hd'],
-    levels: [pci(['15AD', '07C0', '01', '00'], ['vmw_pvscsi']), SCSI_DISK],
-    config: ['VMWARE_PVSCSI', SD],
+    levels: [pci(['15AD', '07C0', '01', '00'], ['vmw_pvscsi'], 'VMWARE_PVSCSI'), SCSI_DISK],
     hotplug: true,
     devices: scsiBehind('pvscsi'),
   },
@@ -146,10 +151,13 @@ export const DISK_ROWS = [
     models: ['qemu-xhci', 'usb-storage'],
     levels: [
       XHCI,
-      { aliases: ['usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00'], modules: ['usb_storage', 'uas'] },
+      {
+        aliases: ['usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00'],
+        modules: ['usb_storage', 'uas'],
+        config: 'USB_STORAGE',
+      },
       SCSI_DISK,
     ],
-    config: ['USB_XHCI_PCI', 'USB_STORAGE', SD],
     hotplug: true,
     devices: ({ slot, controller, drive, serial }) => [
       options('qemu-xhci', { id: controller, ...slot }),
@@ -162,10 +170,9 @@ export const DISK_ROWS = [
     models: ['qemu-xhci', 'usb-uas', 'scsi-hd'],
     levels: [
       XHCI,
-      { aliases: ['usb:v46F4p0003d0000dc00dsc00dp00ic08isc06ip62in00'], modules: ['uas'] },
+      { aliases: ['usb:v46F4p0003d0000dc00dsc00dp00ic08isc06ip62in00'], modules: ['uas'], config: 'USB_UAS' },
       SCSI_DISK,
     ],
-    config: ['USB_XHCI_PCI', 'USB_UAS', SD],
     hotplug: true,
     unmigratable: true,
     devices: ({ slot, controller, drive, serial }) => [
@@ -179,10 +186,9 @@ export const DISK_ROWS = [
     title: 'SD card',
     models: ['sdhci-pci', 'sd-card'],
     levels: [
-      pci(['1B36', '0007', '08', '05', '01'], ['sdhci_pci']),
-      { aliases: ['mmc:block'], modules: ['mmc_block'] },
+      pci(['1B36', '0007', '08', '05', '01'], ['sdhci_pci'], 'MMC_SDHCI_PCI'),
+      { aliases: ['mmc:block'], modules: ['mmc_block'], config: 'MMC_BLOCK' },
     ],
-    config: ['MMC_SDHCI_PCI', 'MMC_BLOCK'],
     // Its inner bus takes no hot-plugging.
     hotplug: false,
     // hw/sd/sd.c, sd_set_cid(): every card has this serial number, so there can only be one.

@@ -53,3 +53,17 @@ export function leadsTo(row: DeviceRow, modalias: string): boolean {
 export function guestSerial({ bus, serial }: { bus: string; serial: string }): string {
   return diskRow(bus)?.fixedSerial ?? serial;
 }
+
+/** The Kconfig symbols without which a kernel cannot drive a device; of `A|B` one is enough. */
+export function configOf(row: DeviceRow): string[] {
+  return [...new Set(row.levels.map(({ config }) => config))];
+}
+
+/** The symbol of the driver for something with this modalias, where a row of the table has it. */
+export function configFor(modalias: string): string | undefined {
+  const identity = identityOf(modalias);
+  for (const { levels } of ALL_ROWS)
+    for (const { aliases, config } of levels)
+      if (aliases.some((alias) => identityOf(alias) === identity)) return config.split('|')[0];
+  return undefined;
+}

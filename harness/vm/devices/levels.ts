@@ -7,12 +7,14 @@ const QEMU = 'sv00001AF4sd00001100';
 export function pci(
   [vendor, device, code, sub, iface = '00']: [string, string, string, string, string?],
   modules: readonly string[],
+  config: string,
   subsystem = QEMU,
 ): Level {
   const id = (hex: string) => hex.toUpperCase().padStart(8, '0');
   return {
     aliases: [`pci:v${id(vendor)}d${id(device)}${subsystem}bc${code}sc${sub}i${iface}`],
     modules,
+    config,
   };
 }
 
@@ -33,7 +35,7 @@ export function virtio(
   device: number,
   legacy: string,
   [code, sub]: [string, string],
-  module: string,
+  [module, config]: [string, string],
   form: VirtioForm = 'both',
 ): Level[] {
   const kind = device.toString(16).toUpperCase().padStart(8, '0');
@@ -43,16 +45,20 @@ export function virtio(
     modern: `pci:v00001AF4d${modern}${QEMU}bc${code}sc${sub}i00`,
   };
   return [
-    { aliases: form === 'both' ? Object.values(functions) : [functions[form]], modules: ['virtio_pci'] },
-    { aliases: [`virtio:d${kind}v00001AF4`], modules: [module] },
+    {
+      aliases: form === 'both' ? Object.values(functions) : [functions[form]],
+      modules: ['virtio_pci'],
+      config: form === 'legacy' ? 'VIRTIO_PCI_LEGACY' : 'VIRTIO_PCI',
+    },
+    { aliases: [`virtio:d${kind}v00001AF4`], modules: [module], config },
   ];
 }
 
 /** A disk behind a SCSI or ATA controller: peripheral device type 0 (SPC-4, table 138). */
-export const SCSI_DISK: Level = { aliases: ['scsi:t-0x00'], modules: ['sd_mod'] };
+export const SCSI_DISK: Level = { aliases: ['scsi:t-0x00'], modules: ['sd_mod'], config: 'BLK_DEV_SD' };
 
 /** The controller that every USB device gets for itself. */
-export const XHCI: Level = pci(['1B36', '000D', '0C', '03', '30'], ['xhci_pci']);
+export const XHCI: Level = pci(['1B36', '000D', '0C', '03', '30'], ['xhci_pci'], 'USB_XHCI_PCI');
 
 const IDENTITY =
   /^(?:pci:v[0-9A-F]{8}d[0-9A-F]{8}|virtio:d[0-9A-F]{8}|usb:v[0-9A-F]{4}p[0-9A-F]{4}|scsi:t-0x[0-9A-F]{2}$|mmc:\w+)/i;

@@ -10,6 +10,8 @@ export interface Level {
   aliases: readonly string[];
   /** Modules of which one drives it, as Linux names them. */
   modules: readonly string[];
+  /** The Kconfig symbol without which a kernel cannot drive it; of `A|B` one is enough. */
+  config: string;
 }
 
 /** A device of QEMU as scenarios name it. Ids and classes are those of QEMU's own models: hw/ and include/hw/pci/pci_ids.h. */
@@ -24,8 +26,6 @@ export interface DeviceRow {
   /** Architectures whose machines have it; any with PCI unless given. */
   arches?: readonly Architecture[];
   levels: readonly Level[];
-  /** Kconfig symbols without which a kernel cannot drive it; of `A|B` one is enough. */
-  config: readonly string[];
   /** What device_add plugs into a PCIe root port of a running machine: the whole device with its controller. */
   hotplug: boolean;
   /** QEMU refuses to save or restore a machine that has it (VMStateDescription.unmigratable). */
