@@ -14,6 +14,7 @@ import {
   printJson,
   printTable,
   type SplitFlags,
+  write,
 } from './splitdata.js';
 
 export async function show(source: string, flags: SplitFlags): Promise<void> {
@@ -34,7 +35,7 @@ export async function show(source: string, flags: SplitFlags): Promise<void> {
       unused: split.unused,
     });
   if (flags.as === 'yaml') {
-    process.stdout.write(await splitAsYaml(split, index));
+    write(await splitAsYaml(split, index));
     return;
   }
   if (flags.as === 'list' || flags.module || flags.package) {
