@@ -5,16 +5,17 @@ import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
-import type { ScenarioResult, StepResult } from '../results/scenario-result.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { createDisk, verifyPattern } from '../vm/disks.js';
+import { createDisk } from '../vm/disks.js';
 import { startFarEnd } from '../vm/farend.js';
 import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
-import { checkShares, makeShares } from './shares.js';
+import { checkOutside, type Outside, writeOutside } from './outside.js';
+import { makeShares } from './shares.js';
 
 export interface BootOptions {
   prepared: PreparedImage;
@@ -101,30 +102,16 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       ...(options.onPhase ? { onPhase: options.onPhase } : {}),
     });
 
-    const outside: StepResult[] = [];
-    const started = performance.now();
-    for (const [number, disk] of scenario.disks.entries()) {
-      const file = disks[number]?.file;
-      if (!disk.verifyPattern || !file || recording.ending.kind === 'infra') continue;
-      const { ok, message } = await verifyPattern(file, disk.sizeMiB, seed);
-      const seconds = (performance.now() - started) / 1000;
-      outside.push({
-        name: `pattern in the disk file of ${disk.serial}`,
-        ok,
-        seconds,
-        where: 'outside',
-        message,
-      });
-    }
-
+    const outside: Outside =
+      recording.ending.kind === 'infra' ? { checks: [] } : await checkOutside(scenario, disks, shares, seed);
+    await writeOutside(folder, outside);
     const report = readReport(nonce, recording.control, recording.console);
-    if (recording.ending.kind !== 'infra') outside.push(...(await checkShares(shares, seed)));
-
     const judged = judge({
       scenario,
       recording,
       report,
-      outside,
+      outside: outside.checks,
+      trouble: outside.trouble,
       set: prepared.set,
       tree: prepared.index,
       ...(await backgroundOf(prepared, report, cache)),

@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
-import { EXIT } from '../errors.js';
 import { jsonOption } from './options.js';
 
 export function compareCommand(): Command {
   return new Command('compare')
-    .description('what changed from one run to another; exit 1 when something fails that did not')
+    .description(
+      'what changed from one run to another; exit 1 when something fails that did not, 3 when that is undecided',
+    )
     .argument('<before>', "a run's folder, its run.json, its id, or latest")
     .argument('<after>', 'the same')
     .addOption(jsonOption())
@@ -17,9 +18,10 @@ async function compare(
   after: string,
   flags: { json?: boolean; results?: string },
 ): Promise<void> {
-  const { compareRuns } = await import('../results/compare.js');
+  const { compareRuns, verdictOfComparison } = await import('../results/compare.js');
   const { comparisonText } = await import('../report/comparetext.js');
   const { readRun } = await import('../results/read.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
   const results = flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results';
   const comparison = compareRuns(
@@ -30,5 +32,5 @@ async function compare(
   screen.write(
     flags.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, styleOf(screen)),
   );
-  if (comparison.newFailures.length > 0) process.exitCode = EXIT.no;
+  process.exitCode = exitCodeOfVerdict(verdictOfComparison(comparison));
 }

@@ -35,11 +35,12 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
   const { EXIT } = await import('../errors.js');
   const { scenariosDir } = await import('../paths.js');
   const { readRun } = await import('../results/read.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { onInterrupt } = await import('./interrupt.js');
   const { loadScenarios } = await import('../scenarios/load.js');
   const { failuresOf, requireScenarios, unsettledOf } = await import('../results/choose.js');
   const { imageOfRun } = await import('../image/again.js');
-  const { fixRun } = await import('../search/fix.js');
+  const { fixRun, verdictOfFix } = await import('../search/fix.js');
   const { fixText } = await import('../search/fixtext.js');
   const { chooseAccelerator } = await import('../vm/accelerator.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
@@ -91,7 +92,7 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
     }
     const screen = screenOf(process.stdout);
     process.stdout.write(flags.json ? `${JSON.stringify(done, null, 2)}\n` : fixText(done, styleOf(screen)));
-    process.exitCode = done.verified ? EXIT.ok : EXIT.no;
+    process.exitCode = exitCodeOfVerdict(verdictOfFix(done), signal.aborted);
   } finally {
     interrupt.release();
   }

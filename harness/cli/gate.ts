@@ -112,7 +112,7 @@ function growth(text: string, before: [GrowthOf, string][] = []): [GrowthOf, str
 async function gate(patterns: string[], flags: GateFlags): Promise<void> {
   const { Cache } = await import('../cache.js');
   const { scenariosDir } = await import('../paths.js');
-  const { exitCodeOfGate, runGate } = await import('../gate/gate.js');
+  const { runGate } = await import('../gate/gate.js');
   const { onInterrupt } = await import('./interrupt.js');
   const { loadImage } = await import('../image/image-file.js');
   const { openRunLog } = await import('../run/log.js');
@@ -125,6 +125,7 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
   const { githubAnnotations } = await import('../report/annotations.js');
   const { gateText } = await import('../report/gatetext.js');
   const { readRun } = await import('../results/read.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { makeReporters } = await import('../report/reporters.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
 
@@ -184,9 +185,9 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
     // stdout belongs to the answer; GitHub's runner reads commands from either stream.
     const stream = reporter === 'terminal' ? process.stdout : process.stderr;
     const screen = screenOf(stream);
-    screen.write(`\n${gateText(outcome.gate, styleOf(screen), screen.columns)}`);
+    screen.write(`\n${gateText(outcome.result, styleOf(screen), screen.columns)}`);
     if (process.env.GITHUB_ACTIONS === 'true') screen.write(githubAnnotations(outcome.remarks));
-    process.exitCode = exitCodeOfGate(outcome.gate, signal.aborted);
+    process.exitCode = exitCodeOfVerdict(outcome.gate.verdict, signal.aborted);
   } finally {
     interrupt.release();
   }

@@ -70,7 +70,8 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { loadImage } = await import('../image/image-file.js');
   const { prepareImage, prepareImages } = await import('../image/prepare.js');
   const { planRun } = await import('../run/plan.js');
-  const { exitCodeOfRun, runPlan } = await import('../run/run.js');
+  const { runPlan } = await import('../run/run.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { onInterrupt } = await import('./interrupt.js');
   const { openRunLog } = await import('../run/log.js');
   const { loadScenarios } = await import('../scenarios/load.js');
@@ -118,7 +119,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
         ? { referenceImage: await prepareImage(await loadImage(flags.referenceImage), { cache, signal }) }
         : {}),
     });
-    process.exitCode = exitCodeOfRun(result, signal.aborted);
+    process.exitCode = exitCodeOfVerdict(result.verdict, signal.aborted);
   } finally {
     interrupt.release();
   }

@@ -15,6 +15,8 @@ export interface Evidence extends Background {
   report: GuestReport;
   /** What was checked after the guest was gone: `where: 'outside'`. */
   outside: readonly StepResult[];
+  /** What became of the host's own files of this boot (disks, shares) while it ran, where that makes it undecidable. */
+  trouble?: string | undefined;
   set: ModuleSet;
   /** The whole tree, which the set is a part of. */
   tree: ModuleIndex;
@@ -32,7 +34,7 @@ const TAIL_LINES = 20;
  * judged again by newer rules.
  */
 export function judge(evidence: Evidence): Judgement {
-  const { scenario, recording, report, outside } = evidence;
+  const { scenario, recording, report, outside, trouble } = evidence;
   const console = recording.console.toString('utf8');
   const reports = scanConsole(console);
   const entered = recording.phases.at(-1)?.phase ?? 'firmware';
@@ -43,12 +45,13 @@ export function judge(evidence: Evidence): Judgement {
     recording,
     report,
     outside,
+    trouble,
     fatal: reports.filter((one) => one.severity === 'fatal'),
     phase,
   };
 
   let verdict: Judgement['verdict'] = 'crash';
-  let reason = 'nothing says that it passed';
+  let reason = 'no evidence of a pass';
   let where = phase;
   for (const rule of RULES) {
     const sentence = rule.reason(facts);

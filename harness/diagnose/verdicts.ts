@@ -12,6 +12,8 @@ export interface Facts {
   report: GuestReport;
   /** What was checked after the guest was gone. */
   outside: readonly StepResult[];
+  /** What became of the host's own files while the guest ran. */
+  trouble?: string | undefined;
   /** Fatal kernel reports on the console, in order. */
   fatal: readonly ConsoleReport[];
   /** The last phase that was entered. */
@@ -65,6 +67,12 @@ export const RULES: readonly Rule[] = [
       if (ending.signal) return `QEMU was ended by ${ending.signal}`;
       return ending.status ? `QEMU ended with status ${ending.status}` : undefined;
     },
+  },
+  {
+    name: 'own files lost',
+    verdict: 'infra',
+    // A disk or a share that somebody on the host took away: whatever the steps made of it, it was not tried.
+    reason: ({ trouble }) => trouble,
   },
   {
     name: 'step ran out of time',

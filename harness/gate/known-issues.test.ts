@@ -98,7 +98,7 @@ t.test('an entry that no longer holds is a problem of the ledger', async (t) => 
     matchKnownIssues(results, await parseKnownIssues('known.yaml', entry(more)), at).problems;
   const green = [result('filesystems/ext4', 'pass', '')];
   t.match(await problems(green), [
-    { place: { file: 'known.yaml', line: 4 }, message: /fits nothing any more/ },
+    { place: { file: 'known.yaml', line: 4 }, message: /no longer matches any failure/ },
   ]);
   t.same(await problems(green, '    intermittent: true\n'), [], 'one that comes and goes');
   t.same(await problems(green, '    scenarios: [storage/nvme]\n'), [], 'what was not booted says nothing');

@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { writeWhole } from '../write-whole.js';
 import type { Remark } from './remarks.js';
 
 /**
@@ -47,11 +45,4 @@ export function gitlabCodeQuality(remarks: readonly Remark[]): string {
       : [],
   );
   return `${JSON.stringify(issues, null, 2)}\n`;
-}
-
-/** Writes results/RUN/gl-code-quality.json; returns its path. */
-export async function writeGitlab(folder: string, remarks: readonly Remark[]): Promise<string> {
-  const path = join(folder, 'gl-code-quality.json');
-  await writeWhole(path, gitlabCodeQuality(remarks));
-  return path;
 }

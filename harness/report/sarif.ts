@@ -3,7 +3,6 @@ import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../paths.js';
 import type { RunResult } from '../results/run-result.js';
-import { writeWhole } from '../write-whole.js';
 import type { Remark } from './remarks.js';
 
 /** What a rule of the log is about, by its id; an id that is not here is its own description. */
@@ -22,6 +21,7 @@ const RULES: Readonly<Record<string, string>> = {
   cpu: 'A boot costs more CPU time than it may',
   'known-issue': 'The ledger of known issues is not in order',
   unfinished: 'The run did not come to its end',
+  'nothing-passed': 'No scenario passed',
 };
 
 /**
@@ -85,15 +85,4 @@ export async function sarifText(result: RunResult, remarks: readonly Remark[]): 
     version: string;
   };
   return `${JSON.stringify(sarifLog(result, remarks, version), null, 2)}\n`;
-}
-
-/** Writes results/RUN/results.sarif; returns its path. */
-export async function writeSarif(
-  folder: string,
-  result: RunResult,
-  remarks: readonly Remark[],
-): Promise<string> {
-  const path = join(folder, 'results.sarif');
-  await writeWhole(path, await sarifText(result, remarks));
-  return path;
 }

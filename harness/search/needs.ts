@@ -36,7 +36,7 @@ export interface Needs {
 }
 
 /** What the declared devices and the steps asked for, with all that this needs by its symbols or names in softdeps. */
-export function needsOf(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
+export function scenarioNeeds(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
   const loaded = new Set(reference.modulesLoaded);
   const devices = [...scenario.disks.map(({ bus }) => bus), ...scenario.nics.map(({ model }) => model)];
   const needed = new Map<string, NeededModules>();

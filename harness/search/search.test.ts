@@ -12,13 +12,12 @@ import { setFromList } from '../modules/set.js';
 import { styleOf } from '../report/screen.js';
 import { requireScenarios, unsettledOf } from '../results/choose.js';
 import type { Finding, ScenarioResult } from '../results/scenario-result.js';
-import { withReference } from '../run/difference.js';
 import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { installSet } from '../splits/installsets.js';
 import { readSplit } from '../splits/read.js';
 import { coverage } from './coverage.js';
 import { judgeMutation, judgeSuite, type Mutation, type MutationReport } from './mutate.js';
-import { needsOf } from './needs.js';
+import { scenarioNeeds } from './needs.js';
 import type { WantedModule } from './patches/addition.js';
 import { appendToList, patchList } from './patches/list.js';
 import { patchOwnSplit } from './patches/own.js';
@@ -429,39 +428,6 @@ const reference = (more: Partial<Reference>): Reference => ({
   ...more,
 });
 
-t.test('a result beside its reference', async (t) => {
-  const set = setFromList(index, 'blk\n', 'list');
-  const base = { set, index };
-  await t.test('what the reference did without is noise', async (t) => {
-    const result = resultOf({ findings: [missing('i2c'), missing('crc', ['crc_fast']), missing('nat')] });
-    const known = reference({ modulesLoaded: ['blk', 'ring', 'crc_fast', 'nat', 'built_in'] });
-    const told = withReference(result, known, true, base);
-    t.same(
-      told.findings.map((one) => one.module),
-      ['crc', 'nat'],
-    );
-    t.same(told.reference, { verdict: 'pass', reason: '', cached: true, lacking: ['crc_fast', 'nat'] });
-    t.equal(told.verdict, 'fail');
-  });
-  await t.test('where nothing is named, the difference is the finding', async (t) => {
-    const told = withReference(resultOf({}), reference({ modulesLoaded: ['nat'] }), false, base);
-    t.match(told.findings, [{ kind: 'reference-difference', evidence: /nat/ }]);
-    t.equal(
-      withReference(told, reference({ modulesLoaded: ['nat'] }), true, base).findings.length,
-      1,
-      'once',
-    );
-    const same = withReference(resultOf({}), reference({ modulesLoaded: ['blk'] }), false, base);
-    t.same(same.findings, [], 'no difference, no finding');
-  });
-  await t.test('a reference that fails too changes no finding', async (t) => {
-    const failing = reference({ verdict: 'crash', reason: 'oops' });
-    const told = withReference(resultOf({ findings: [missing('i2c')] }), failing, false, base);
-    t.equal(told.findings.length, 1);
-    t.equal(told.reference?.verdict, 'crash');
-  });
-});
-
 t.test('what a scenario needs, and what its loss shows', async (t) => {
   const scenario = { disks: [], nics: [{ model: 'x', mac: '', farEnd: false }] };
   const loaded = ['i2c', 'nat', 'nft_nat', 'crc', 'crc_fast', 'ring'];
@@ -476,7 +442,7 @@ t.test('what a scenario needs, and what its loss shows', async (t) => {
         ? { kind: 'modules' as const, names: ['crc', 'crc_fast'] }
         : index.resolve(request),
   };
-  t.same(needsOf({ ...scenario } as never, known, crypto), {
+  t.same(scenarioNeeds({ ...scenario } as never, known, crypto), {
     needed: [
       { modules: ['crc', 'crc_fast'], request: 'crypto-crc', soft: false },
       { modules: ['nat'], request: null, soft: false },
