@@ -339,6 +339,21 @@ t.test('the reference boot folds away what it lacks too, and puts first what it 
     [{ kind: 'missing-module', module: 'xfs' }],
     'a reference that fails as well takes nothing away',
   );
+  const bystander = { unbound: [{ modalias: 'virtio:d00000002v00001AF4', device: 'x' }] };
+  const blamed = (verdict: ReferenceFacts['verdict']) =>
+    judge(
+      evidence({
+        set: setOf(),
+        report: { ...failing, ...bystander },
+        background: { reference: { ...facts, verdict } },
+      }),
+    ).findings.map(({ module }) => module);
+  t.same(blamed('pass'), ['virtio_blk']);
+  t.same(
+    blamed('fail'),
+    [undefined],
+    'a device that nobody declared is not why the full module tree fails too',
+  );
   const failed = { ...facts, verdict: 'fail' as const, modulesLoaded: ['ext4', 'xfs'] };
   t.same(
     judge(evidence({ report: failing, background: { reference: failed } })).findings.map((one) => one.kind),

@@ -3,7 +3,7 @@ import type { ModuleDetail } from '../modules/details.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { normaliseName } from '../modules/names.js';
 import { cleanLine, cleanText } from '../printable.js';
-import type { Finding, StepResult, Verdict } from '../results/scenario-result.js';
+import { type Finding, isFailure, type StepResult, type Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { GuestReport } from '../vm/records.js';
 import type { Blacklist } from './blacklist.js';
@@ -128,6 +128,7 @@ function moduleFindings(input: FindingsInput): Finding[] {
   const { scenario, report, reports, set, tree, failingStep } = input;
   // What fails with every module that there is shows nothing about any of them.
   const reference = input.reference?.verdict === 'pass' ? input.reference : undefined;
+  const failsToo = input.reference !== undefined && isFailure(input.reference);
   const names = new Set(set.names);
   const seen = new Set<string>();
   let missing: Finding[] = [];
@@ -144,7 +145,8 @@ function moduleFindings(input: FindingsInput): Finding[] {
           ? (answer.modules[0] ?? need.request)
           : need.request;
     if (seen.has(key)) continue;
-    if (need.bystander && missing.length > 0) continue;
+    // With every module that there is it fails as well: a device that nobody declared is not why.
+    if (need.bystander && (missing.length > 0 || failsToo)) continue;
     seen.add(key);
     if (answer.kind === 'missing') {
       // What a likelier remedy brings along needs none of its own.

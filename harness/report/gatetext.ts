@@ -22,7 +22,7 @@ export function gateText(run: RunResult, style: Style, columns = MOST_COLUMNS): 
   }
   const no = gate.reasons.filter(({ weight }) => weight === 'no').length;
   const open = gate.reasons.filter(({ weight }) => weight === 'undecided').length;
-  return `${lines.map((line) => `${line}\n`).join('')}${verdictLine(gate, no, open, style)}\n${wrap(cleanLine(restsOn(run)), width).join('\n')}\n`;
+  return `${lines.map((line) => `${line}\n`).join('')}${verdictLine(gate, no, open, style)}\n${cleanLine(restsOn(run))}\n`;
 }
 
 function verdictLine({ verdict, check }: GateReport, no: number, open: number, style: Style): string {

@@ -85,9 +85,9 @@ t.test('the terminal: what a CI log shows, to the letter', async (t) => {
   t.equal(screen.text(), await readFile(golden, 'utf8'));
   const lines = screen.text().split('\n');
   t.same(
-    lines.filter((line) => [...line].length > 100),
+    lines.filter((line) => [...line].length > 100 && !/ {2}rests on /.test(line)),
     [],
-    'nothing is wider than 100 columns',
+    'nothing but the last word is wider than 100 columns',
   );
   t.same(
     lines.filter((line) => line !== line.trimEnd()),

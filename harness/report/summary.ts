@@ -26,7 +26,7 @@ export function summary(result: RunResult, folder: string, width: number, style:
     times(result, style),
   ];
   for (const one of failed) blocks.push(failureText(one, folder, width, style));
-  blocks.push(verdictText(result, folder, width, style));
+  blocks.push(verdictText(result, folder, style));
   return `\n${blocks.filter((block) => block !== '').join('\n')}`;
 }
 
@@ -125,12 +125,13 @@ function times(result: RunResult, style: Style): string {
   return `${table(['phase', 'time', 'share', ''], rows, style)}${style.dim(`${clock}; ${cpu}`)}\n`;
 }
 
-/** Where everything lies, and the last word: the verdict with what it rests on. Of a gate, the gate has the last word. */
-function verdictText(result: RunResult, folder: string, width: number, style: Style): string {
+/**
+ * Where everything lies, and the last word: the verdict with what it rests on, on one line however long it is, since logs are cut
+ * by lines. Of a gate, the gate has the last word.
+ */
+function verdictText(result: RunResult, folder: string, style: Style): string {
   const where = folder ? `${style.dim(cleanLine(`run.json and junit.xml are in ${folder}`))}\n` : '';
   if (result.gate) return where;
   const paint = { pass: style.green, fail: style.red, incomplete: style.yellow }[result.verdict];
-  const [first, ...more] = wrap(cleanLine(restsOn(result)), width - result.verdict.length - 2);
-  const lines = [`${paint(style.bold(result.verdict))}  ${first}`, ...more.map((line) => `      ${line}`)];
-  return `${where}${lines.join('\n')}\n`;
+  return `${where}${paint(style.bold(result.verdict))}  ${cleanLine(restsOn(result))}\n`;
 }
