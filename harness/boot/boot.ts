@@ -2,20 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
-import { judge } from '../diagnose/judge.js';
+import { type Judgement, judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
-import { assemble, buildInitramfs } from '../initramfs/build.js';
-import type { ScenarioResult } from '../results/scenario-result.js';
-import { scenarioEntries } from '../scenarios/payload.js';
+import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { createDisk } from '../vm/disks.js';
-import { startFarEnd } from '../vm/farend.js';
 import { runGuest } from '../vm/guest.js';
-import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } from '../vm/machine.js';
+import type { AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
+import { LocalFiles } from './local-files.js';
+import { materialise } from './materialise.js';
 import { checkOutside, type Outside, writeOutside } from './outside.js';
-import { makeShares } from './shares.js';
+import { type BootRequest, makeRequest, RECIPE } from './request.js';
 
 export interface BootOptions {
   prepared: PreparedImage;
@@ -28,116 +26,110 @@ export interface BootOptions {
   attempt: number;
   signal?: AbortSignal;
   onPhase?: (phase: Phase) => void;
+  /** What a person should know of how it was booted, one sentence each. */
+  onNote?: ((sentence: string) => void) | undefined;
 }
 
-/** `initramfs -> guest -> records -> verdict`: one scenario booted once. Scratch files are gone afterwards. */
+/** `request -> machine -> guest -> records -> verdict`: one scenario booted once. Scratch files are gone afterwards. */
 export async function bootScenario(options: BootOptions): Promise<ScenarioResult> {
   const { prepared, scenario, folder, cache } = options;
-  const nonce = randomBytes(8).toString('hex');
-  const seed = randomBytes(8).toString('hex');
   const scratch = join(folder, 'scratch');
   const undo: (() => Promise<unknown>)[] = [() => rm(scratch, { recursive: true, force: true })];
   try {
-    await mkdir(scratch, { recursive: true });
-    const initramfs = await buildInitramfs({
-      set: prepared.set,
-      tools: scenario.tools,
-      scenarioEntries: scenarioEntries(scenario, { nonce, seed }),
-      delivery: prepared.delivery,
+    // Ours alone: the archive has the boot's secret in it, and QEMU gets open files.
+    await mkdir(scratch, { recursive: true, mode: 0o700 });
+    const files = new LocalFiles();
+    const request = await makeRequest({
+      prepared,
+      scenario,
       cache,
-      arch: prepared.kernel.arch,
+      nonce: randomBytes(8).toString('hex'),
+      seed: randomBytes(8).toString('hex'),
       scenarioPath: join(scratch, 'scenario.cpio'),
+      files,
     });
-    const archive = join(scratch, 'initramfs.cpio');
-    await assemble(initramfs.segments, archive);
-
-    const disks: Disk[] = [];
-    for (const disk of scenario.disks) {
-      const file = join(scratch, `${disk.serial}.img`);
-      await createDisk(file, disk.sizeMiB);
-      disks.push({ serial: disk.serial, bus: disk.bus as DiskBus, file });
-    }
-    const nics: Nic[] = [];
-    for (const nic of scenario.nics) {
-      let farEndPort: number | null = null;
-      if (nic.farEnd) {
-        const farEnd = await startFarEnd();
-        undo.push(() => farEnd.close());
-        farEndPort = farEnd.port;
-      }
-      nics.push({ model: nic.model as NicModel, mac: nic.mac, farEndPort });
-    }
-
-    const shares = await makeShares(scenario, scratch, seed);
-    const direct = scenario.boot === 'direct' && prepared.vmlinux.pvhEntry !== null;
-    const machine: Machine = {
-      arch: prepared.kernel.arch,
-      cpus: scenario.cpus,
-      memoryMiB: scenario.memoryMiB,
-      boot: direct ? 'direct' : 'packaged',
-      kernel: direct ? prepared.vmlinux.path : prepared.kernel.vmlinuz,
-      initramfs: archive,
-      cmdline: scenario.cmdline,
-      window: initramfs.window,
-      disks,
-      nics,
-      shares,
-    };
-    await writeJson(join(folder, 'recipe.json'), {
-      scenario,
-      machine,
-      initramfs,
-      kernel: prepared.kernel.digest,
-      nonce,
-      seed,
-    });
-
-    const recording = await runGuest({
-      machine,
-      accelerator: options.accelerator.used,
-      folder,
-      nonce,
-      stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
-      ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.onPhase ? { onPhase: options.onPhase } : {}),
-    });
-
+    await writeFile(join(folder, RECIPE), `${JSON.stringify(request, null, 2)}\n`);
+    const machine = await materialise(request, files, scratch, undo);
+    if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
+    const recording = await bootMachine(machine, request, options);
     const outside: Outside =
-      recording.ending.kind === 'infra' ? { checks: [] } : await checkOutside(scenario, disks, shares, seed);
-    await writeOutside(folder, outside);
-    const report = readReport(nonce, recording.control, recording.console);
-    const judged = judge({
-      scenario,
-      recording,
-      report,
-      outside: outside.checks,
-      trouble: outside.trouble,
-      set: prepared.set,
-      tree: prepared.index,
-      ...(await backgroundOf(prepared, report, cache)),
-    });
-    const at = (name: string) => join(options.relativeFolder, name);
-    return {
-      scenario: scenario.name,
-      ...(prepared.installSet ? { installSet: prepared.installSet.name } : {}),
-      area: scenario.area,
-      ...judged,
-      seconds: recording.seconds,
-      cpuSeconds: recording.cpuSeconds,
-      attempts: options.attempt,
-      files: {
-        console: at('console.log'),
-        control: at('control.log'),
-        argv: at('qemu.sh'),
-        recording: at('recording.json'),
-      },
-      phases: recording.phases,
-    };
+      recording.ending.kind === 'infra'
+        ? { checks: [] }
+        : await checkOutside(scenario, machine.disks, machine.shares ?? [], request.seed);
+    const judged = await judgeOutside(options, request, recording, outside);
+    // A damaged cache is never a verdict: what the guest was made from is read anew before anything is held against it.
+    const damaged = isFailure(judged) ? await cache.recheck(files.all()) : [];
+    const whole = damaged.length > 0 ? { ...outside, damaged: damaged.join('; ') } : outside;
+    await writeOutside(folder, whole);
+    const last = whole === outside ? judged : await judgeOutside(options, request, recording, whole);
+    return resultOf(options, recording, last);
   } finally {
     for (const step of undo.reverse()) await step().catch(() => {});
   }
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+function bootMachine(
+  machine: Machine,
+  { nonce, scenario }: BootRequest,
+  options: BootOptions,
+): Promise<Recording> {
+  return runGuest({
+    machine,
+    accelerator: options.accelerator.used,
+    folder: options.folder,
+    nonce,
+    stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
+    onNote: options.onNote,
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onPhase ? { onPhase: options.onPhase } : {}),
+  });
+}
+
+/** The verdict on what was recorded and on what was found on the host, as both are stored. */
+async function judgeOutside(
+  { prepared, cache }: BootOptions,
+  { nonce, scenario }: BootRequest,
+  recording: Recording,
+  { checks, trouble, damaged }: Outside,
+): Promise<Judgement> {
+  const report = readReport(nonce, recording.control, recording.console);
+  return judge({
+    scenario,
+    recording,
+    report,
+    outside: checks,
+    trouble,
+    damaged,
+    set: prepared.set,
+    tree: prepared.index,
+    ...(await backgroundOf(prepared, report, cache)),
+  });
+}
+
+function resultOf(
+  { prepared, scenario, attempt, relativeFolder }: BootOptions,
+  recording: Recording,
+  judged: Judgement,
+): ScenarioResult {
+  const at = (name: string) => join(relativeFolder, name);
+  return {
+    scenario: scenario.name,
+    ...(prepared.installSet ? { installSet: prepared.installSet.name } : {}),
+    area: scenario.area,
+    ...judged,
+    seconds: recording.seconds,
+    cpuSeconds: recording.cpuSeconds,
+    attempts: attempt,
+    files: {
+      console: at('console.log'),
+      control: at('control.log'),
+      argv: at('qemu.sh'),
+      recording: at('recording.json'),
+    },
+    phases: recording.phases,
+  };
+}
+
+function moreMemory({ scenario, memoryMiB }: BootRequest): string {
+  return `${scenario.name} gets ${memoryMiB} MiB instead of ${scenario.memoryMiB} MiB, because its modules travel in the archive`;
 }

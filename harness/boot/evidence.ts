@@ -9,7 +9,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 import { readRecording } from '../vm/recording.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf, type Placing } from './background.js';
-import { readOutside } from './outside.js';
+import { type Outside, readOutside } from './outside.js';
 import { triedAgain } from './retries.js';
 import type { StoredReference } from './stored-reference.js';
 
@@ -53,7 +53,7 @@ async function judgeStored(
     scenario: Scenario;
   };
   const report = readReport(recording.nonce, recording.control, recording.console);
-  const outside = (await readOutside(folder)) ?? {
+  const outside: Outside = (await readOutside(folder)) ?? {
     checks: one.steps.filter(({ where }) => where === 'outside'),
   };
   return judge({
@@ -62,6 +62,7 @@ async function judgeStored(
     report,
     outside: outside.checks,
     trouble: outside.trouble,
+    damaged: outside.damaged,
     set: image.set,
     tree: image.index,
     ...(stored ? { reference: stored.reference } : {}),

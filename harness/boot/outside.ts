@@ -12,6 +12,8 @@ export interface Outside {
   checks: StepResult[];
   /** One sentence: a file of ours was gone or unreadable, so that nothing can be said of the guest. */
   trouble?: string;
+  /** What was wrong with the cached files that the guest was made from, found out after it failed. */
+  damaged?: string;
 }
 
 const FILE = 'outside.json';

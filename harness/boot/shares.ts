@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Share } from '../vm/machine.js';
+import { isPlainFile, readLeft } from './left.js';
 
 /** What the guest must find in `from-host`, and leave in `from-guest`. */
 const lineOf = (seed: string) => `bootgate ${seed}\n`;
@@ -12,13 +13,13 @@ export async function makeShares(scenario: Scenario, scratch: string, seed: stri
   const shares = (scenario.shares ?? []).map(({ tag }) => ({ tag, folder: join(scratch, `share-${tag}`) }));
   for (const { folder } of shares) {
     await mkdir(folder);
-    await writeFile(join(folder, 'from-host'), lineOf(seed));
+    const file = join(folder, 'from-host');
+    await writeFile(file, lineOf(seed));
+    // QEMU may run as another user, and only reads it.
+    await chmod(file, 0o644);
   }
   return shares;
 }
-
-/** What a guest can do to the file that it is to write: leave it out, make it a folder, or a link in a circle. */
-const GUESTS_DOING = new Set(['ENOENT', 'EISDIR', 'ELOOP', 'ENOTDIR', 'ENXIO']);
 
 /** Whether the guest's bytes have arrived in each folder, once the guest is gone; what the host did to a file is `trouble`. */
 export async function checkShares(
@@ -28,19 +29,26 @@ export async function checkShares(
   const checks: { check: StepResult; trouble?: string }[] = [];
   for (const { tag, folder } of shares) {
     let trouble: string | undefined;
-    const found = await readFile(join(folder, 'from-guest'), 'latin1').catch(
-      (error: NodeJS.ErrnoException) => {
-        if (!GUESTS_DOING.has(error.code ?? ''))
-          trouble = `the share ${tag} cannot be read: ${error.message}`;
-        return null;
-      },
-    );
-    const ok = found === lineOf(seed);
-    const message = ok ? 'from-guest is as it was written' : 'from-guest is not there as the guest wrote it';
-    checks.push({
-      check: { name: `what the guest wrote to the share ${tag}`, ok, seconds: 0, where: 'outside', message },
-      ...(trouble === undefined ? {} : { trouble }),
+    const message = await whyNotWritten(folder, lineOf(seed)).catch((error: Error) => {
+      trouble = `the share ${tag} cannot be read: ${error.message}`;
+      return trouble;
     });
+    const check: StepResult = {
+      name: `what the guest wrote to the share ${tag}`,
+      ok: message === null,
+      seconds: 0,
+      where: 'outside',
+      message: message ?? 'from-guest is as it was written',
+    };
+    checks.push({ check, ...(trouble === undefined ? {} : { trouble }) });
   }
   return checks;
+}
+
+/** Null where the guest wrote `line` into a file of its own. A file that it only renamed proves no write. */
+async function whyNotWritten(folder: string, line: string): Promise<string | null> {
+  if (!(await isPlainFile(join(folder, 'from-host')))) return 'from-host is gone';
+  const left = await readLeft(join(folder, 'from-guest'), 2 * line.length);
+  if ('refused' in left) return `from-guest ${left.refused}`;
+  return left.bytes.toString('latin1') === line ? null : 'from-guest is not as the guest wrote it';
 }

@@ -190,7 +190,7 @@ t.test('nothing passes by default: whatever is taken from a pass, it is none', a
 t.test('the judgement as a whole', async (t) => {
   const failed = judge(
     evidence({
-      console: '\x1b[31mlast\x1b[0m words\r\n@bg1 abc 1 2 hello\r\n',
+      console: '\x1b[31mlast\x1b[0m words\r\n@bg1 abc 1 2 hello\r\n@bg2 3 0123456789abcdef note\r\n',
       report: {
         steps: [badStep('find', 'no disk')],
         notRun: ['mount'],

@@ -17,6 +17,8 @@ export interface Evidence extends Background {
   outside: readonly StepResult[];
   /** What became of the host's own files of this boot (disks, shares) while it ran, where that makes it undecidable. */
   trouble?: string | undefined;
+  /** What was wrong with the cached files that the guest was made from: whatever it did says nothing of the kernel. */
+  damaged?: string | undefined;
   set: ModuleSet;
   /** The whole tree, which the set is a part of. */
   tree: ModuleIndex;
@@ -34,7 +36,7 @@ const TAIL_LINES = 20;
  * judged again by newer rules.
  */
 export function judge(evidence: Evidence): Judgement {
-  const { scenario, recording, report, outside, trouble } = evidence;
+  const { scenario, recording, report, outside, trouble, damaged } = evidence;
   const console = recording.console.toString('utf8');
   const reports = scanConsole(console);
   const entered = recording.phases.at(-1)?.phase ?? 'firmware';
@@ -46,6 +48,7 @@ export function judge(evidence: Evidence): Judgement {
     report,
     outside,
     trouble,
+    damaged,
     fatal: reports.filter((one) => one.severity === 'fatal'),
     phase,
   };
@@ -115,7 +118,7 @@ function tailOf(console: string): string[] {
   return lastLines(
     console
       .split('\n')
-      .filter((line) => !line.includes('@bg1 '))
+      .filter((line) => !/@bg\d /.test(line))
       .join('\n'),
     TAIL_LINES,
   );

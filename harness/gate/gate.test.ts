@@ -15,7 +15,7 @@ import { countVerdicts } from '../results/scenario-result.js';
 import { exitCodeOfVerdict, verdictOf } from '../results/verdict.js';
 import { findResumable, withdrawVerdict, writePlan } from '../run/resume.js';
 import type { OverBudget } from '../splits/budgets.js';
-import type { CheckFinding } from '../splits/check.js';
+import type { CheckFinding } from '../splits/finding.js';
 import { budgetsOf } from './budgets.js';
 import { withKnownIssues } from './gate-input.js';
 import { type Judged, judgeGate } from './judge-gate.js';

@@ -1,15 +1,13 @@
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
-import { readKernelConfig } from '../kernel/config.js';
-import { loadModuleDetails } from '../modules/details.js';
 import { type Remark, remarksOf, repositoryRoot } from '../report/remarks.js';
 import type { RunFolder } from '../results/folder.js';
 import type { GateReport } from '../results/gate-report.js';
 import type { RunResult } from '../results/run-result.js';
 import type { RunOptions } from '../run/options.js';
 import { runPlan } from '../run/run.js';
-import { checkSplit } from '../splits/check.js';
-import { readClouds } from '../splits/clouds.js';
+import { gatherCheckInput } from '../splits/checkinput.js';
+import { checkSplit } from '../splits/staticcheck.js';
 import { budgetsOf } from './budgets.js';
 import { type GateInput, withGate, writeGateInput } from './gate-input.js';
 import type { KnownIssue } from './known-issues.js';
@@ -69,14 +67,7 @@ async function checkStatically(
   cache: Cache,
 ): Promise<GateReport['check']> {
   if (!split) return null;
-  const config = kernel.config ? await readKernelConfig(kernel.config) : undefined;
-  const findings = checkSplit({
-    split,
-    index,
-    facts: await loadModuleDetails(index, cache),
-    clouds: await readClouds(),
-    signaturesEnforced: config?.isEnabled('MODULE_SIG_FORCE') ?? false,
-  });
+  const findings = checkSplit(await gatherCheckInput(split, { kernel, index, cache }));
   const counts = { error: 0, warning: 0, note: 0 };
   for (const { severity } of findings) counts[severity]++;
   return { counts, findings };

@@ -19,7 +19,8 @@ import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
 import { withResults } from '../results/verdict.js';
 import { runText } from '../results/write.js';
 import { writeRecording } from '../vm/recording.js';
-import { cksum } from '../vm/records.js';
+import { MARK } from '../vm/records.js';
+import { type SealKey, sealKey, sealOf } from '../vm/seal.js';
 import { type GateInput, withGate, writeGateInput } from './gate-input.js';
 import { parseKnownIssues } from './known-issues.js';
 import { rejudgeRun } from './rejudge.js';
@@ -30,7 +31,8 @@ const FIXTURE = JSON.parse(
   readFileSync(join(packageRoot, 'harness', 'report', 'fixtures', 'run.json'), 'utf8'),
 ) as RunResult;
 const cache = new Cache(mkdtempSync(join(tmpdir(), 'bootgate-rejudge-cache-')));
-const NONCE = 'feedface';
+const NONCE = 'feedfacefeedface';
+const KEY = sealKey(NONCE) as SealKey;
 
 /** What a guest did, and what became of it on the host. */
 type Story = 'passes' | 'lacks xfs' | 'says no' | 'crashes' | 'wrote nothing' | 'lost its disk';
@@ -42,16 +44,16 @@ function control(story: Story): string {
   const bad = story === 'lacks xfs' || story === 'says no';
   const records = [
     'hello',
-    'step-start name=find',
+    'step-start name=find up=1',
     end('find', 0),
-    'step-start name=mount',
+    'step-start name=mount up=2',
     ...(story === 'crashes' ? [] : [`output text=${bad ? 'No%20such%20device' : 'fine'}`]),
     ...(story === 'lacks xfs' ? ['request name=fs-xfs status=1 step=mount'] : []),
     ...(story === 'crashes' ? [] : [end('mount', bad ? 1 : 0), 'module name=ext4 bytes=9']),
   ];
   if (story !== 'crashes') records.push(`end records=${records.length + 1}`);
   return records
-    .map((rest, at) => `\n@bg1 ${NONCE} ${at + 1} ${cksum(`${NONCE} ${at + 1} ${rest}`)} ${rest}\n`)
+    .map((rest, at) => `\n${MARK}${at + 1} ${sealOf(KEY, `${at + 1} ${rest}`)} ${rest}\n`)
     .join('');
 }
 
