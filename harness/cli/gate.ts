@@ -209,7 +209,7 @@ async function growthOf(
   for (const [what, text] of given) {
     const limit = parseGrowth(text);
     if (limit === undefined)
-      throw userError('E_USAGE', `--growth ${what}=${text}: that is no growth`, {
+      throw userError('E_USAGE', `--growth ${what}=${text}: not a valid limit`, {
         hint: 'give for example 5 %, 1 MiB, 5 % and 1 MiB (over both is too much), or off',
       });
     limits[what] = limit;

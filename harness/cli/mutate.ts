@@ -93,7 +93,7 @@ function reportText(report: MutationReport): string {
     `named at the top    ${named.length} of ${red.length} (${share(named.length, red.length)}; target: 95 %)`,
   ];
   for (const { scenario, reason } of without)
-    lines.push(`not tried: ${scenario} fails with the whole tree (${reason})`);
+    lines.push(`not tried: ${scenario} fails with the full module tree (${reason})`);
   for (const { scenario, modules, reason } of failed)
     lines.push(`not tried: ${[scenario, modules.join(', ')].filter(Boolean).join(' without ')}: ${reason}`);
   if (mutations.length === 0) lines.push('nothing was taken away: that says nothing of the suite');

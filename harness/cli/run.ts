@@ -58,7 +58,9 @@ export function runCommand(): Command {
         'boot the whole module tree too, to compare: for failures unless given',
       ).choices(['always', 'failures', 'never']),
     )
-    .addOption(new Option('--reference-image <file>', 'compare with this image instead of the whole tree'))
+    .addOption(
+      new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
+    )
     .addOption(new Option('-v, --verbose', 'the log on standard error as well'))
     .action(run);
 }

@@ -100,7 +100,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ report }) => {
       const step = failedStep(report);
       if (!step) return undefined;
-      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, without a word`}`;
+      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, no output`}`;
     },
   },
   {
@@ -110,7 +110,7 @@ export const RULES: readonly Rule[] = [
       if (ending.kind !== 'deadline') return undefined;
       const step = ending.phase === 'steps' && report.unfinishedStep;
       const limit = formatSeconds(ending.limitSeconds);
-      if (step) return `no end of the steps within ${limit}; the step "${step}" was running`;
+      if (step) return `the steps did not finish within ${limit}; the step "${step}" was running`;
       if (report.ended)
         return `everything was reported, and then the guest did not power off within ${limit}`;
       return `${STUCK[ending.phase]} within ${limit}`;
@@ -152,7 +152,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ scenario, report }) => {
       const reported = new Set(report.steps.map((step) => step.name));
       const silent = scenario.steps.find((step) => !reported.has(step.name));
-      return silent ? `the agent ended without a word about the step "${silent.name}"` : undefined;
+      return silent ? `the agent never reported the step "${silent.name}"` : undefined;
     },
   },
   {
@@ -183,11 +183,11 @@ export const RULES: readonly Rule[] = [
 
 const STUCK: Record<Phase, string> = {
   firmware: 'the kernel printed nothing',
-  kernel: 'the kernel did not come to its init',
-  init: 'init did not come to load modules',
-  modules: 'loading modules did not end',
-  devices: 'devices did not come to rest',
-  steps: 'no end of the steps',
+  kernel: 'the kernel did not start init',
+  init: 'init did not begin to load modules',
+  modules: 'module loading did not finish',
+  devices: 'devices did not settle',
+  steps: 'the steps did not finish',
   shutdown: 'the guest did not power off',
 };
 

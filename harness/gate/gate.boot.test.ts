@@ -218,7 +218,7 @@ t.test('wrong usage ends with 2 before anything is booted', async (t) => {
   writeFileSync(ledger, "version: 1\nissues:\n  - { pattern: '(', reason: x }\n");
   const before = readdirSync(results);
   for (const [flags, words] of [
-    ['-i debian-2014 --growth size=lots', /that is no growth/],
+    ['-i debian-2014 --growth size=lots', /not a valid limit/],
     ['-i debian-2014 --growth speed=1', /size=LIMIT/],
     ['-i debian-2014 --baseline nowhere', /no run at nowhere/],
     ['-i debian-2014 --resume nowhere', /no run to resume/],

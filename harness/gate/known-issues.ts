@@ -79,7 +79,7 @@ function issuesOf(
         problems.push(
           problem(
             ['issues', at, 'scenarios', number],
-            `no scenario fits ${glob}${didYouMean(glob, scenarios)}`,
+            `no scenario matches ${glob}${didYouMean(glob, scenarios)}`,
           ),
         );
     for (const [number, glob] of issue.kernels.entries())
@@ -87,7 +87,7 @@ function issuesOf(
         problems.push(
           problem(
             ['issues', at, 'kernels', number],
-            `no release fits ${glob}: they begin with numbers, 6.1.0`,
+            `no release matches ${glob}: releases begin with numbers, such as 6.1.0`,
           ),
         );
     try {

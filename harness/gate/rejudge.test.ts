@@ -35,8 +35,25 @@ const NONCE = 'feedfacefeedface';
 const KEY = sealKey(NONCE) as SealKey;
 
 /** What a guest did, and what became of it on the host. */
-type Story = 'passes' | 'lacks xfs' | 'says no' | 'crashes' | 'wrote nothing' | 'lost its disk';
-const STORIES: Story[] = ['passes', 'lacks xfs', 'says no', 'crashes', 'wrote nothing', 'lost its disk'];
+type Story =
+  | 'passes'
+  | 'lacks xfs'
+  | 'says no'
+  | 'crashes'
+  | 'wrote nothing'
+  | 'lost its disk'
+  | 'was made from damaged files';
+const STORIES: Story[] = [
+  'passes',
+  'lacks xfs',
+  'says no',
+  'crashes',
+  'wrote nothing',
+  'lost its disk',
+  'was made from damaged files',
+];
+/** An oops; with damaged files it is the host's trouble all the same. */
+const isCrash = (story: Story) => story === 'crashes' || story === 'was made from damaged files';
 const OOPS = '[    2.000000] BUG: kernel NULL pointer dereference, address: 0000000000000010\r\n';
 
 function control(story: Story): string {
@@ -47,11 +64,11 @@ function control(story: Story): string {
     'step-start name=find up=1',
     end('find', 0),
     'step-start name=mount up=2',
-    ...(story === 'crashes' ? [] : [`output text=${bad ? 'No%20such%20device' : 'fine'}`]),
+    ...(isCrash(story) ? [] : [`output text=${bad ? 'No%20such%20device' : 'fine'}`]),
     ...(story === 'lacks xfs' ? ['request name=fs-xfs status=1 step=mount'] : []),
-    ...(story === 'crashes' ? [] : [end('mount', bad ? 1 : 0), 'module name=ext4 bytes=9']),
+    ...(isCrash(story) ? [] : [end('mount', bad ? 1 : 0), 'module name=ext4 bytes=9']),
   ];
-  if (story !== 'crashes') records.push(`end records=${records.length + 1}`);
+  if (!isCrash(story)) records.push(`end records=${records.length + 1}`);
   return records
     .map((rest, at) => `\n${MARK}${at + 1} ${sealOf(KEY, `${at + 1} ${rest}`)} ${rest}\n`)
     .join('');
@@ -59,7 +76,7 @@ function control(story: Story): string {
 
 async function leave(folder: string, story: Story): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const console = Buffer.from(`[    1.000000] Linux version 6.1\r\n${story === 'crashes' ? OOPS : ''}`);
+  const console = Buffer.from(`[    1.000000] Linux version 6.1\r\n${isCrash(story) ? OOPS : ''}`);
   writeFileSync(join(folder, 'console.log'), console);
   writeFileSync(join(folder, 'control.log'), control(story));
   writeFileSync(join(folder, 'recipe.json'), JSON.stringify({ scenario: SCENARIO }));
@@ -75,10 +92,13 @@ async function leave(folder: string, story: Story): Promise<void> {
     seconds: 5.1,
     cpuSeconds: 4.3,
   });
-  const ok = story !== 'wrote nothing' && story !== 'crashes';
+  const ok = story !== 'wrote nothing' && !isCrash(story);
   await writeOutside(folder, {
     checks: [{ name: 'pattern in the disk file of BG-1', ok, seconds: 0.01, where: 'outside', message: 'm' }],
     ...(story === 'lost its disk' ? { trouble: 'the disk file of BG-1 cannot be read: ENOENT' } : {}),
+    ...(story === 'was made from damaged files'
+      ? { damaged: 'the window was damaged, and is made again' }
+      : {}),
   });
 }
 

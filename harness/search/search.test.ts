@@ -12,10 +12,12 @@ import { setFromList } from '../modules/set.js';
 import { styleOf } from '../report/screen.js';
 import { requireScenarios, unsettledOf } from '../results/choose.js';
 import type { Finding, ScenarioResult } from '../results/scenario-result.js';
+import { exitCodeOfVerdict } from '../results/verdict.js';
 import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { installSet } from '../splits/installsets.js';
 import { readSplit } from '../splits/read.js';
 import { coverage } from './coverage.js';
+import { type Fix, verdictOfFix } from './fix.js';
 import { judgeMutation, judgeSuite, type Mutation, type MutationReport } from './mutate.js';
 import { scenarioNeeds } from './needs.js';
 import type { WantedModule } from './patches/addition.js';
@@ -561,6 +563,23 @@ t.test('what can be mended is what was booted', async (t) => {
   });
   requireScenarios([gone], [{ name: 'net/nat' } as never]);
   t.same(unsettledOf({ folder: '', result: { results: [gone, open, passed] } as never }), [gone, open]);
+});
+
+t.test('a fix that the host did not let be proven is undecided', (t) => {
+  const fix = (verified: boolean, found: boolean, verdict: 'pass' | 'fail' | 'incomplete' | null): Fix =>
+    ({
+      verified,
+      kernelsOwn: [],
+      searches: [{ result: 'net/nat', remedy: { verified: found } }],
+      proof: verdict && { id: 'x', folder: '', verdict },
+    }) as unknown as Fix;
+  const code = (one: Fix) => exitCodeOfVerdict(verdictOfFix(one));
+  t.equal(code(fix(true, true, 'pass')), 0);
+  t.equal(code(fix(false, true, 'incomplete')), 3);
+  t.equal(code(fix(false, true, 'fail')), 1);
+  t.equal(code(fix(false, false, null)), 1);
+  t.equal(code({ ...fix(false, true, 'incomplete'), kernelsOwn: ['net/other'] }), 1);
+  t.end();
 });
 
 t.test('a suite of which nothing was tried has proven nothing', (t) => {
