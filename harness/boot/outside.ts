@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { forJson } from '../printable.js';
 import type { StepResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { verifyPattern } from '../vm/disks.js';
@@ -67,7 +68,7 @@ async function missing(path: string, what: string): Promise<string[]> {
 }
 
 export async function writeOutside(folder: string, outside: Outside): Promise<void> {
-  await writeWhole(join(folder, FILE), `${JSON.stringify(outside, null, 2)}\n`);
+  await writeWhole(join(folder, FILE), forJson(outside));
 }
 
 /** Undefined where the boot is of an older version, which kept its checks in run.json alone. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { forJson } from '../printable.js';
 import { writeWhole } from '../write-whole.js';
 import type { Reference } from './reference.js';
 
@@ -16,7 +17,7 @@ export interface StoredReference {
 const FILE = 'reference.json';
 
 export async function writeReference(folder: string, stored: StoredReference): Promise<void> {
-  await writeWhole(join(folder, FILE), `${JSON.stringify(stored, null, 2)}\n`);
+  await writeWhole(join(folder, FILE), forJson(stored));
 }
 
 /** Undefined where the result has none, or is of an older version, which kept only what run.json says of it. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { forJson } from '../printable.js';
 import type { GateReport } from '../results/gate-report.js';
 import type { RunResult } from '../results/run-result.js';
 import { withResults } from '../results/verdict.js';
@@ -62,7 +63,7 @@ export async function writeGateInput(
     knownIssues: knownIssues.map(({ pattern: _compiled, ...issue }) => issue),
     ...rest,
   };
-  await writeWhole(join(folder, FILE), `${JSON.stringify(stored, null, 2)}\n`);
+  await writeWhole(join(folder, FILE), forJson(stored));
 }
 
 /** Undefined where there is none: a run without a gate, or of an older version. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { userError } from '../errors.js';
 import type { ModuleIndex, ModuleSet, RulePlace } from '../modules/module.js';
 import { exactSet } from '../modules/set.js';
+import { forJson } from '../printable.js';
 import type { Placed, Split } from '../splits/split.js';
 import { writeWhole } from '../write-whole.js';
 import { readContents } from './contents.js';
@@ -52,7 +53,7 @@ export async function writeRules(folder: string, { set, index, split }: Prepared
     out,
     ...(placed ? { placed } : {}),
   };
-  await writeWhole(join(folder, FILE), `${JSON.stringify(told)}\n`);
+  await writeWhole(join(folder, FILE), forJson(told, 0));
 }
 
 /** What a stored run has kept of the set that it booted, and of its split. */

@@ -25,6 +25,7 @@ export const RUN_FILES: readonly FileOfRun[] = [
     name: 'rules.json',
     what: 'the rule that left each module out, or put it in its package, as it was then',
   },
+  { name: 'writer.1.lock', what: 'who writes here, while somebody does' },
   { name: 'run.log', what: "the harness's own log, one JSON object a line (pino)" },
 ];
 
@@ -36,7 +37,10 @@ export const SCENARIO_FILES: readonly FileOfRun[] = [
   { name: 'recording.json', what: 'how the guest ended, when it entered each phase, CPU and wall seconds' },
   { name: 'outside.json', what: 'what was checked on the host once the guest was gone' },
   { name: 'reference.json', what: 'what the full module tree did, where it was booted to compare' },
-  { name: 'recipe.json', what: 'the initramfs as segments with digests, the scenario and the machine' },
+  {
+    name: 'recipe.json',
+    what: 'the boot as it was requested: kernel, modules, initramfs and window by digest, and the scenario',
+  },
   {
     name: 'qemu.sh',
     what: 'the command that booted it; its initramfs and disks are gone, recipe.json says what they were',

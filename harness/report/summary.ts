@@ -94,7 +94,7 @@ function additions(result: RunResult, width: number, style: Style): string {
   const count = result.additions.length;
   const head = `added as dependencies: ${count} module${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
   const lines = formatAdditions(result, 8).flatMap((line) =>
-    wrap(line, width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
+    wrap(cleanLine(line), width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
   );
   return `${style.bold(head)}\n${lines.join('')}`;
 }

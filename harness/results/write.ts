@@ -1,3 +1,4 @@
+import { forJson } from '../printable.js';
 import type { RunResult } from './run-result.js';
 
 /** The name of a run's own file in its folder. */
@@ -5,5 +6,5 @@ export const RUN_FILE = 'run.json';
 
 /** run.json as it is written and as `--reporter json` prints it. */
 export function runText(result: RunResult): string {
-  return `${JSON.stringify(result, null, 2)}\n`;
+  return forJson(result);
 }
