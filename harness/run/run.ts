@@ -15,6 +15,7 @@ import { describeImage, describeInstallSets } from './describe.js';
 import { compareWithReferences } from './difference.js';
 import type { RunOptions } from './options.js';
 import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
+import { withoutUnmet } from './unmet.js';
 import { lockRun } from './writer-lock.js';
 
 export interface FinishedRun {
@@ -33,7 +34,8 @@ export async function runPlan(options: RunOptions): Promise<FinishedRun> {
     options.resume?.folder ?? (await makeRunFolder(options.results, variants[0].image.name, started));
   const lock = lockRun(folder.path);
   try {
-    return await runInFolder(options, variants, folder, started);
+    const plan = await withoutUnmet(options.plan, variants[0]);
+    return await runInFolder({ ...options, plan }, variants, folder, started);
   } finally {
     lock.release();
   }
