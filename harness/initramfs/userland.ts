@@ -169,16 +169,20 @@ function agentEntries(folder: string): Entry[] {
     ['init.sh', 'init'],
     ['modprobe.sh', 'usr/sbin/modprobe'],
   ]);
+  const tools = ['insmod', 'modinfo', 'depmod'].map(
+    (name): Entry => ({ path: `usr/sbin/${name}`, type: 'symlink', target: '/bootgate/module-tools.sh' }),
+  );
   const scripts = readdirSync(folder).filter((name) => /\.(sh|awk)$/.test(name));
   if (!scripts.includes('init.sh'))
     throw new BootgateError(`${folder} holds no init.sh: the installation is not whole`, {
       code: 'E_GUEST_AGENT',
       blame: 'bug',
     });
-  return scripts.sort().map((name): Entry => {
+  const files = scripts.sort().map((name): Entry => {
     const data = readFileSync(join(folder, name));
     return { path: places.get(name) ?? `bootgate/${name}`, type: 'file', mode: 0o755, data };
   });
+  return [...files, ...(scripts.includes('module-tools.sh') ? tools : [])];
 }
 
 const text = (path: string, data: string): Entry => ({ path, type: 'file', data: Buffer.from(data) });

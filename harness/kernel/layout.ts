@@ -83,7 +83,7 @@ export async function findKernel(root: string, options: LayoutOptions): Promise<
  * Folders that are module trees: below lib/modules or usr/lib/modules (once, where one links to the other), or the
  * root itself. A folder that holds symlinks only is what headers leave behind (`build`).
  */
-async function findTrees(root: string): Promise<string[]> {
+export async function findTrees(root: string): Promise<string[]> {
   const trees = new Set<string>();
   for (const parent of [join(root, 'lib/modules'), join(root, 'usr/lib/modules')]) {
     for (const { name } of await entriesOf(parent)) {
@@ -99,7 +99,7 @@ async function findTrees(root: string): Promise<string[]> {
 }
 
 /** Where vmlinuz, config and System.map may lie, the likeliest first. */
-function imageFolders(root: string, trees: readonly string[]): string[] {
+export function imageFolders(root: string, trees: readonly string[]): string[] {
   const folders = [...trees, join(root, 'boot'), root];
   // A module tree was given: its /boot is three folders up, four with /usr.
   if (trees[0] !== undefined && basename(dirname(root)) === 'modules') {
@@ -110,7 +110,7 @@ function imageFolders(root: string, trees: readonly string[]): string[] {
 }
 
 /** With a wanted release only names that can be it: /boot of a machine has every kernel that was ever installed. */
-async function findImages(folders: readonly string[], wanted: string | undefined): Promise<string[]> {
+export async function findImages(folders: readonly string[], wanted: string | undefined): Promise<string[]> {
   const files = new Set<string>();
   for (const folder of folders) {
     for (const { name } of await entriesOf(folder)) {
@@ -166,7 +166,7 @@ async function checkMachine(module: string, arch: Architecture, name: string): P
     );
 }
 
-async function firstModule(folder: string, depth = 0): Promise<string | null> {
+export async function firstModule(folder: string, depth = 0): Promise<string | null> {
   if (depth > MAX_PATH.depth) return null; // whoever reads the tree refuses it
   for (const entry of await entriesOf(folder)) {
     const path = join(folder, entry.name);
@@ -177,7 +177,7 @@ async function firstModule(folder: string, depth = 0): Promise<string | null> {
   return null;
 }
 
-async function firstFile(paths: readonly string[]): Promise<string | null> {
+export async function firstFile(paths: readonly string[]): Promise<string | null> {
   for (const path of paths) {
     const found = await stat(path).catch(() => null);
     if (found?.isFile()) return path;
@@ -197,7 +197,7 @@ export async function makeEmptyTree(parent: string, release: string): Promise<st
   return folder;
 }
 
-function several(name: string, releases: readonly string[]) {
+export function several(name: string, releases: readonly string[]) {
   return userError('E_KERNEL_SEVERAL', `${name} has several kernels: ${releases.join(', ')}`, {
     hint: 'give the packages of one of them, or its folder lib/modules/RELEASE',
   });
