@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readDocument } from '../document.js';
 import { makeFolder } from '../folders.js';
 import { loadImage } from '../image/image-file.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
 import { setFromPolicy } from '../modules/policy.js';
 import { imagesDir, scenariosDir } from '../paths.js';
 import { loadScenarios } from '../scenarios/load.js';
+import { expandMatrix } from '../scenarios/matrix.js';
+import { scenarioFileSchema } from '../scenarios/schema.js';
 import type { Room, TargetMaker } from './target.js';
 
 const WORDS = [
@@ -58,10 +61,17 @@ const document =
     };
   };
 
-/** Without the syntax check, which is sh's: each scenario would start a process. */
+/** The document and its matrix alone: sh's check of the steps would start a process for each input. */
 export const scenarioFile = document(
   'scenario',
   () => inFolder(scenariosDir, /\.ya?ml$/),
+  'scenario.yaml',
+  async (path) => expandMatrix(await readDocument(path, scenarioFileSchema), []),
+);
+/** All of it, as a run reads it. */
+export const scenarioFolder = document(
+  'scenarios',
+  () => inFolder(scenariosDir, /\.ya?ml$/).slice(0, 8),
   'scenarios/area/name.yaml',
   (path) => loadScenarios(join(path, '../..')),
 );

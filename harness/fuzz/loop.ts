@@ -33,8 +33,8 @@ export interface Outcome {
   hangs: Failure[];
 }
 
-/** Longer than this for one small input is a hang: the costs of every reader are linear. */
-const HANG_MS = 5000;
+/** More than this for one small input is a hang: the costs of every reader are linear. A loaded host stretches only the second. */
+const HANG_MS = { cpu: 5000, wall: 60_000 };
 const MOST_FAILURES = 5;
 
 /**
@@ -62,8 +62,10 @@ export async function fuzz(
     const input = seed ?? mutate(target.seeds, new Random(limits.seed, target.name, number), target.words);
     onInput(number);
     const started = performance.now();
+    const cpu = process.cpuUsage();
     const error = await readOne(target, input);
     const took = performance.now() - started;
+    const { user, system } = process.cpuUsage(cpu);
     outcome.inputs++;
     outcome.slowestMs = Math.max(outcome.slowestMs, took);
     const failure = (what: string): Failure => ({ target: target.name, number, took, what, input });
@@ -72,7 +74,8 @@ export async function fuzz(
     if (isRefusal && seed) outcome.crashes.push(failure(`the seed is refused: ${(error as Error).message}`));
     if (error !== undefined && !isRefusal)
       outcome.crashes.push(failure(error instanceof Error ? `${error.stack}` : String(error)));
-    if (took > HANG_MS) outcome.hangs.push(failure(`it took ${Math.round(took)} ms`));
+    if (took > HANG_MS.wall || user + system > HANG_MS.cpu * 1000)
+      outcome.hangs.push(failure(`it took ${Math.round(took)} ms`));
     if (limits.only !== undefined || outcome.crashes.length + outcome.hangs.length >= MOST_FAILURES) break;
   }
   return outcome;

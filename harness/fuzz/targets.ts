@@ -22,6 +22,7 @@ export const TARGETS: Readonly<Record<string, TargetMaker>> = {
   control: texts.control,
   config: texts.config,
   scenario: documents.scenarioFile,
+  scenarios: documents.scenarioFolder,
   image: documents.imageFile,
   policy: documents.policy,
   userland: documents.userland,
