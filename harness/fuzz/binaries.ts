@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { compressionOf, decompress } from '../decompress.js';
 import { bufferSource, parseElf } from '../elf.js';
 import { readDynamic } from '../elfdynamic.js';
-import { execBytes } from '../exec.js';
+import { filter } from '../filter.js';
 import { writeCpio } from '../initramfs/cpio.js';
 import { readCpio } from '../initramfs/cpio-read.js';
 import { checkEntries, listArchive } from '../kernel/archive.js';
@@ -87,7 +87,7 @@ export const vmlinux: TargetMaker = async (room) => {
 export const compressed: TargetMaker = async () => {
   const text = Buffer.from('a module would be here, and here, and here. '.repeat(40));
   const pack = async (file: string, ...args: string[]) => {
-    return Buffer.from((await execBytes(file, args, { input: text })).stdout);
+    return Buffer.from((await filter(file, args, text, { limit: 1 << 20 })).bytes);
   };
   const seeds = [gzipSync(text), await pack('xz', '-c'), await pack('zstd', '-cq')];
   return {

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { Cache } from '../cache.js';
 import type { BootgateError } from '../errors.js';
-import { execBytes } from '../exec.js';
+import { filter } from '../filter.js';
 import { loadModuleIndex } from '../modules/index.js';
 import { packageRoot } from '../paths.js';
 import { ar, bzImage, deb, elf, kernelFiles, rpm, type TarEntry, tar } from './fixtures/make.js';
@@ -29,7 +29,7 @@ const PACKERS = {
 async function bomb(kind: keyof typeof PACKERS, times = 40): Promise<Buffer> {
   const [file, ...args] = PACKERS[kind];
   const stream =
-    streams.get(kind) ?? (await execBytes(file, args, { input: Buffer.alloc(32 << 20, 0xff) })).stdout;
+    streams.get(kind) ?? (await filter(file, args, Buffer.alloc(32 << 20, 0xff), { limit: 32 << 20 })).bytes;
   streams.set(kind, stream);
   return Buffer.concat(Array.from({ length: times }, () => stream));
 }
