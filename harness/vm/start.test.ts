@@ -138,6 +138,8 @@ t.test('what QEMU can do is asked once, and within a limit', async (t) => {
     message: /setpriv is not installed/,
   });
   await t.rejects(runGuest(guest('no-setpriv')), { code: 'E_SETPRIV' });
+  const lost = Qemu.start('qemu-system-x86_64', [], join(folder, 'gone'), () => {});
+  t.match(await lost.exited, { status: null, stderr: /gone is gone/ });
   const qemu = Qemu.start('qemu-system-x86_64', [], folder, () => {});
   t.match(await qemu.exited, { status: null, signal: null, stderr: /setpriv is not installed/ });
 });
