@@ -219,7 +219,7 @@ t.test(
     t.throws(() => handOver(machine, closed, [], 61_200), { message: /not readable by other users/ });
 
     // Then QEMU runs all the same, and the run says how.
-    const args = join(folder, 'who');
+    const args = join(folder, 'who.txt');
     writeFileSync(args, '');
     chmodSync(args, 0o666);
     fakeQemu('who', `${VERSION}\nid -u > ${args}\nexit 1`);
