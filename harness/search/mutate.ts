@@ -56,12 +56,20 @@ export interface MutateOptions {
   limit?: number | undefined;
   signal?: AbortSignal | undefined;
   onMutation?: (mutation: Mutation) => void;
+  /** What a person should know of how guests are booted. */
+  onNote?: (sentence: string) => void;
 }
 
 /** A suite that cannot fail is worthless: takes away what each scenario needs, one module at a time, and looks. */
 export async function mutate(options: MutateOptions): Promise<MutationReport> {
   const { scenarios, accelerator, cache, folder, limit, signal } = options;
-  const executor = new Executor({ accelerator, cache, jobs: options.jobs, signal });
+  const executor = new Executor({
+    accelerator,
+    cache,
+    jobs: options.jobs,
+    signal,
+    onNote: options.onNote,
+  });
   const prepared = {
     ...options.prepared,
     set: wholeTree(options.prepared.index),
