@@ -3,7 +3,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
+import { ConsoleWatch } from '../diagnose/watch.js';
 import type { PreparedImage } from '../image/prepare.js';
+import { forJson } from '../printable.js';
 import type { ScenarioResult, StepResult, Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { verifyPattern } from '../vm/disks.js';
@@ -49,7 +51,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       scenarioPath: join(scratch, 'scenario.cpio'),
       files,
     });
-    await writeFile(join(folder, RECIPE), `${JSON.stringify(request, null, 2)}\n`);
+    await writeFile(join(folder, RECIPE), forJson(request));
     const machine = await materialise(request, files, scratch, undo);
     if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
     const recording = await bootMachine(machine, request, options);
@@ -86,6 +88,7 @@ function bootMachine(
     accelerator: options.accelerator.used,
     folder: options.folder,
     nonce,
+    watcher: new ConsoleWatch(),
     stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
     onNote: options.onNote,
     ...(options.signal ? { signal: options.signal } : {}),

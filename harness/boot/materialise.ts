@@ -88,7 +88,7 @@ export async function materialise(
   });
 }
 
-/** The archive's segments; the scenario's own is written anew where nobody has it. */
+/** The archive's segments; the scenario's own is written again where it is missing. */
 async function segmentsOf(request: BootRequest, files: LocalFiles, scratch: string) {
   const { scenario, nonce, seed } = request;
   const segments = [];

@@ -8,7 +8,7 @@ import { buildInitramfs } from '../initramfs/build.js';
 import type { ModuleDelivery, Segment } from '../initramfs/initramfs.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { packageRoot } from '../paths.js';
-import { scenarioEntries } from '../scenarios/payload.js';
+import { type Secrets, scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Machine } from '../vm/machine.js';
 import type { LocalFiles } from './local-files.js';
@@ -63,16 +63,26 @@ export interface RequestOptions {
 /** `image + scenario -> request`: builds or finds the initramfs, and names everything by its content. */
 export async function makeRequest(options: RequestOptions): Promise<BootRequest> {
   const { prepared, scenario, cache, nonce, seed, files } = options;
-  const { kernel, vmlinux, set, index, delivery } = prepared;
-  const { segments, bytes, digest, window } = await buildInitramfs({
-    set,
+  const built = await buildInitramfs({
+    set: prepared.set,
     tools: scenario.tools,
     scenarioEntries: scenarioEntries(scenario, { nonce, seed }),
-    delivery,
+    delivery: prepared.delivery,
     cache,
-    arch: kernel.arch,
+    arch: prepared.kernel.arch,
     scenarioPath: options.scenarioPath,
   });
+  return requestOf(prepared, scenario, { nonce, seed }, built, files);
+}
+
+/** The request of an initramfs that is built; `files` learns where its files lie. */
+export function requestOf(
+  { kernel, vmlinux, set, index, delivery }: PreparedImage,
+  scenario: Scenario,
+  { nonce, seed }: Secrets,
+  { segments, bytes, digest, window }: Awaited<ReturnType<typeof buildInitramfs>>,
+  files: LocalFiles,
+): BootRequest {
   const boot = scenario.boot === 'direct' && canBootDirectly(kernel.arch, vmlinux).ok ? 'direct' : 'packaged';
   const content = contentOf(boot === 'direct' ? 'vmlinux' : 'vmlinuz', kernel.digest);
   files.add(content, boot === 'direct' ? vmlinux.path : kernel.vmlinuz);
@@ -92,7 +102,7 @@ export async function makeRequest(options: RequestOptions): Promise<BootRequest>
     delivery,
     initramfs: { segments: segments.map(({ path: _path, ...segment }) => segment), bytes, digest },
     window: window && { content: windowContent, bytes: window.bytes },
-    memoryMiB: memoryFor(scenario, prepared),
+    memoryMiB: memoryFor(scenario, { delivery, set }),
     nonce,
     seed,
   };

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { imageOption, jsonOption, kernelOption, modulesOption, strictOption } from './options.js';
+import { say as log, print, printJson, printTable } from './output.js';
 
 interface Flags {
   kernel?: string[];
@@ -187,27 +188,4 @@ function treeSummary(index: ModuleIndex) {
 function shorten(names: readonly string[], most = 4): string {
   if (names.length <= most) return names.join(', ');
   return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
-}
-
-function printTable(rows: readonly string[][]): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of rows)
-    print(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-}
-
-function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function log(sentence: string): void {
-  process.stderr.write(`bootgate: ${sentence}\n`);
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Cache } from '../cache.js';
+import { ConsoleWatch } from '../diagnose/watch.js';
 import { assemble, buildInitramfs } from '../initramfs/build.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
 import { resolveKernel } from '../kernel/resolve.js';
@@ -73,6 +74,7 @@ async function boot(
     accelerator: 'tcg',
     folder,
     nonce: NONCE,
+    watcher: new ConsoleWatch(),
     stepSeconds: 15 * scenario.steps.length,
   });
   return { recording, report: readReport(NONCE, recording.control, recording.console) };

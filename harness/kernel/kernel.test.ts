@@ -11,7 +11,7 @@ import { clauses, parseControl } from './deb.js';
 import { arm64Image, bzImage, deb, elf, kernelFiles, rpm, type TarEntry } from './fixtures/make.js';
 import { readKernelImage } from './image.js';
 import { findInstalled } from './installed.js';
-import { resolveKernel } from './resolve.js';
+import { resolveKernel, resolveModuleTree } from './resolve.js';
 import { readRpm } from './rpmheader.js';
 import { parseKernelSource } from './source.js';
 import { extractVmlinux } from './vmlinux.js';
@@ -763,4 +763,38 @@ t.test("Debian's kernels: apt's answer, the package, the module list and the PVH
     hint: /policy/,
   });
   await t.rejects(resolveKernel(['apt:linux-image-amd64/nope'], { cache }), { code: 'E_APT_UNKNOWN' });
+});
+
+t.test('a module tree alone: no vmlinuz, any architecture, any folder name', async (t) => {
+  const module = (machine: number) => elf(machine, Buffer.from(`\0vermagic=${RELEASE} SMP preempt \0`));
+  const { at, cache, ready } = place(t, {
+    [`whole/lib/modules/${RELEASE}/kernel/a.ko`]: module(62),
+    [`whole/boot/vmlinuz-${RELEASE}`]: 'rubbish',
+    'mods/kernel/a.ko': module(3),
+    'mods/modules.order': 'kernel/a.ko\n',
+    'none/vmlinuz': 'rubbish',
+    'two/lib/modules/a/x.ko': module(62),
+    'two/lib/modules/b/x.ko': module(62),
+    'modules.deb': deb([{ path: `./lib/modules/${RELEASE}/kernel/a.ko`, data: module(183) }], {
+      Package: 'modules',
+    }),
+  });
+  await ready;
+  const resolve = (name: string) => resolveModuleTree([at(name)], { cache });
+  t.match(await resolve('whole'), {
+    release: RELEASE,
+    arch: 'x86_64',
+    vmlinuz: at(`whole/boot/vmlinuz-${RELEASE}`),
+    modulesDir: at(`whole/lib/modules/${RELEASE}`),
+  });
+  t.match(await resolve('mods'), { release: RELEASE, arch: 'i386', vmlinuz: null, modulesDir: at('mods') });
+  await t.rejects(resolve('none'), { code: 'E_KERNEL_MODULES_MISSING', blame: 'user' });
+  await t.rejects(resolve('two'), { code: 'E_KERNEL_SEVERAL', blame: 'user' });
+  await t.rejects(resolveKernel([at('mods')], { cache }), { code: 'E_KERNEL_IMAGE_MISSING' });
+  for (const time of ['first', 'remembered'])
+    t.match(
+      await resolve('modules.deb'),
+      { release: RELEASE, arch: 'aarch64', vmlinuz: null, packages: [{ modules: ['kernel/a.ko'] }] },
+      time,
+    );
 });

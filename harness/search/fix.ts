@@ -5,6 +5,7 @@ import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { closure } from '../modules/closure.js';
+import { forJson } from '../printable.js';
 import type { StoredRun } from '../results/read.js';
 import type { RunResult } from '../results/run-result.js';
 import { isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
@@ -131,7 +132,7 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
     patch: patch ? { file: patch.file, diff: patch.diff, after: patch.after } : null,
     proof,
   };
-  await writeWhole(join(folder, 'fix.json'), `${JSON.stringify(fix, null, 2)}\n`);
+  await writeWhole(join(folder, 'fix.json'), forJson(fix));
   return fix;
 }
 

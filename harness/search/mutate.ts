@@ -151,7 +151,7 @@ export function judgeMutation(
   let reason = '';
   if (!red) {
     if (soft) reason = `only the softdep ${request} asks for it`;
-    else if (request) reason = `nobody misses an answer to ${request}`;
+    else if (request) reason = `the scenario passes without an answer to ${request}`;
     else reason = 'the scenario does without all that needs it';
   } else if (!named) {
     const first = findings[0];

@@ -124,7 +124,7 @@ const at = (place: RulePlace | undefined) => (place ? { file: place.file, line: 
 function fail(folder: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const seen = new Map(problems.map((one) => [`${one.file}:${one.line}:${one.message}`, one]));
-  throw new BootgateError(`${shownFile(folder)} is not a right split for this kernel`, {
+  throw new BootgateError(`${shownFile(folder)} does not fit this kernel`, {
     code: 'E_SPLIT',
     blame: 'user',
     problems: [...seen.values()],
