@@ -21,7 +21,7 @@ export function gateCommand(): Command {
       'everything at once for CI: static check, boots, budgets, comparison; exit 0 holds, 1 does not',
     )
     .argument('[pattern...]', 'scenarios to boot; those tagged quick unless given');
-  share(command, 'tag', 'image', 'kernel', 'modules', 'split', 'install')
+  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install')
     .addOption(new Option('-b, --baseline <run>', 'compare with this run: its folder, its run.json, its id'))
     .addOption(
       new Option(

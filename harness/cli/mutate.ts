@@ -13,7 +13,7 @@ export function mutateCommand(): Command {
       'take each module that a scenario needs away, one at a time, and see whether it turns red and names it',
     )
     .argument('[pattern...]', 'scenarios; those tagged quick unless given');
-  share(command, 'tag', 'image', 'kernel', 'accel', 'jobs').addOption(
+  share(command, 'image', 'tag', 'kernel', 'accel', 'jobs').addOption(
     new Option('--limit <n>', 'so many mutations at most, spread evenly').argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(run);
