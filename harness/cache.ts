@@ -4,6 +4,7 @@ import { lstat, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from './folders.js';
 import { cacheDir } from './paths.js';
+import { cleanLine, forTerminal } from './printable.js';
 import { makeScratch, sweepScratch } from './scratch.js';
 import {
   checkSeal,
@@ -195,7 +196,7 @@ export class Cache {
 }
 
 function sayOnStderr(sentence: string): void {
-  process.stderr.write(`bootgate: ${sentence}\n`);
+  process.stderr.write(`${forTerminal(`bootgate: ${cleanLine(sentence)}`)}\n`);
 }
 
 async function exists(path: string): Promise<boolean> {
