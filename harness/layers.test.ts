@@ -23,6 +23,7 @@ const LAYERS: string[][] = [
   ['patterns'],
   ['modules'],
   ['kernel'],
+  ['arch'],
   ['.'],
 ];
 

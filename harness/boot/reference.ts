@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { bootSupport } from '../arch/index.js';
 import { type Cache, digestOf } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { buildInitramfs } from '../initramfs/build.js';
@@ -7,7 +8,6 @@ import { wholeTree } from '../modules/set.js';
 import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { architectureOf } from '../vm/arch/index.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
 import { type GuestReport, readReport } from '../vm/records.js';
@@ -150,17 +150,17 @@ export async function keyOf(
   const told = scenarioEntries(scenario, { nonce: 'nonce', seed: 'seed' }).map((entry) =>
     'data' in entry ? digestOf(entry.path, entry.data) : entry.path,
   );
-  const { cpus, memoryMiB, boot, disks, nics, shares, cmdline } = scenario;
+  const { machine, cpus, memoryMiB, boot, disks, nics, shares, devices, cmdline } = scenario;
   return [
     'reference 2',
     kernel.digest,
     initramfs.digest,
     ...told,
-    JSON.stringify({ cpus, memoryMiB, boot, disks, nics, shares, cmdline }),
+    JSON.stringify({ machine, cpus, memoryMiB, boot, disks, nics, shares, devices, cmdline }),
     // The board, the processor and the command line that all machines have.
-    JSON.stringify(architectureOf(kernel.arch)),
+    JSON.stringify(bootSupport(kernel.arch)),
     accelerator.used,
-    programIdentity(architectureOf(kernel.arch).qemu),
+    programIdentity(bootSupport(kernel.arch).qemu),
   ].join('\n');
 }
 

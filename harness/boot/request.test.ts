@@ -21,7 +21,8 @@ import { packageRoot } from '../paths.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { qemuArgv } from '../vm/argv.js';
-import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
+import { DISK_BUSES, NIC_MODELS } from '../vm/devices/index.js';
+
 import { readLeft } from './left.js';
 import { LocalFiles } from './local-files.js';
 import { machineOf, materialise } from './materialise.js';

@@ -20,8 +20,8 @@ export function gateCommand(): Command {
     .description(
       'everything at once for CI: static check, boots, budgets, comparison; exit 0 holds, 1 does not',
     )
-    .argument('[pattern...]', 'scenarios to boot; all of the image unless given');
-  share(command, 'image', 'kernel', 'modules', 'split', 'install')
+    .argument('[pattern...]', 'scenarios to boot; those tagged quick unless given');
+  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install')
     .addOption(new Option('-b, --baseline <run>', 'compare with this run: its folder, its run.json, its id'))
     .addOption(
       new Option(

@@ -12,9 +12,9 @@ export function runCommand(): Command {
     .description('boot an image, one guest per scenario, and say what works')
     .argument(
       '[pattern...]',
-      'scenarios to run: storage/virtio-blk, storage, "network/*"; all of the image unless given',
+      'scenarios to run: storage/virtio-blk, storage, "network/*"; those tagged quick unless given',
     );
-  share(command, 'image', 'kernel', 'modules', 'split', 'install', 'strict');
+  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install', 'strict');
   command.addOption(
     new Option('--built <dir>', 'boot what `bootgate build -o DIR` has written').conflicts([
       'image',

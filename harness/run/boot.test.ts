@@ -22,7 +22,7 @@ t.setTimeout(1_200_000);
 const cache = new Cache();
 const results = mkdtempSync(join(tmpdir(), 'bootgate-boot-test-'));
 const prepared: PreparedImage = await prepareImage(await loadImage('debian-2014'), { cache });
-const scenarios = await loadScenarios(scenariosDir);
+const scenarios = (await loadScenarios(scenariosDir)).filter(({ tags }) => tags?.includes('quick'));
 const accelerator = await chooseAccelerator('auto', {
   kernel: prepared.kernel,
   vmlinux: prepared.vmlinux,
@@ -192,7 +192,7 @@ t.test('Ctrl+C once ends in order, with what is known so far', { timeout: 120_00
   const folder = mkdtempSync(join(tmpdir(), 'bootgate-interrupt-'));
   const child = spawn(
     process.execPath,
-    [main, 'run', 'storage', '--image', 'debian-2014', '--results', folder, '--jobs', '1'],
+    [main, 'run', 'storage', '--tag', 'quick', '--image', 'debian-2014', '--results', folder, '--jobs', '1'],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },

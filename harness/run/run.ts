@@ -16,6 +16,7 @@ import { describeImage, describeInstallSets } from './describe.js';
 import { compareWithReferences } from './difference.js';
 import type { RunOptions } from './options.js';
 import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
+import { withoutUnmet } from './unmet.js';
 import { lockRun } from './writer-lock.js';
 
 export interface FinishedRun {
@@ -34,7 +35,8 @@ export async function runPlan(options: RunOptions): Promise<FinishedRun> {
     options.resume?.folder ?? (await makeRunFolder(options.results, variants[0].image.name, started));
   const lock = lockRun(folder.path);
   try {
-    return await runInFolder(options, variants, folder, started);
+    const plan = await withoutUnmet(options.plan, variants[0]);
+    return await runInFolder({ ...options, plan }, variants, folder, started);
   } finally {
     lock.release();
   }
@@ -160,11 +162,12 @@ function executorOf({ accelerator, cache, jobs, plan, signal, warn }: RunOptions
 
 /**
  * `fail` outranks `incomplete`: a kernel that said no has said no, whatever else could not be decided. What fails with
- * the whole tree as well is not the set's fault, and does not fail the run.
+ * the whole tree as well is not the set's fault, and does not fail the run. Where everything was skipped nothing was decided.
  */
 export function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): RunResult['verdict'] {
   if (results.some(speaksAgainst)) return 'fail';
-  return unfinished || results.some(({ verdict }) => verdict === 'infra') ? 'incomplete' : 'pass';
+  const booted = results.some(({ verdict }) => verdict !== 'skip');
+  return unfinished || !booted || results.some(({ verdict }) => verdict === 'infra') ? 'incomplete' : 'pass';
 }
 
 /** The exit code of a run, by the contract. */
