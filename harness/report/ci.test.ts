@@ -336,7 +336,7 @@ t.test('the gate in a terminal', async (t) => {
     text,
     /^ {2}no {4}package core is 61\.0 MiB\n {11}-> the heaviest: xfs\n {2}open {2}x could not be tried/,
   );
-  t.match(text, /the gate does not hold: 1 reason; static check: 1 errors, 1 warnings, 0 notes\n$/);
+  t.match(text, /the gate does not hold: 1 reason; static check: 1 error, 1 warning, 0 notes\n$/);
   t.same(
     text.split('\n').filter((line) => [...line].length > 80),
     [],
