@@ -146,6 +146,26 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'crash', phase: 'steps', reason: /without a word about the step "mount"/ },
   ],
   [
+    'a step that ended without a beginning',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: null }] } },
+    { verdict: 'crash', phase: 'steps', reason: /the end of the step "mount" but not its start/ },
+  ],
+  [
+    'steps in another order than declared',
+    { report: { steps: [okStep('mount'), okStep('find')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where "find" was due/ },
+  ],
+  [
+    'a step that nobody declared',
+    { report: { steps: [okStep('find'), okStep('mount'), okStep('mount')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where no step was due/ },
+  ],
+  [
+    'a step that began before the one before it had ended',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: 1.5 }] } },
+    { verdict: 'crash', phase: 'steps', reason: /impossible times for the step "mount"/ },
+  ],
+  [
     'the check from outside says no',
     { outside: [{ ...OUTSIDE_OK, ok: false, message: 'block 3 is empty' }] },
     { verdict: 'fail', phase: 'shutdown', reason: /^pattern: block 3 is empty$/ },

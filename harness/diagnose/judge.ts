@@ -112,7 +112,7 @@ function tailOf(console: string): string[] {
   return lastLines(
     console
       .split('\n')
-      .filter((line) => !line.includes('@bg1 '))
+      .filter((line) => !/@bg[12] /.test(line))
       .join('\n'),
     TAIL_LINES,
   );
