@@ -9,6 +9,8 @@ export interface ExecOptions {
   signal?: AbortSignal;
   /** Milliseconds; 60,000 unless given. */
   timeout?: number;
+  /** The most bytes of output that are kept: more fails the program. 1 GiB unless given. */
+  maxBuffer?: number;
   /** Exit statuses that are an answer rather than an error; `[0]` unless given. */
   okCodes?: readonly number[];
 }
@@ -29,38 +31,18 @@ export async function exec(
   args: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
-  const { stdout, stderr, exitCode } = await start(file, args, options, 'utf8');
-  return { stdout: stdout as string, stderr: stderr as string, exitCode };
-}
-
-/** The same, with standard output as bytes. */
-export async function execBytes(
-  file: string,
-  args: readonly string[],
-  options: ExecOptions = {},
-): Promise<{ stdout: Uint8Array; stderr: string; exitCode: number }> {
-  const { stdout, stderr, exitCode } = await start(file, args, options, 'buffer');
-  return { stdout: stdout as Uint8Array, stderr: new TextDecoder().decode(stderr as Uint8Array), exitCode };
-}
-
-async function start(
-  file: string,
-  args: readonly string[],
-  options: ExecOptions,
-  encoding: 'utf8' | 'buffer',
-) {
   const { execa } = await import('execa'); // 150 ms cold: only when a program is really run
-  const { okCodes = [0], timeout = 60_000, signal, ...rest } = options;
+  const { okCodes = [0], timeout = 60_000, maxBuffer = 1 << 30, signal, ...rest } = options;
   const result = await execa(file, args, {
     ...rest,
     timeout,
-    encoding,
+    encoding: 'utf8',
     reject: false,
     stripFinalNewline: false,
-    maxBuffer: 1 << 30,
+    maxBuffer,
     ...(signal ? { cancelSignal: signal } : {}),
   });
-  const stderr = typeof result.stderr === 'string' ? result.stderr : new TextDecoder().decode(result.stderr);
+  const { stdout, stderr } = result;
   if (result.code === 'ENOENT') {
     throw hostError('E_TOOL_MISSING', `${file} is not installed`, {
       hint: 'run `bootgate doctor` for the package that has it',
@@ -76,5 +58,5 @@ async function start(
       `${file} ${args[0] ?? ''} failed (${result.signal ?? `status ${result.exitCode}`})${tail ? `: ${tail}` : ''}`,
     );
   }
-  return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode };
+  return { stdout, stderr, exitCode: result.exitCode };
 }

@@ -1,13 +1,13 @@
 import type { ScenarioResult } from '../results/scenario-result.js';
 
-/** How often a guest is started anew when the host, not the kernel, was at fault. */
+/** how often a guest is started again when the host, not the kernel, was at fault. */
 const INFRA_ATTEMPTS = 2;
 
 /** Boots once; the attempts of one scenario are numbered from 1. Undefined when interrupted. */
 export type BootOnce = (attempt: number) => Promise<ScenarioResult | undefined>;
 
 /**
- * One scenario to its result; undefined when interrupted. A guest that the host let down is started anew, a bounded
+ * One scenario to its result; undefined when interrupted. A guest that the host let down is started again, a bounded
  * number of times. A guest that failed is booted again (`retries` times at most, until it passes) only to learn whether it
  * is flaky: the result stays that of its first boot.
  */

@@ -1,33 +1,36 @@
 import { Command, Option } from 'commander';
+import { type SharedFlags, share } from './options.js';
+import { standardOutput, write, writeOrders } from './output.js';
 
 const FORMATS = ['terminal', 'tap', 'junit', 'json', 'markdown', 'sarif', 'github', 'gitlab'] as const;
 
-interface ReportFlags {
+interface ReportFlags extends SharedFlags {
   format?: (typeof FORMATS)[number];
   rejudge?: boolean;
-  results?: string;
 }
 
 export function reportCommand(): Command {
-  return new Command('report')
-    .description('an old run once more, in any format; with --rejudge by the rules of today')
+  const command = new Command('report')
+    .description('print an old run in any format; with --rejudge, judged again with current rules')
     .argument('[run]', 'its folder, its run.json, its id, or latest')
     .addOption(new Option('-f, --format <which>', 'what to print').choices(FORMATS))
-    .addOption(new Option('--rejudge', 'make the verdicts anew from the recordings; nothing is booted'))
-    .addOption(new Option('--results <dir>', 'where runs lie (BOOTGATE_RESULTS, else results)'))
-    .action(report);
+    .addOption(new Option('--rejudge', 'judge again from the recordings; nothing is booted'));
+  return share(command, 'results').action(report);
 }
 
 async function report(run: string | undefined, flags: ReportFlags): Promise<void> {
-  const { readRun } = await import('../results/read.js');
-  const stored = await readRun(run ?? 'latest', flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
+  const { storedRun } = await import('./session.js');
+  const stored = await storedRun(run ?? 'latest', flags);
   let { result } = stored;
   if (flags.rejudge) {
     const { Cache } = await import('../cache.js');
     const { rejudge } = await import('../run/rejudge.js');
     result = await rejudge(stored, new Cache());
   }
-  process.stdout.write(await rendered({ ...stored, result }, flags.format ?? 'terminal'));
+  const format = flags.format ?? 'terminal';
+  const text = await rendered({ ...stored, result }, format);
+  if (format === 'github') writeOrders(text);
+  else write(text);
 }
 
 async function rendered(
@@ -55,12 +58,9 @@ async function rendered(
         remarksOf(result, repositoryRoot()),
       );
     case 'terminal': {
-      const { MOST_COLUMNS, screenOf, styleOf } = await import('../report/screen.js');
       const { summary } = await import('../report/summary.js');
       const { gateText } = await import('../report/gatetext.js');
-      const screen = screenOf(process.stdout);
-      const style = styleOf(screen);
-      const width = Math.min(screen.columns, MOST_COLUMNS);
+      const { style, width } = standardOutput();
       const gate = result.gate ? `\n${gateText(result.gate, style, width)}` : '';
       return summary(result, folder, width, style) + gate;
     }

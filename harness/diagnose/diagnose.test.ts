@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Ending } from '../vm/machine.js';
 import { emptyReport } from '../vm/records.js';
-import { badStep, type Case, EXIT, evidence, OUTSIDE_OK, okStep, PANIC } from './fixtures/evidence.js';
+import {
+  BOOTED,
+  badStep,
+  type Case,
+  EXIT,
+  evidence,
+  OUTSIDE_OK,
+  okStep,
+  PANIC,
+} from './fixtures/evidence.js';
 import { judge } from './judge.js';
 import { RULES } from './verdicts.js';
 
@@ -12,6 +21,38 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     'a panic although every step was ok',
     { console: PANIC },
     { verdict: 'crash', reason: /^kernel panic: sysrq triggered crash$/ },
+  ],
+  [
+    'a report that a step echoed, and everything went well',
+    {
+      console: `${BOOTED}step| [    1.000000] BUG: kernel NULL pointer dereference, address: 0\r\n`,
+    },
+    { verdict: 'pass', reason: /^$/ },
+  ],
+  [
+    'a panic that a program printed, without a timestamp where the kernel has them',
+    { console: `${BOOTED}Kernel panic - not syncing: a program says so\r\n` },
+    { verdict: 'pass', reason: /^$/ },
+  ],
+  [
+    'a panic of a kernel without timestamps (printk.time=0)',
+    { console: `${BOOTED}${PANIC}`.replaceAll(/^\[.*?\] /gm, '') },
+    { verdict: 'crash', reason: /^kernel panic: sysrq triggered crash$/ },
+  ],
+  [
+    'an empty console (console=tty0): nobody would have seen an oops',
+    { console: '' },
+    { verdict: 'infra', reason: /the kernel printed nothing .* take console=, quiet and loglevel= out/ },
+  ],
+  [
+    'a console with lines of programs only',
+    { console: 'bootgate: power off\r\nstep| [    1.000000] Linux version 6.1.0\r\n' },
+    { verdict: 'infra', reason: /the kernel printed nothing/ },
+  ],
+  [
+    'a failed step on an empty console is a failed step',
+    { console: '', report: { steps: [okStep('find'), badStep('mount', 'no such device')] } },
+    { verdict: 'fail', reason: /no such device/ },
   ],
   [
     'a failed step and a panic: the panic is said first',
@@ -231,5 +272,5 @@ t.test('the judgement as a whole', async (t) => {
   t.same(judge(evidence({})).steps.at(-1), OUTSIDE_OK);
   t.same(failed.modulesLoaded, ['ext4']);
   t.same(failed.memory, { modulesBytes: 5, usedAfterBootBytes: 6 });
-  t.same(judge(evidence({ console: 'hello\n' })).consoleTail, [], 'a pass has no tail');
+  t.same(judge(evidence({})).consoleTail, [], 'a pass has no tail');
 });

@@ -485,6 +485,7 @@ t.test('built in, not built, and firmware', async (t) => {
     ).findings[0];
   t.match(one('fs-9p'), { kind: 'not-built', option: 'CONFIG_9P_FS' });
   t.match(one('fs-9p')?.hint, /CONFIG_9P_FS is not set$/);
+  t.equal(one('fs-overlay')?.kind, 'not-packaged', 'it was built');
   t.match(one('fs-overlay')?.hint, /CONFIG_OVERLAY_FS=m: it was built, and none of this kernel's packages/);
   t.match(one('unix'), { kind: 'built-in' });
   t.match(one('fs-nobodyknows')?.hint, /this kernel was built without$/);

@@ -250,7 +250,8 @@ function notBuiltFinding(need: Need, { tree, config, detailOf }: FindingsInput):
   const known = why && why.state !== 'unknown';
   const nobody = `no module of Linux ${tree.release} answers to it, in the set or out of it`;
   return {
-    kind: 'not-built',
+    // Built, and in no package at hand, is another fault than never built: the packages are at hand to be mended.
+    kind: why?.state === 'module' ? 'not-packaged' : why?.state === 'built-in' ? 'built-in' : 'not-built',
     evidence: cleanLine(need.evidence),
     ...(known ? { option: why.option } : {}),
     ...(why ? { chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${why.sentence}`) } : {}),

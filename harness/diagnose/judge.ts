@@ -5,7 +5,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 import type { Recording } from '../vm/machine.js';
 import type { GuestReport } from '../vm/records.js';
 import { readBlacklist } from './blacklist.js';
-import { scanConsole } from './console.js';
+import { ConsoleScanner } from './console.js';
 import { type Background, findingsOf } from './findings.js';
 import { type Facts, failedStep, RULES } from './verdicts.js';
 
@@ -34,7 +34,9 @@ const TAIL_LINES = 20;
 export function judge(evidence: Evidence): Judgement {
   const { scenario, recording, report, outside } = evidence;
   const console = recording.console.toString('utf8');
-  const reports = scanConsole(console);
+  const scanner = new ConsoleScanner();
+  scanner.push(console);
+  const reports = scanner.end();
   const entered = recording.phases.at(-1)?.phase ?? 'firmware';
   const { ending } = recording;
   const phase = ending.kind === 'deadline' || ending.kind === 'flood' ? ending.phase : entered;
@@ -44,6 +46,7 @@ export function judge(evidence: Evidence): Judgement {
     report,
     outside,
     fatal: reports.filter((one) => one.severity === 'fatal'),
+    kernelSpoke: scanner.kernelSpoke,
     phase,
   };
 

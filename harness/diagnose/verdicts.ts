@@ -14,6 +14,8 @@ export interface Facts {
   outside: readonly StepResult[];
   /** Fatal kernel reports on the console, in order. */
   fatal: readonly ConsoleReport[];
+  /** The console holds a line that is surely the kernel's. */
+  kernelSpoke: boolean;
   /** The last phase that was entered. */
   phase: Phase;
 }
@@ -157,6 +159,15 @@ export const RULES: readonly Rule[] = [
       const check = outside.find((one) => !one.ok);
       return check ? `${check.name}: ${lastLine(check.message ?? '') || 'not as it should be'}` : undefined;
     },
+  },
+  {
+    name: 'silent console',
+    // Not a crash: nothing was seen to go wrong, and nothing could have been. Whoever chose the command line must choose again.
+    verdict: 'infra',
+    reason: ({ kernelSpoke }) =>
+      kernelSpoke
+        ? undefined
+        : 'every step passed, but the kernel printed nothing on the recorded console, so an oops would not have been seen: take console=, quiet and loglevel= out of the kernel command line',
   },
   {
     name: 'pass',

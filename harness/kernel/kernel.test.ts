@@ -11,8 +11,8 @@ import { clauses, parseControl } from './deb.js';
 import { arm64Image, bzImage, deb, elf, kernelFiles, rpm, type TarEntry } from './fixtures/make.js';
 import { readKernelImage } from './image.js';
 import { findInstalled } from './installed.js';
-import { resolveKernel } from './resolve.js';
-import { readRpmControl } from './rpmheader.js';
+import { resolveKernel, resolveModuleTree } from './resolve.js';
+import { readRpm } from './rpmheader.js';
 import { parseKernelSource } from './source.js';
 import { extractVmlinux } from './vmlinux.js';
 
@@ -344,10 +344,10 @@ ln -s /usr/src/kernels/${release} %{buildroot}/lib/modules/${release}/build
     );
     const bytes = await readFile(file);
     await writeFile(at('cut.rpm'), bytes.subarray(0, bytes.length - 1));
-    await t.rejects(readRpmControl(at('cut.rpm')), { code: 'E_PACKAGE_DAMAGED' }, payload);
+    await t.rejects(readRpm(at('cut.rpm')), { code: 'E_PACKAGE_DAMAGED' }, payload);
   }
   await exec('rpmbuild', [...define, '-bs', at('k.spec')]);
-  await t.rejects(readRpmControl(at('SRPMS/kernel-core-6.5.6-300.fc39.src.rpm')), {
+  await t.rejects(readRpm(at('SRPMS/kernel-core-6.5.6-300.fc39.src.rpm')), {
     code: 'E_PACKAGE_SOURCE',
   });
 });
@@ -363,7 +363,7 @@ t.test('rpm: a damaged header is E_PACKAGE_DAMAGED, never another error', async 
       const bytes = Buffer.from(whole);
       for (const [place, value] of changes) bytes[place] = value;
       await writeFile(at('x.rpm'), bytes);
-      const outcome = await readRpmControl(at('x.rpm')).then(
+      const outcome = await readRpm(at('x.rpm')).then(
         () => 'read',
         (error: unknown) => {
           if (error instanceof BootgateError && error.code.startsWith('E_PACKAGE_')) return 'refused';
@@ -736,4 +736,38 @@ t.test("Debian's kernels: apt's answer, the package, the module list and the PVH
     hint: /policy/,
   });
   await t.rejects(resolveKernel(['apt:linux-image-amd64/nope'], { cache }), { code: 'E_APT_UNKNOWN' });
+});
+
+t.test('a module tree alone: no vmlinuz, any architecture, any folder name', async (t) => {
+  const module = (machine: number) => elf(machine, Buffer.from(`\0vermagic=${RELEASE} SMP preempt \0`));
+  const { at, cache, ready } = place(t, {
+    [`whole/lib/modules/${RELEASE}/kernel/a.ko`]: module(62),
+    [`whole/boot/vmlinuz-${RELEASE}`]: 'rubbish',
+    'mods/kernel/a.ko': module(3),
+    'mods/modules.order': 'kernel/a.ko\n',
+    'none/vmlinuz': 'rubbish',
+    'two/lib/modules/a/x.ko': module(62),
+    'two/lib/modules/b/x.ko': module(62),
+    'modules.deb': deb([{ path: `./lib/modules/${RELEASE}/kernel/a.ko`, data: module(183) }], {
+      Package: 'modules',
+    }),
+  });
+  await ready;
+  const resolve = (name: string) => resolveModuleTree([at(name)], { cache });
+  t.match(await resolve('whole'), {
+    release: RELEASE,
+    arch: 'x86_64',
+    vmlinuz: at(`whole/boot/vmlinuz-${RELEASE}`),
+    modulesDir: at(`whole/lib/modules/${RELEASE}`),
+  });
+  t.match(await resolve('mods'), { release: RELEASE, arch: 'i386', vmlinuz: null, modulesDir: at('mods') });
+  await t.rejects(resolve('none'), { code: 'E_KERNEL_MODULES_MISSING', blame: 'user' });
+  await t.rejects(resolve('two'), { code: 'E_KERNEL_SEVERAL', blame: 'user' });
+  await t.rejects(resolveKernel([at('mods')], { cache }), { code: 'E_KERNEL_IMAGE_MISSING' });
+  for (const time of ['first', 'remembered'])
+    t.match(
+      await resolve('modules.deb'),
+      { release: RELEASE, arch: 'aarch64', vmlinuz: null, packages: [{ modules: ['kernel/a.ko'] }] },
+      time,
+    );
 });

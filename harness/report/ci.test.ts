@@ -6,6 +6,7 @@ import t from 'tap';
 import { parseStringPromise } from 'xml2js';
 import { z } from 'zod';
 import { packageRoot } from '../paths.js';
+import { cleanText } from '../printable.js';
 import { compareRuns } from '../results/compare.js';
 import type { GateReport } from '../results/gate-report.js';
 import type { RunResult } from '../results/run-result.js';
@@ -180,7 +181,7 @@ t.test("GitHub's annotations", async (t) => {
             read?.command === one.level &&
             read.properties.file === one.place.file &&
             read.properties.line === String(one.place.line) &&
-            read.data === one.message
+            read.data === cleanText(one.message)
           );
         })
       );

@@ -43,7 +43,11 @@ export function failureText(one: ScenarioResult, folder: string, width: number, 
     for (const line of one.consoleTail.slice(-MOST_CONSOLE_LINES)) lines.push(quoted(line, width, style));
   }
   if (one.files.console)
-    lines.push(style.dim(`       ${folder ? `${folder.replace(/\/$/, '')}/` : ''}${one.files.console}`));
+    lines.push(
+      style.dim(
+        `       ${cleanLine(`${folder ? `${folder.replace(/\/$/, '')}/` : ''}${one.files.console}`)}`,
+      ),
+    );
   return `${lines.join('\n')}\n`;
 }
 

@@ -37,7 +37,16 @@ function fakeScreen(more: Partial<Screen> = {}): Screen & { text: () => string }
   const write = (part: string) => {
     text += part;
   };
-  return { isTTY: false, columns: 100, rows: 24, colour: false, ...more, write, text: () => text };
+  return {
+    isTTY: false,
+    columns: 100,
+    rows: 24,
+    colour: false,
+    ...more,
+    write,
+    raw: write,
+    text: () => text,
+  };
 }
 
 /** A clock that stands until it is told to go on. */
@@ -79,8 +88,8 @@ t.test('the terminal: what a CI log shows, to the letter', async (t) => {
   const screen = fakeScreen();
   await replay(terminalReporter(screen, fakeClock()));
   const golden = join(fixtures, 'terminal.txt');
-  // Written anew with UPDATE=1, and then read by a person.
-  if (process.env.UPDATE) await writeFile(golden, screen.text());
+  // Written anew with BOOTGATE_UPDATE=1, and then read by a person.
+  if (process.env.BOOTGATE_UPDATE) await writeFile(golden, screen.text());
   t.equal(screen.text(), await readFile(golden, 'utf8'));
   const lines = screen.text().split('\n');
   t.same(

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../paths.js';
+import { forJson } from '../printable.js';
 import type { RunResult } from '../results/run-result.js';
 import { writeWhole } from '../write-whole.js';
 import type { Remark } from './remarks.js';
@@ -84,7 +85,7 @@ export async function sarifText(result: RunResult, remarks: readonly Remark[]): 
   const { version } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as {
     version: string;
   };
-  return `${JSON.stringify(sarifLog(result, remarks, version), null, 2)}\n`;
+  return forJson(sarifLog(result, remarks, version));
 }
 
 /** Writes results/RUN/results.sarif; returns its path. */

@@ -91,9 +91,9 @@ function additions(result: RunResult, width: number, style: Style): string {
   if (result.additions.length === 0) return '';
   const bytes = result.additions.reduce((sum, one) => sum + one.bytes, 0);
   const count = result.additions.length;
-  const head = `added to the set because the rest needs it: ${count} module${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
+  const head = `added as dependencies: ${count} module${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
   const lines = formatAdditions(result, 8).flatMap((line) =>
-    wrap(line, width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
+    wrap(cleanLine(line), width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
   );
   return `${style.bold(head)}\n${lines.join('')}`;
 }

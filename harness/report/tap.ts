@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { cleanLine } from '../printable.js';
+import { cleanLine, forTap } from '../printable.js';
 import type { RunResult } from '../results/run-result.js';
 import {
   isKernelsOwn,
@@ -27,11 +27,11 @@ export function tapPoint(number: number, one: ScenarioResult): string {
   // TAP 14: a test point that fails and is marked TODO does not fail the run.
   const directive =
     one.verdict === 'skip'
-      ? ` # SKIP ${escapeTap(one.reason)}`.trimEnd()
+      ? ` # SKIP ${forTap(one.reason)}`.trimEnd()
       : isKernelsOwn(one)
         ? ' # TODO this kernel fails with its whole module tree too'
         : '';
-  const line = `${ok ? 'ok' : 'not ok'} ${number} - ${escapeTap(resultName(one))}${directive}\n`;
+  const line = `${ok ? 'ok' : 'not ok'} ${number} - ${forTap(resultName(one))}${directive}\n`;
   if (one.verdict === 'skip') return line;
   return line + indent(`---\n${stringify(diagnostics(one), { lineWidth: 0, blockQuote: 'literal' })}...`);
 }
@@ -92,18 +92,13 @@ function diagnostics(one: ScenarioResult) {
       Object.fromEntries(Object.entries(finding).map(([key, value]) => [key, plain(value)])),
     ),
     console: one.consoleTail.map(cleanLine),
-    files: one.files.console ? [one.files.console] : [],
+    files: one.files.console ? [cleanLine(one.files.console)] : [],
   };
 }
 
 const stepWord = (step: StepResult): string => (step.ok ? 'ok' : step.ran === false ? 'not run' : 'not ok');
 
 const plain = (value: unknown): unknown => (typeof value === 'string' ? cleanLine(value) : value);
-
-/** `#` begins a directive and `\` escapes: both are escaped in a description. */
-function escapeTap(text: string): string {
-  return cleanLine(text).replace(/[\\#]/g, '\\$&');
-}
 
 /** Every line two columns in, the empty ones too: a YAML block ends at the first line that is not. */
 function indent(text: string): string {

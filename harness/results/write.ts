@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { forJson } from '../printable.js';
 import { writeWhole } from '../write-whole.js';
 import type { RunResult } from './run-result.js';
 
@@ -7,7 +8,7 @@ export const RUN_FILE = 'run.json';
 
 /** run.json as it is written and as `--reporter json` prints it. */
 export function runText(result: RunResult): string {
-  return `${JSON.stringify(result, null, 2)}\n`;
+  return forJson(result);
 }
 
 /** Writes results/RUN/run.json; returns its path. */

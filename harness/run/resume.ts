@@ -4,6 +4,7 @@ import type { Boot } from '../boot/job.js';
 import { keyOf } from '../boot/reference.js';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
+import { forJson } from '../printable.js';
 import { type RunFolder, scenarioFolder } from '../results/folder.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
 import { RUN_FILE } from '../results/write.js';
@@ -53,7 +54,7 @@ type Circumstances = { accelerator: AcceleratorChoice; cache: Cache };
 
 export async function writePlan(folder: RunFolder, started: Date, image: string): Promise<void> {
   const plan: Plan = { schema: 'bootgate/plan@1', id: folder.id, image, started: started.toISOString() };
-  await writeWhole(join(folder.path, PLAN_FILE), `${JSON.stringify(plan, null, 2)}\n`);
+  await writeWhole(join(folder.path, PLAN_FILE), forJson(plan));
 }
 
 export async function keepResult(
@@ -67,7 +68,7 @@ export async function keepResult(
     key: await bootKey(boot, circumstances),
     result,
   };
-  await writeWhole(resultFile(run, boot), `${JSON.stringify(stored, null, 2)}\n`);
+  await writeWhole(resultFile(run, boot), forJson(stored));
 }
 
 /**

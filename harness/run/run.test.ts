@@ -14,7 +14,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { z } from 'zod';
 import { AdmissionGate } from '../boot/admission.js';
-import { onInterrupt, wasInterrupted } from '../cli/interrupt.js';
+import { catchSignals, onInterrupt, wasInterrupted } from '../cli/interrupt.js';
 import { BootgateError, exitCodeOf } from '../errors.js';
 import { imageSchema, loadImage } from '../image/image-file.js';
 import { imagesDir } from '../paths.js';
@@ -134,10 +134,13 @@ t.test('images', async (t) => {
   });
 
   await t.test('the command line lays over the file', async (t) => {
-    const file = writeImage('version: 1\nname: x\nkernel: [a.deb, ./b.deb]\n');
+    const file = writeImage(
+      'version: 1\nname: x\nkernel: [a.deb, ./b.deb, "apt:linux-image-amd64", installed]\n',
+    );
     const plain = await loadImage(file);
-    t.equal(plain.kernel[0], 'a.deb', 'a bare name stays as it is');
+    t.equal(plain.kernel[0], join(file, '..', 'a.deb'), 'so is a bare name');
     t.equal(plain.kernel[1], join(file, '..', 'b.deb'), 'a relative path is beside the file');
+    t.same(plain.kernel.slice(2), ['apt:linux-image-amd64', 'installed'], 'names that are no path');
     const over = await loadImage(file, { kernel: ['installed'], modules: 'list.txt' });
     t.same(over.kernel, ['installed']);
     t.equal(over.modules.kind, 'list');
@@ -147,8 +150,8 @@ t.test('images', async (t) => {
   await t.test('the schema that editors complete from is fresh', async (t) => {
     const fresh = `${JSON.stringify(z.toJSONSchema(imageSchema, { target: 'draft-7', io: 'input' }), null, 2)}\n`;
     const file = join(imagesDir, 'schema.json');
-    if (process.env.UPDATE_SCHEMAS) writeFileSync(file, fresh);
-    t.equal(readFileSync(file, 'utf8'), fresh, 'UPDATE_SCHEMAS=1 writes it anew');
+    if (process.env.BOOTGATE_UPDATE) writeFileSync(file, fresh);
+    t.equal(readFileSync(file, 'utf8'), fresh, 'BOOTGATE_UPDATE=1 writes it anew');
   });
 });
 
@@ -219,6 +222,7 @@ t.test('exit codes of a run', async (t) => {
 
 t.test('the first Ctrl+C is passed on, and remembered for what is thrown after it', async (t) => {
   let said = 0;
+  catchSignals();
   const { signal, release } = onInterrupt(() => said++);
   t.notOk(wasInterrupted());
   process.emit('SIGINT', 'SIGINT');

@@ -1,6 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../exec.js';
+import { library } from '../library.js';
+import { SCENARIO } from '../limits.js';
 import { guestDir } from '../paths.js';
 import { didYouMean } from '../suggest.js';
 
@@ -21,7 +24,21 @@ export async function knownHelpers(dir: string = guestDir): Promise<Set<string>>
     for (const match of (await readFile(join(dir, file), 'utf8')).matchAll(/^([a-z][a-z0-9_]*)\(\)/gm))
       names.add(match[1] ?? '');
   }
+  for (const { text } of projectHelpers())
+    for (const match of text.matchAll(/^([a-z][a-z0-9_]*)\(\)/gm)) names.add(match[1] ?? '');
   return names;
+}
+
+/** The helpers of the user's own project: every step can call them, and they win over the package's. */
+export function projectHelpers(): { name: string; file: string; text: string }[] {
+  return library()
+    .folders('helpers')
+    .flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => /^[a-z0-9][a-z0-9._-]*\.sh$/.test(name))
+        .sort()
+        .map((name) => ({ name, file: join(folder, name), text: readFileSync(join(folder, name), 'utf8') })),
+    );
 }
 
 /** A command that begins with `!`, where it is no condition. */
@@ -58,15 +75,33 @@ for script; do
   n=$((n + 1))
 done`;
 
-/** What sh says of those scripts that it would not run, in one go. */
+/** All arguments of a program together may have a quarter of the stack's limit, 2 MiB as a rule (execve(2)). */
+const ARGUMENT_BYTES = 1 << 20;
+
+/** What sh says of those scripts that it would not run, in as few goes as the system allows. */
 export async function syntaxErrors(scripts: readonly string[]): Promise<Map<string, string>> {
-  const distinct = [...new Set(scripts)];
-  if (distinct.length === 0) return new Map();
-  const { stdout } = await exec('sh', ['-c', READ_ALL, 'sh', ...distinct], { okCodes: [0, 1, 2] });
   const errors = new Map<string, string>();
-  for (const [, number, message] of stdout.matchAll(/^(\d+) (.*)$/gm)) {
-    const script = distinct[Number(number)];
-    if (script !== undefined) errors.set(script, message?.replace(/^sh: /, '') || 'syntax error');
+  let batch: string[] = [];
+  let bytes = 0;
+  const read = async () => {
+    if (batch.length === 0) return;
+    const { stdout } = await exec('sh', ['-c', READ_ALL, 'sh', ...batch], { okCodes: [0, 1, 2] });
+    for (const [, number, message] of stdout.matchAll(/^(\d+) (.*)$/gm)) {
+      const script = batch[Number(number)];
+      if (script !== undefined) errors.set(script, message?.replace(/^sh: /, '') || 'syntax error');
+    }
+  };
+  for (const script of new Set(scripts)) {
+    // One that is too long or holds a NUL cannot be handed over; the schema says so.
+    const size = Buffer.byteLength(script) + 16;
+    if (size > SCENARIO.stepBytes + 16 || script.includes('\0')) continue;
+    if (bytes + size > ARGUMENT_BYTES) {
+      await read();
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(script);
+    bytes += size;
   }
+  await read();
   return errors;
 }

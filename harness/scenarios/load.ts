@@ -3,25 +3,32 @@ import { join, relative } from 'node:path';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
+import { library } from '../library.js';
+import { SCENARIO } from '../limits.js';
 import { didYouMean } from '../suggest.js';
 import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
-import { knownHelpers, lintStep, syntaxErrors } from './lint.js';
+import { knownHelpers, lintStep, projectHelpers, syntaxErrors } from './lint.js';
 import { type Expanded, expandMatrix } from './matrix.js';
 import type { Scenario } from './scenario.js';
 import { type ScenarioFile, scenarioFileSchema } from './schema.js';
 
 /**
- * Reads every scenario file below a folder, expands its matrix and checks it: in order of name.
+ * Reads every scenario file below some folders (the user's first), expands its matrix and checks it: in order of name. Of two
+ * scenarios with one name in two folders, the first folder's counts.
  * @throws BootgateError blame `user`, E_SCENARIOS: all problems of all files at once, each as file:line:col.
  */
-export async function loadScenarios(dir: string): Promise<Scenario[]> {
-  const files = await scenarioFiles(dir);
-  const [table, helpers] = await Promise.all([readUserlandTable(), knownHelpers()]);
+export async function loadScenarios(
+  dirs: string | readonly string[] = library().folders('scenarios'),
+): Promise<Scenario[]> {
+  const files = await scenarioFiles([dirs].flat());
+  const helpers = projectHelpers();
+  const [table, known] = await Promise.all([readUserlandTable(), knownHelpers()]);
   const tools = [...table.base, ...table.tools].map((tool) => tool.name);
   const problems: Problem[] = [];
   const scenarios: Scenario[] = [];
   const steps: { document: Document<ScenarioFile>; scenario: Scenario }[] = [];
-  for (const file of files) {
+  const placeOf = new Map<string, string>();
+  for (const { dir, file } of files) {
     const document = await readDocument(shown(join(dir, file)), scenarioFileSchema).catch(
       (error: unknown) => {
         if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
@@ -31,14 +38,29 @@ export async function loadScenarios(dir: string): Promise<Scenario[]> {
     if (!document) continue;
     for (const expanded of expandMatrix(document, problems)) {
       const scenario = toScenario(document, expanded, file, tools, problems);
+      const winner = placeOf.get(scenario.name);
+      if (winner !== undefined && winner !== dir) {
+        const { file } = scenarios.find(({ name }) => name === scenario.name) ?? scenario;
+        library().sayWins(`scenario ${scenario.name}`, file);
+        continue;
+      }
+      placeOf.set(scenario.name, dir);
+      if (helpers.length > 0) scenario.helpers = helpers.map(({ text }) => text.trimEnd()).join('\n');
       scenarios.push(scenario);
       steps.push({ document, scenario });
     }
   }
-  const unreadable = await syntaxErrors(scenarios.flatMap(({ steps }) => steps.map(({ run }) => run)));
+  const unreadable = await syntaxErrors([
+    ...scenarios.flatMap(({ steps }) => steps.map(({ run }) => run)),
+    ...helpers.map(({ text }) => text),
+  ]);
+  for (const { file, text } of helpers) {
+    const syntax = unreadable.get(text);
+    if (syntax) problems.push({ file: shown(file), message: `sh cannot read this: ${syntax}` });
+  }
   for (const { document, scenario } of steps) {
     scenario.steps.forEach(({ run }, index) => {
-      const lints = lintStep(run, helpers);
+      const lints = lintStep(run, known);
       const syntax = unreadable.get(run);
       if (syntax) lints.push({ message: `sh cannot read this: ${syntax}` });
       for (const { message, hint } of lints)
@@ -47,11 +69,15 @@ export async function loadScenarios(dir: string): Promise<Scenario[]> {
   }
   problems.push(...sameNames(scenarios));
   if (problems.length > 0) {
-    throw new BootgateError(`${problems.length > 1 ? 'some things are' : 'one thing is'} wrong in ${dir}`, {
-      code: 'E_SCENARIOS',
-      blame: 'user',
-      problems: unique(problems),
-    });
+    const where = [dirs].flat().map(shown).join(' and ');
+    throw new BootgateError(
+      `${problems.length > 1 ? `${problems.length} problems` : 'one problem'} in ${where}`,
+      {
+        code: 'E_SCENARIOS',
+        blame: 'user',
+        problems: unique(problems),
+      },
+    );
   }
   return scenarios.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -62,17 +88,20 @@ function shown(path: string): string {
   return below.startsWith('..') ? path : below;
 }
 
-async function scenarioFiles(dir: string): Promise<string[]> {
-  const names = await readdir(dir, { recursive: true }).catch((cause: Error) => {
-    throw userError('E_SCENARIOS', `cannot read the scenarios in ${dir}: ${cause.message}`, { cause });
-  });
-  const files = names.filter((name) => /\.ya?ml$/.test(name)).sort();
-  if (files.length === 0) {
-    throw userError('E_SCENARIOS', `there is no scenario in ${dir}`, {
+async function scenarioFiles(dirs: readonly string[]): Promise<{ dir: string; file: string }[]> {
+  const all: { dir: string; file: string }[] = [];
+  for (const dir of dirs) {
+    const names = await readdir(dir, { recursive: true }).catch((cause: Error) => {
+      throw userError('E_SCENARIOS', `cannot read the scenarios in ${dir}: ${cause.message}`, { cause });
+    });
+    const files = names.filter((name) => /\.ya?ml$/.test(name)).sort();
+    all.push(...files.map((file) => ({ dir, file })));
+  }
+  if (all.length === 0)
+    throw userError('E_SCENARIOS', `there is no scenario in ${dirs.join(', ')}`, {
       hint: 'scenarios are files AREA/NAME.yaml; scenarios/schema.json describes them',
     });
-  }
-  return files;
+  return all;
 }
 
 function toScenario(
@@ -88,11 +117,12 @@ function toScenario(
     if (words.includes(word)) return;
     wrong(path, `unknown ${what} ${word}${didYouMean(word, words)}`, `known: ${words.join(', ')}`);
   };
-  const mebibytes = (path: PropertyKey[], text: string | number, least: number) => {
+  const mebibytes = (path: PropertyKey[], text: string | number, least: number, most: number) => {
     const match = /^([1-9]\d{0,6}) ?(MiB|GiB)$/.exec(String(text));
     const size = Number(match?.[1]) * (match?.[2] === 'GiB' ? 1024 : 1);
-    if (match && size >= least && size <= 1024 * 1024) return size;
-    wrong(path, `expected a size from ${least}MiB to 1024GiB such as 64MiB or 2GiB, not ${text}`);
+    if (match && size >= least && size <= most) return size;
+    const shown = String(text).slice(0, 40);
+    wrong(path, `expected a size from ${least}MiB to ${most / 1024}GiB such as 64MiB or 2GiB, not ${shown}`);
     return least;
   };
 
@@ -111,7 +141,7 @@ function toScenario(
     file: document.file,
     line: document.locate(['name']).line,
     cpus: value.cpus,
-    memoryMiB: mebibytes(['memory'], value.memory, 128),
+    memoryMiB: mebibytes(['memory'], value.memory, 128, SCENARIO.memoryMiB),
     boot: value.boot,
     disks: value.disks.map((disk, index) => {
       if (!/^[A-Za-z0-9-]{1,20}$/.test(disk.serial))
@@ -120,7 +150,7 @@ function toScenario(
         wrong(['disks', index, 'serial'], `two disks have the serial ${disk.serial}`);
       serials.add(disk.serial);
       known(['disks', index, 'bus'], disk.bus, DISK_BUSES, 'bus');
-      const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1);
+      const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1, SCENARIO.diskMiB);
       return { serial: disk.serial, bus: disk.bus, sizeMiB, verifyPattern: disk.verify === 'pattern' };
     }),
     nics: value.nics.map((nic, index) => {
@@ -137,6 +167,10 @@ function toScenario(
     steps: value.steps.map((step, index) => {
       if (value.steps.findIndex((other) => other.name === step.name) !== index)
         wrong(['steps', index, 'name'], `two steps are named ${step.name}`);
+      if (step.run.includes('\0')) wrong(['steps', index, 'run'], 'a NUL byte cannot stand in a script');
+      // The matrix has been filled in: what was short in the file may be long now.
+      if (Buffer.byteLength(step.run) > SCENARIO.stepBytes)
+        wrong(['steps', index, 'run'], `expected at most ${SCENARIO.stepBytes} bytes`);
       return { name: step.name, run: step.run, timeout: step.timeout ?? value.timeout };
     }),
   };

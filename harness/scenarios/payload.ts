@@ -28,6 +28,7 @@ export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): E
     ...scenario.steps.map(({ run }, index) =>
       text(`bootgate/scenario/step-${index}.sh`, `cd /; ${run.trimEnd()}`),
     ),
+    ...(scenario.helpers ? [text('bootgate/own.sh', scenario.helpers)] : []),
   ];
 }
 

@@ -35,4 +35,6 @@ export interface Scenario {
   /** Extra kernel command line. */
   cmdline: string;
   steps: ScenarioStep[];
+  /** sh functions of the user's own project, read before each step after the package's helpers. */
+  helpers?: string;
 }

@@ -4,11 +4,11 @@ import t from 'tap';
 import { Cache } from '../cache.js';
 import { BootgateError, exitCodeOf, placeOf } from '../errors.js';
 import { resolveKernel } from '../kernel/resolve.js';
-import { checkSplit } from './check.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { chosenSets, installSet, parseInstall } from './installsets.js';
 import { readSplit } from './read.js';
 import type { ReadSplitOptions } from './split.js';
+import { checkSplit } from './staticcheck.js';
 
 t.setTimeout(300_000);
 
@@ -144,10 +144,10 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     ],
   ],
   [
-    'Ubuntu: shell commands',
-    { 'x.inclusion-list': 'fs/*\n!find . -name x\nfs/$(reboot)*\n' },
+    'Ubuntu: globs that the shell would expand further',
+    { 'x.inclusion-list': 'fs/*\nfs/$(reboot)*\n' },
     'x.inclusion-list',
-    [/:2:1 .*shell command/, /:3:4 .*shell/],
+    [/:2:4 .*shell/],
   ],
   ['a list with CR LF', { 'x.inclusion-list': 'fs/ext4/ext4.ko\r\n' }, 'x.inclusion-list', [/:1:16 .*CR LF/]],
   [
@@ -179,7 +179,7 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     'SUSE: macros that are not there, or contain each other',
     { 'x.spec': '%define modules %a %nope b/c\n%define a %b\n%define b %a\n' },
     'x.spec',
-    [/:1:20 .*nope/, /:1:26 .*no module name/, /:3:11 .*contain each other/],
+    [/:1:20 .*nope/, /:1:26 .*not a module name/, /:3:11 .*contain each other/],
   ],
   [
     'SUSE: macros that double',
@@ -303,7 +303,7 @@ t.test('cloud devices, where the lowest package has no modules or is in a circle
     checkSplit({ split: one, index, clouds }).filter(({ id }) => id === 'cloud-device');
   const wanted = [
     {
-      message: /no driver with core alone; ext4 is in extra/,
+      message: /^test: with core alone one device has no driver: disk \(ext4 in extra\)/,
       mend: 'move ext4, jbd2 to core (+2 KiB)',
       package: 'core',
     },
@@ -323,9 +323,9 @@ t.test('what is no file is not read, for that would never end', async (t) => {
   for (const name of ['pipe.yaml', 'supported.conf', 'modules/amd64/a'])
     execFileSync('mkfifo', [join(path, name)]);
   for (const source of [join(path, 'pipe.yaml'), join(path, 'supported.conf'), '/dev/zero'])
-    await t.rejects(readSplit(source, index), { blame: 'user', message: /no regular file/ });
+    await t.rejects(readSplit(source, index), { blame: 'user', message: /not a regular file/ });
   const options = { format: 'kernel-wedge', arch: 'amd64', flavour: 'amd64' } as const;
-  await t.rejects(readSplit(path, index, options), { blame: 'user', message: /no regular file/ });
+  await t.rejects(readSplit(path, index, options), { blame: 'user', message: /not a regular file/ });
 });
 
 t.test('a package file that is cut short', async (t) => {

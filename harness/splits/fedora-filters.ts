@@ -109,7 +109,7 @@ export async function readFedoraFilters(
         file: rule.file,
         line: rule.line,
         column: error.offset + 1,
-        message: `${rule.text} is no pattern that grep -e would take: ${error.message}`,
+        message: `${rule.text} is not a pattern for grep -e: ${error.message}`,
       });
     }
   };
@@ -122,7 +122,7 @@ export async function readFedoraFilters(
   for (const one of ALWAYS)
     rules.push({ matcher: grepMatcher(one), place: place(`${one} (always filtered)`) });
   if (problems.length > 0)
-    throw new BootgateError(`${shownFile(folder)} is not a right split`, {
+    throw new BootgateError(`${shownFile(folder)} is not a valid split`, {
       code: 'E_SPLIT',
       blame: 'user',
       problems,

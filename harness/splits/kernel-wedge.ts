@@ -15,8 +15,15 @@ import {
   type SplitPackage,
 } from './split.js';
 
-/** Debian's names of the architectures that bootgate knows. */
-const DEBIAN_ARCH: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64', x64: 'amd64' };
+/** Debian's names of architectures, by those of uname -m and of Node. */
+const DEBIAN_ARCH: Record<string, string> = {
+  x86_64: 'amd64',
+  x64: 'amd64',
+  aarch64: 'arm64',
+  arm: 'armhf',
+  ppc64: 'ppc64el',
+  loongarch64: 'loong64',
+};
 const FIELDS =
   /^(Package|Package-Type|Provides|Depends|Architecture|Kernel-Version|Section|Priority|Description)(_.+)?$/;
 
@@ -122,7 +129,7 @@ const at = (place: RulePlace | undefined) => (place ? { file: place.file, line: 
 function fail(folder: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const seen = new Map(problems.map((one) => [`${one.file}:${one.line}:${one.message}`, one]));
-  throw new BootgateError(`${shownFile(folder)} is not a right split for this kernel`, {
+  throw new BootgateError(`${shownFile(folder)} does not fit this kernel`, {
     code: 'E_SPLIT',
     blame: 'user',
     problems: [...seen.values()],
