@@ -187,6 +187,43 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'crash', phase: 'steps', reason: /without a word about the step "mount"/ },
   ],
   [
+    'iptables without one of its extensions',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            "iptables v1.8.9 (nf_tables): Couldn't load match `set':No such file or directory\n\nTry `iptables -h'",
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libxt_set\.so, which this machine does not have/ },
+  ],
+  [
+    'a program without one of its libraries',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            'nft: error while loading shared libraries: libjansson.so.4: cannot open shared object file: No such file or directory',
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libjansson\.so\.4/ },
+  ],
+  [
+    'iptables with its extension and a kernel without',
+    {
+      report: {
+        steps: [badStep('find', 'Warning: Extension set revision 0 not supported, missing kernel module?')],
+      },
+    },
+    { verdict: 'fail', phase: 'steps', reason: /missing kernel module/ },
+  ],
+  [
     'a step that ended without a beginning',
     { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: null }] } },
     { verdict: 'crash', phase: 'steps', reason: /the end of the step "mount" but not its start/ },

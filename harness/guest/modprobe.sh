@@ -54,6 +54,10 @@ case $1$names in
 -q\ crypto-*\(*) ;;
 *) . /bootgate/materialise.sh ;;
 esac
+# modprobe takes a path as well.
+case $names in
+*/*) ! in_window || fetch "$(below $names)" ;;
+esac
 if [ -n "$folder" ] && materialise $names || [ "$1" != -q ]; then
 	[ $mode = load ] || exec /usr/lib/kmod/modprobe "$@"
 	/usr/lib/kmod/modprobe "$@"
