@@ -405,6 +405,29 @@ esac`;
   t.equal(readFileSync(join(x, 'c.ko'), 'latin1'), 'CCCCCCC');
 });
 
+t.test('a step that looks at module files finds all of them, and the bytes of those it names', async (t) => {
+  // Too many bytes for all to be fetched.
+  const tree = TREE('exit 1');
+  const files = {
+    ...tree,
+    window: `${tree.window}kernel/y/big.ko 16384 20000000\n`,
+    'step-0.sh': 'sha256sum /lib/modules/*/kernel/x/c-d.ko',
+    texts: { 'modules.order.gz': '' },
+  } as unknown as Record<string, string>;
+  const { dir, stdout, stderr } = await sh(
+    t,
+    `mkdir texts; echo kernel/x/a.ko | gzip > texts/modules.order.gz
+${FETCHED('show_files ../step-0.sh; show_files ../step-0.sh; cd "$folder"; find . -name "*.ko" | sort | xargs stat -c "%n %s"; cat kernel/x/c-d.ko modules.order; tr "\\\\0" 0 < kernel/x/a.ko')}`,
+    files,
+  );
+  t.equal(stderr, '');
+  t.equal(
+    stdout,
+    './kernel/x/a.ko 5\n./kernel/x/b.ko 6\n./kernel/x/c-d.ko 8\n./kernel/x/c.ko 7\n./kernel/y/big.ko 20000000\nDDDDDDDDkernel/x/a.ko\n00000',
+  );
+  t.ok(existsSync(join(dir, 'shown')));
+});
+
 t.test('two requests at once never see half a file', async (t) => {
   const kmod = `dir=$PWD/lib/modules/${RELEASE}/kernel/x\ncase "$*" in *-D*) echo "insmod $dir/a.ko " ;; *) printf '%s\\n' "$(cat "$dir/a.ko")" >> loaded ;; esac`;
   const { dir } = await sh(
