@@ -54,8 +54,9 @@ $1 ~ /^[a-z0-9.]+$/ {
     if (folders != "") printf "./busybox mkdir -p%s\n", folders | shell
     printf "%s", copies | shell
     if ($2 == ".") {
-        # Opened for both: never waits for a reader.
-        printf "[ -p /run/bootgate/%s ] && echo %s 1<> /run/bootgate/%s\n", $1, ($1 in repeat) ? "again" : "done", $1 | shell
+        # Opened for both: never waits for a reader. A link may lead to whatever a step likes.
+        answer = ($1 in repeat) ? "again" : "done"
+        printf "[ ! -h /run/bootgate/%s ] && [ -p /run/bootgate/%s ] && echo %s 1<> /run/bootgate/%s\n", $1, $1, answer, $1 | shell
         delete repeat[$1]
     }
     folders = copies = ""
