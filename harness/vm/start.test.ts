@@ -16,6 +16,7 @@ import { delimiter, join } from 'node:path';
 import { Duplex, PassThrough } from 'node:stream';
 import t from 'tap';
 import { Cache } from '../cache.js';
+import { ConsoleWatch } from '../diagnose/watch.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { chooseAccelerator, knownProbe } from './accelerator.js';
 import { qemuEnvironment, runBriefly } from './brief.js';
@@ -72,6 +73,7 @@ function guest(name: string, more: Partial<GuestOptions> = {}): GuestOptions {
     folder: join(folder, `guest-${name}`),
     nonce: 'cafe',
     stepSeconds: 1,
+    watcher: new ConsoleWatch(),
     ...more,
   };
 }
@@ -138,6 +140,8 @@ t.test('what QEMU can do is asked once, and within a limit', async (t) => {
     message: /setpriv is not installed/,
   });
   await t.rejects(runGuest(guest('no-setpriv')), { code: 'E_SETPRIV' });
+  const lost = Qemu.start('qemu-system-x86_64', [], join(folder, 'gone'), () => {});
+  t.match(await lost.exited, { status: null, stderr: /gone is gone/ });
   const qemu = Qemu.start('qemu-system-x86_64', [], folder, () => {});
   t.match(await qemu.exited, { status: null, signal: null, stderr: /setpriv is not installed/ });
 });
@@ -215,6 +219,22 @@ t.test(
     );
     chmodSync(join(closed, 'window'), 0o600);
     t.throws(() => handOver(machine, closed, [], 61_200), { message: /not readable by other users/ });
+
+    // Then QEMU runs all the same, and the run says how.
+    const args = join(folder, 'who.txt');
+    writeFileSync(args, '');
+    chmodSync(args, 0o666);
+    fakeQemu('who', `${VERSION}\nid -u > ${args}\nexit 1`);
+    const notes: string[] = [];
+    const window = { file: join(closed, 'window'), bytes: 2 << 20 };
+    const base = guest('who', { onNote: (note) => notes.push(note) });
+    await runGuest({ ...base, machine: { ...base.machine, window } });
+    t.match(notes, [/^QEMU runs as root: .*window is not readable by other users/]);
+    t.equal(readFileSync(args, 'utf8').trim(), '0');
+    notes.length = 0;
+    await runGuest(base);
+    t.match(readFileSync(args, 'utf8').trim(), /^6\d{4}$/);
+    t.same(notes, []);
   },
 );
 
