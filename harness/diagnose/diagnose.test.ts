@@ -184,7 +184,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
   [
     'a declared step was never reported',
     { report: { steps: [okStep('find')] } },
-    { verdict: 'crash', phase: 'steps', reason: /without a word about the step "mount"/ },
+    { verdict: 'crash', phase: 'steps', reason: /never reported the step "mount"/ },
   ],
   [
     'the check from outside says no',

@@ -51,7 +51,7 @@ export function judge(evidence: Evidence): Judgement {
   };
 
   let verdict: Judgement['verdict'] = 'crash';
-  let reason = 'nothing says that it passed';
+  let reason = 'no evidence of a pass';
   let where = phase;
   for (const rule of RULES) {
     const sentence = rule.reason(facts);

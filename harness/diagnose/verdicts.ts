@@ -86,7 +86,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ report }) => {
       const step = failedStep(report);
       if (!step) return undefined;
-      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, without a word`}`;
+      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, no output`}`;
     },
   },
   {
@@ -138,7 +138,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ scenario, report }) => {
       const reported = new Set(report.steps.map((step) => step.name));
       const silent = scenario.steps.find((step) => !reported.has(step.name));
-      return silent ? `the agent ended without a word about the step "${silent.name}"` : undefined;
+      return silent ? `the agent ended and never reported the step "${silent.name}"` : undefined;
     },
   },
   {
@@ -178,10 +178,10 @@ export const RULES: readonly Rule[] = [
 
 const STUCK: Record<Phase, string> = {
   firmware: 'the kernel printed nothing',
-  kernel: 'the kernel did not come to its init',
-  init: 'init did not come to load modules',
+  kernel: 'the kernel did not start init',
+  init: 'init did not start to load modules',
   modules: 'loading modules did not end',
-  devices: 'devices did not come to rest',
+  devices: 'the devices did not settle',
   steps: 'no end of the steps',
   shutdown: 'the guest did not power off',
 };

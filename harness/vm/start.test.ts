@@ -16,6 +16,7 @@ import { delimiter, join } from 'node:path';
 import { Duplex, PassThrough } from 'node:stream';
 import t from 'tap';
 import { Cache } from '../cache.js';
+import { ConsoleWatch } from '../diagnose/watch.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { chooseAccelerator, knownProbe } from './accelerator.js';
 import { qemuEnvironment, runBriefly } from './brief.js';
@@ -71,6 +72,7 @@ function guest(name: string, more: Partial<GuestOptions> = {}): GuestOptions {
     accelerator: 'tcg',
     folder: join(folder, `guest-${name}`),
     nonce: 'cafe',
+    watcher: new ConsoleWatch(),
     stepSeconds: 1,
     ...more,
   };
