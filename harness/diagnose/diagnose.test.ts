@@ -184,7 +184,64 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
   [
     'a declared step was never reported',
     { report: { steps: [okStep('find')] } },
-    { verdict: 'crash', phase: 'steps', reason: /without a word about the step "mount"/ },
+    { verdict: 'crash', phase: 'steps', reason: /never reported the step "mount"/ },
+  ],
+  [
+    'iptables without one of its extensions',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            "iptables v1.8.9 (nf_tables): Couldn't load match `set':No such file or directory\n\nTry `iptables -h'",
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libxt_set\.so, which this machine does not have/ },
+  ],
+  [
+    'a program without one of its libraries',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            'nft: error while loading shared libraries: libjansson.so.4: cannot open shared object file: No such file or directory',
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libjansson\.so\.4/ },
+  ],
+  [
+    'iptables with its extension and a kernel without',
+    {
+      report: {
+        steps: [badStep('find', 'Warning: Extension set revision 0 not supported, missing kernel module?')],
+      },
+    },
+    { verdict: 'fail', phase: 'steps', reason: /missing kernel module/ },
+  ],
+  [
+    'a step that ended without a beginning',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: null }] } },
+    { verdict: 'crash', phase: 'steps', reason: /the end of the step "mount" but not its start/ },
+  ],
+  [
+    'steps in another order than declared',
+    { report: { steps: [okStep('mount'), okStep('find')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where "find" was due/ },
+  ],
+  [
+    'a step that nobody declared',
+    { report: { steps: [okStep('find'), okStep('mount'), okStep('mount')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where no step was due/ },
+  ],
+  [
+    'a step that began before the one before it had ended',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: 1.5 }] } },
+    { verdict: 'crash', phase: 'steps', reason: /impossible times for the step "mount"/ },
   ],
   [
     'the check from outside says no',
@@ -228,10 +285,21 @@ t.test('nothing passes by default: whatever is taken from a pass, it is none', a
   );
 });
 
+t.test('steps that were recorded without a clock are in order all the same', async (t) => {
+  const steps = ['find', 'mount'].map((name) => ({ ...okStep(name), startedAt: 0 }));
+  t.equal(judge(evidence({ report: { steps } })).verdict, 'pass', 'records of older versions');
+  const [find, mount] = steps as [(typeof steps)[0], (typeof steps)[0]];
+  const early = [
+    { ...find, startedAt: 2, seconds: 1 },
+    { ...mount, startedAt: 2.5 },
+  ];
+  t.match(judge(evidence({ report: { steps: early } })), { verdict: 'crash', reason: /impossible times/ });
+});
+
 t.test('the judgement as a whole', async (t) => {
   const failed = judge(
     evidence({
-      console: '\x1b[31mlast\x1b[0m words\r\n@bg1 abc 1 2 hello\r\n',
+      console: '\x1b[31mlast\x1b[0m words\r\n@bg1 abc 1 2 hello\r\n@bg2 3 0123456789abcdef note\r\n',
       report: {
         steps: [badStep('find', 'no disk')],
         notRun: ['mount'],

@@ -307,7 +307,7 @@ step 1 20 it gets an address by DHCP
 step 2 40 two MiB go to the far end, and two come back
 `,
   );
-  t.equal(files.get('bootgate/scenario/step-1.sh'), 'dhcp nic0\n');
+  t.equal(files.get('bootgate/scenario/step-1.sh'), 'cd /; dhcp nic0\n');
   t.equal(files.size, 4);
   for (const [path, text] of files) if (!path.endsWith('/env')) t.notMatch(text, 'n1');
 });
