@@ -39,12 +39,16 @@ export const MAX_PROBLEMS = 50;
 
 /** One scenario's machine and words. */
 export const SCENARIO = {
+  leastMemoryMiB: 128,
   memoryMiB: 64 * 1024,
   diskMiB: 64 * 1024,
   cpus: 64,
   disks: 8,
   nics: 4,
   shares: 2,
+  devices: 8,
+  tags: 8,
+  needs: 32,
   tools: 64,
   steps: 64,
   matrixRows: 64,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { canBootDirectly } from '../arch/index.js';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -82,7 +83,7 @@ export function requestOf(
   { segments, bytes, digest, window }: Awaited<ReturnType<typeof buildInitramfs>>,
   files: LocalFiles,
 ): BootRequest {
-  const boot = scenario.boot === 'direct' && vmlinux.pvhEntry !== null ? 'direct' : 'packaged';
+  const boot = scenario.boot === 'direct' && canBootDirectly(kernel.arch, vmlinux).ok ? 'direct' : 'packaged';
   const content = contentOf(boot === 'direct' ? 'vmlinux' : 'vmlinuz', kernel.digest);
   files.add(content, boot === 'direct' ? vmlinux.path : kernel.vmlinuz);
   for (const segment of segments) files.add(segment.digest, segment.path);

@@ -12,8 +12,8 @@ export function mutateCommand(): Command {
     .description(
       'take each module that a scenario needs away, one at a time, and see whether it turns red and names it',
     )
-    .argument('[pattern...]', 'scenarios; all unless given');
-  share(command, 'image', 'kernel', 'accel', 'jobs').addOption(
+    .argument('[pattern...]', 'scenarios; those tagged quick unless given');
+  share(command, 'image', 'tag', 'kernel', 'accel', 'jobs').addOption(
     new Option('--limit <n>', 'so many mutations at most, spread evenly').argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(run);
@@ -24,6 +24,7 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
   const { EXIT } = await import('../errors.js');
   const { makeRunFolder } = await import('../results/folder.js');
   const { hostCapacity } = await import('../boot/capacity.js');
+  const { withoutUnmet } = await import('../run/unmet.js');
   const { judgeSuite, mutate } = await import('../search/mutate.js');
   const { printJson, write } = await import('./output.js');
 
@@ -32,9 +33,11 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
     const plan = await session.plan(image, patterns);
     const prepared = await session.prepareOne(image);
     const { cache, signal, say } = session;
+    const { boots, skips } = await withoutUnmet(plan, prepared);
+    for (const { scenario, reason } of skips) say(`skipped ${scenario.name}: ${reason}`);
     const report = await mutate({
       prepared,
-      scenarios: plan.boots,
+      scenarios: boots,
       accelerator: await session.accelerator(prepared),
       cache,
       folder: (await makeRunFolder(session.results, 'mutate')).path,

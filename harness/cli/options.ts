@@ -5,6 +5,7 @@ import type { ModuleDelivery } from '../initramfs/initramfs.js';
 export interface SharedFlags {
   project?: string;
   image?: string;
+  tag?: string[];
   kernel?: string[];
   modules?: string;
   split?: string;
@@ -28,6 +29,7 @@ const OPTIONS = {
       'your own scenarios and images: the nearest folder upwards with a bootgate.yaml unless given',
     ),
   image: () => new Option('-i, --image <file>', 'image to test: a YAML file, or a name under images/'),
+  tag: () => new Option('--tag <tag...>', 'only scenarios with one of these tags: quick (the default), wide'),
   kernel: () =>
     new Option(
       '-k, --kernel <source...>',

@@ -12,9 +12,9 @@ export function runCommand(): Command {
     .description('boot an image, one guest per scenario, and say what works')
     .argument(
       '[pattern...]',
-      'scenarios to run: storage/virtio-blk, storage, "network/*"; all of the image unless given',
+      'scenarios to run: storage/virtio-blk, storage, "network/*"; those tagged quick unless given',
     );
-  share(command, 'image', 'kernel', 'modules', 'split', 'install', 'strict');
+  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install', 'strict');
   command.addOption(
     new Option('--built <dir>', 'boot what `bootgate build -o DIR` has written').conflicts([
       'image',
@@ -34,7 +34,8 @@ export function runCommand(): Command {
 
 async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { withSession } = await import('./session.js');
-  const { exitCodeOfRun, runPlan } = await import('../run/run.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
+  const { runPlan } = await import('../run/run.js');
   await withSession(flags, async (session) => {
     const { plan, prepared } = flags.built
       ? await prepareBuilt(session, flags.built, patterns)
@@ -43,7 +44,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       ...(await session.runOptions(plan, prepared)),
       ...(flags.referenceImage ? { referenceImage: await prepareFile(session, flags.referenceImage) } : {}),
     });
-    process.exitCode = exitCodeOfRun(result, session.signal.aborted);
+    process.exitCode = exitCodeOfVerdict(result.verdict, session.signal.aborted);
   });
 }
 

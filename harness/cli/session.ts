@@ -50,7 +50,7 @@ export class Session {
 
   async plan(image: Image, patterns: readonly string[]): Promise<Plan> {
     const { planRun } = await import('../run/plan.js');
-    return planRun(image, await this.scenarios(), patterns);
+    return planRun(image, await this.scenarios(), patterns, this.flags.tag);
   }
 
   /** The image with everything at hand: once for each of its install sets. */

@@ -6,11 +6,12 @@ import { readUserlandTable } from '../initramfs/userland-table.js';
 import { library } from '../library.js';
 import { SCENARIO } from '../limits.js';
 import { didYouMean } from '../suggest.js';
-import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
+import { misfitsOf, sizeProblem } from '../vm/devices/fit.js';
+import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
 import { knownHelpers, lintStep, projectHelpers, syntaxErrors } from './lint.js';
 import { type Expanded, expandMatrix } from './matrix.js';
 import type { Scenario } from './scenario.js';
-import { type ScenarioFile, scenarioFileSchema } from './schema.js';
+import { BOARDS, type ScenarioFile, scenarioFileSchema } from './schema.js';
 
 /**
  * Reads every scenario file below some folders (the user's first), expands its matrix and checks it: in order of name. Of two
@@ -133,6 +134,14 @@ function toScenario(
       `expected AREA/NAME in lower case, not ${name}`,
       'scenarios lie in a folder for their area',
     );
+  const { machine, devices } = value;
+  if (machine !== undefined) known(['machine'], machine, BOARDS, 'machine');
+  for (const [index, device] of devices.entries()) known(['devices', index], device, OTHER_DEVICES, 'device');
+  for (const { name: device, message } of misfitsOf(value, machine)) wrong(placeOf(value, device), message);
+  value.needs.forEach((need, index) => {
+    if (!need.split('|').every((one) => /^(?:CONFIG_[A-Z0-9_]+|[a-z0-9][\w-]*)$/.test(one)))
+      wrong(['needs', index], `expected CONFIG_SYMBOL or the name of a module, not ${need}`);
+  });
   const serials = new Set<string>();
   return {
     name,
@@ -140,8 +149,11 @@ function toScenario(
     description: value.description,
     file: document.file,
     line: document.locate(['name']).line,
+    ...(machine === undefined ? {} : { machine }),
+    tags: value.tags,
+    ...(value.needs.length > 0 ? { needs: value.needs } : {}),
     cpus: value.cpus,
-    memoryMiB: mebibytes(['memory'], value.memory, 128, SCENARIO.memoryMiB),
+    memoryMiB: mebibytes(['memory'], value.memory, SCENARIO.leastMemoryMiB, SCENARIO.memoryMiB),
     boot: value.boot,
     disks: value.disks.map((disk, index) => {
       if (!/^[A-Za-z0-9-]{1,20}$/.test(disk.serial))
@@ -151,6 +163,8 @@ function toScenario(
       serials.add(disk.serial);
       known(['disks', index, 'bus'], disk.bus, DISK_BUSES, 'bus');
       const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1, SCENARIO.diskMiB);
+      const size = sizeProblem(disk.bus, sizeMiB);
+      if (size) wrong(['disks', index, 'size'], size);
       return { serial: disk.serial, bus: disk.bus, sizeMiB, verifyPattern: disk.verify === 'pattern' };
     }),
     nics: value.nics.map((nic, index) => {
@@ -159,6 +173,7 @@ function toScenario(
       return { model: nic.model, mac, farEnd: nic['far-end'] };
     }),
     ...(value.shares.length > 0 ? { shares: value.shares } : {}),
+    ...(devices.length > 0 ? { devices } : {}),
     tools: value.tools.map((tool, index) => {
       known(['tools', index], tool, tools, 'tool');
       return tool;
@@ -174,6 +189,14 @@ function toScenario(
       return { name: step.name, run: step.run, timeout: step.timeout ?? value.timeout };
     }),
   };
+}
+
+/** Where a device of the table is declared first. */
+function placeOf({ disks, nics, devices }: ScenarioFile, name: string): PropertyKey[] {
+  const disk = disks.findIndex(({ bus }) => bus === name);
+  if (disk >= 0) return ['disks', disk, 'bus'];
+  const nic = nics.findIndex(({ model }) => model === name);
+  return nic >= 0 ? ['nics', nic, 'model'] : ['devices', devices.indexOf(name)];
 }
 
 function sameNames(scenarios: readonly Scenario[]): Problem[] {

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hostArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
@@ -47,7 +48,7 @@ export async function readFedoraFilters(
   options: ReadSplitOptions = {},
 ): Promise<Split> {
   const folder = isFolder(path) ? path : dirname(path);
-  const files = findFiles(path, folder, options.arch ?? 'x86_64');
+  const files = findFiles(path, folder, options.arch ?? hostArchitecture().names.rpm);
   const problems: Problem[] = [];
   const variables = new Map<string, Word[]>();
   // The architecture's file is sourced after the defaults and replaces whole variables.
