@@ -119,7 +119,7 @@ function times(result: RunResult, style: Style): string {
     ]);
   const { harness, qemu } = result.cpuSeconds;
   const booted = result.results.filter((one) => one.verdict !== 'skip').length;
-  const clock = `${formatSeconds(result.seconds)} by the clock for ${booted} guest${booted === 1 ? '' : 's'}`;
+  const clock = `${formatSeconds(result.seconds)} wall time for ${booted} guest${booted === 1 ? '' : 's'}`;
   const cpu = `CPU: QEMU ${formatSeconds(qemu)}, bootgate ${formatSeconds(harness)} (${formatPercent(harness, harness + qemu)})`;
   return `${table(['phase', 'time', 'share', ''], rows, style)}${style.dim(`${clock}; ${cpu}`)}\n`;
 }
