@@ -127,3 +127,14 @@ export function lastLines(text: string, count: number): string[] {
     .filter((line) => line !== '')
     .slice(-count);
 }
+
+/** `a, b and 12 more`: so many names at most, and never one more for a single name. */
+export function someOf(names: readonly string[], most = 5): string {
+  if (names.length <= most) return names.join(', ');
+  return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
+}
+
+/** The line below a list of which only `most` are shown: `and 12 more findings, listed in run.json`; undefined where all are. */
+export function moreOf(count: number, most: number, rest = ''): string | undefined {
+  return count > most ? `and ${count - most} more${rest}` : undefined;
+}

@@ -1,4 +1,4 @@
-import type { ScenarioResult } from '../results/scenario-result.js';
+import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
 
 /** how often a guest is started again when the host, not the kernel, was at fault. */
 const INFRA_ATTEMPTS = 2;
@@ -25,23 +25,30 @@ export async function bootWithRetries(
     }
   };
   const first = await bootUntilDecided();
-  if (!first || !isBad(first)) return first;
+  if (!first || !isFailure(first)) return first;
   const tries = [first];
-  while (tries.length <= retries && tries.every(isBad)) {
+  while (tries.length <= retries && tries.every(isFailure)) {
     const again = await bootUntilDecided();
     if (!again) return undefined;
     // The host is out of order: what is known of the guest stays known.
     if (again.verdict === 'infra') break;
     tries.push(again);
   }
-  if (tries.length === 1) return { ...first, attempts: attempt };
+  return triedAgain({ ...first, attempts: attempt }, tries);
+}
+
+/**
+ * The first boot's result with what all of its tries came to: flaky where one of them passed. What passed at first, or was tried
+ * once, has no tries to tell of.
+ */
+export function triedAgain(
+  first: ScenarioResult,
+  tries: readonly Pick<ScenarioResult, 'verdict' | 'reason' | 'files'>[],
+): ScenarioResult {
+  if (tries.length < 2 || !isFailure(first)) return first;
   return {
     ...first,
-    attempts: attempt,
-    ...(tries.every(isBad) ? {} : { flaky: true }),
+    ...(tries.every(isFailure) ? {} : { flaky: true }),
     tries: tries.map(({ verdict, reason, files }) => ({ verdict, reason, console: files.console })),
   };
 }
-
-const isBad = ({ verdict }: ScenarioResult): boolean =>
-  verdict === 'fail' || verdict === 'crash' || verdict === 'hang';

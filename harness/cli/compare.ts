@@ -1,19 +1,21 @@
 import { Command } from 'commander';
-import { EXIT } from '../errors.js';
 import { type SharedFlags, share } from './options.js';
 import { printJson, standardOutput, write } from './output.js';
 
 export function compareCommand(): Command {
   const command = new Command('compare')
-    .description('what changed from one run to another; exit 1 when something fails that did not')
+    .description(
+      'what changed from one run to another; exit 1 when something fails that did not, 3 when that is undecided',
+    )
     .argument('<before>', "a run's folder, its run.json, its id, or latest")
     .argument('<after>', 'the same');
   return share(command, 'json', 'results').action(compare);
 }
 
 async function compare(before: string, after: string, flags: SharedFlags): Promise<void> {
-  const { compareRuns } = await import('../results/compare.js');
+  const { compareRuns, verdictOfComparison } = await import('../results/compare.js');
   const { comparisonText } = await import('../report/comparetext.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { storedRun } = await import('./session.js');
   const comparison = compareRuns(
     (await storedRun(before, flags)).result,
@@ -21,5 +23,5 @@ async function compare(before: string, after: string, flags: SharedFlags): Promi
   );
   if (flags.json) printJson(comparison);
   else write(comparisonText(comparison, standardOutput().style));
-  if (comparison.newFailures.length > 0) process.exitCode = EXIT.no;
+  process.exitCode = exitCodeOfVerdict(verdictOfComparison(comparison));
 }

@@ -31,6 +31,8 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
   const { EXIT } = await import('../errors.js');
   const { printJson, standardOutput, write } = await import('./output.js');
   const { fixText } = await import('../search/fixtext.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
+  const { verdictOfFix } = await import('../search/fix.js');
   const { withSession } = await import('./session.js');
 
   await withSession(flags, async (session) => {
@@ -53,7 +55,7 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
     }
     if (flags.json) printJson(done);
     else write(fixText(done, standardOutput().style));
-    process.exitCode = done.verified ? EXIT.ok : EXIT.no;
+    process.exitCode = exitCodeOfVerdict(verdictOfFix(done), session.signal.aborted);
   });
 }
 

@@ -83,7 +83,8 @@ function growth(text: string, before: [GrowthOf, string][] = []): [GrowthOf, str
 
 async function gate(patterns: string[], flags: GateFlags): Promise<void> {
   const { storedRun, withSession } = await import('./session.js');
-  const { exitCodeOfGate, runGate } = await import('../gate/gate.js');
+  const { runGate } = await import('../gate/gate.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { gateSettings } = await import('../gate/thresholds.js');
   const { findResumable } = await import('../run/resume.js');
 
@@ -104,20 +105,20 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
       ...(resume ? { resume } : {}),
     });
     await tell(outcome, flags);
-    process.exitCode = exitCodeOfGate(outcome.gate, session.signal.aborted);
+    process.exitCode = exitCodeOfVerdict(outcome.gate.verdict, session.signal.aborted);
   });
 }
 
 /** The gate's own words. stdout belongs to the answer; GitHub's runner reads commands from either stream. */
 async function tell(
-  { gate, remarks }: Awaited<ReturnType<typeof import('../gate/gate.js').runGate>>,
+  { result, remarks }: Awaited<ReturnType<typeof import('../gate/gate.js').runGate>>,
   { json, reporter = 'terminal' }: GateFlags,
 ): Promise<void> {
   const { githubAnnotations } = await import('../report/annotations.js');
   const { gateText } = await import('../report/gatetext.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
   const screen = screenOf(reporter === 'terminal' && !json ? process.stdout : process.stderr);
-  screen.write(`\n${gateText(gate, styleOf(screen), screen.columns)}`);
+  screen.write(`\n${gateText(result, styleOf(screen), screen.columns)}`);
   if (process.env.GITHUB_ACTIONS === 'true') screen.raw(githubAnnotations(remarks));
 }
 

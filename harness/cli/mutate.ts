@@ -44,6 +44,7 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
       jobs: flags.jobs ?? hostCapacity(undefined, 1).cpus,
       limit: flags.limit,
       signal,
+      onNote: say,
       onMutation: ({ scenario, modules, verdict, named, reason }) =>
         say(
           `${scenario} without ${modules.join(', ')}: ${verdict}${named ? ', named' : ''}${reason ? ` (${reason})` : ''}`,

@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
 import { type SharedFlags, share } from './options.js';
-import { standardOutput, write, writeOrders } from './output.js';
+import { write, writeOrders } from './output.js';
 
+/** What report/reports.ts can print; named here so that --help needs none of it. */
 const FORMATS = ['terminal', 'tap', 'junit', 'json', 'markdown', 'sarif', 'github', 'gitlab'] as const;
 
 interface ReportFlags extends SharedFlags {
@@ -24,45 +25,12 @@ async function report(run: string | undefined, flags: ReportFlags): Promise<void
   let { result } = stored;
   if (flags.rejudge) {
     const { Cache } = await import('../cache.js');
-    const { rejudge } = await import('../run/rejudge.js');
-    result = await rejudge(stored, new Cache());
+    const { rejudgeRun } = await import('../gate/rejudge.js');
+    result = await rejudgeRun(stored, new Cache());
   }
   const format = flags.format ?? 'terminal';
-  const text = await rendered({ ...stored, result }, format);
+  const { reportText } = await import('../report/reports.js');
+  const text = await reportText({ ...stored, result }, format);
   if (format === 'github') writeOrders(text);
   else write(text);
-}
-
-async function rendered(
-  { folder, result }: Awaited<ReturnType<typeof import('../results/read.js').readRun>>,
-  format: (typeof FORMATS)[number],
-): Promise<string> {
-  const { remarksOf, repositoryRoot } = await import('../report/remarks.js');
-  switch (format) {
-    case 'json':
-      return (await import('../results/write.js')).runText(result);
-    case 'tap':
-      return (await import('../report/tap.js')).tapDocument(result.results);
-    case 'junit':
-      return (await import('../report/junit.js')).junitText(folder, result);
-    case 'markdown':
-      return (await import('../report/markdown.js')).markdownSummary(result);
-    case 'sarif':
-      return (await import('../report/sarif.js')).sarifText(result, remarksOf(result, repositoryRoot()));
-    case 'github':
-      return (await import('../report/annotations.js')).githubAnnotations(
-        remarksOf(result, repositoryRoot()),
-      );
-    case 'gitlab':
-      return (await import('../report/annotations.js')).gitlabCodeQuality(
-        remarksOf(result, repositoryRoot()),
-      );
-    case 'terminal': {
-      const { summary } = await import('../report/summary.js');
-      const { gateText } = await import('../report/gatetext.js');
-      const { style, width } = standardOutput();
-      const gate = result.gate ? `\n${gateText(result.gate, style, width)}` : '';
-      return summary(result, folder, width, style) + gate;
-    }
-  }
 }

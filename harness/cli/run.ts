@@ -34,7 +34,8 @@ export function runCommand(): Command {
 
 async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { withSession } = await import('./session.js');
-  const { exitCodeOfRun, runPlan } = await import('../run/run.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
+  const { runPlan } = await import('../run/run.js');
   await withSession(flags, async (session) => {
     const { plan, prepared } = flags.built
       ? await prepareBuilt(session, flags.built, patterns)
@@ -43,7 +44,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       ...(await session.runOptions(plan, prepared)),
       ...(flags.referenceImage ? { referenceImage: await prepareFile(session, flags.referenceImage) } : {}),
     });
-    process.exitCode = exitCodeOfRun(result, session.signal.aborted);
+    process.exitCode = exitCodeOfVerdict(result.verdict, session.signal.aborted);
   });
 }
 

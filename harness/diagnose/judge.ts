@@ -15,6 +15,10 @@ export interface Evidence extends Background {
   report: GuestReport;
   /** What was checked after the guest was gone: `where: 'outside'`. */
   outside: readonly StepResult[];
+  /** What became of the host's own files of this boot (disks, shares) while it ran, where that makes it undecidable. */
+  trouble?: string | undefined;
+  /** What was wrong with the cached files that the guest was made from: whatever it did says nothing of the kernel. */
+  damaged?: string | undefined;
   set: ModuleSet;
   /** The whole tree, which the set is a part of. */
   tree: ModuleIndex;
@@ -32,7 +36,7 @@ const TAIL_LINES = 20;
  * judged again by newer rules.
  */
 export function judge(evidence: Evidence): Judgement {
-  const { scenario, recording, report, outside } = evidence;
+  const { scenario, recording, report, outside, trouble, damaged } = evidence;
   const console = recording.console.toString('utf8');
   const scanner = new ConsoleScanner();
   scanner.push(console);
@@ -45,13 +49,15 @@ export function judge(evidence: Evidence): Judgement {
     recording,
     report,
     outside,
+    trouble,
+    damaged,
     fatal: reports.filter((one) => one.severity === 'fatal'),
     kernelSpoke: scanner.kernelSpoke,
     phase,
   };
 
   let verdict: Judgement['verdict'] = 'crash';
-  let reason = 'nothing says that it passed';
+  let reason = 'no evidence of a pass';
   let where = phase;
   for (const rule of RULES) {
     const sentence = rule.reason(facts);
@@ -115,7 +121,7 @@ function tailOf(console: string): string[] {
   return lastLines(
     console
       .split('\n')
-      .filter((line) => !line.includes('@bg1 '))
+      .filter((line) => !/@bg\d /.test(line))
       .join('\n'),
     TAIL_LINES,
   );

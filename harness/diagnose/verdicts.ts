@@ -12,6 +12,10 @@ export interface Facts {
   report: GuestReport;
   /** What was checked after the guest was gone. */
   outside: readonly StepResult[];
+  /** What became of the host's own files while the guest ran. */
+  trouble?: string | undefined;
+  /** What was wrong with the cached files that it was made from. */
+  damaged?: string | undefined;
   /** Fatal kernel reports on the console, in order. */
   fatal: readonly ConsoleReport[];
   /** The console holds a line that is surely the kernel's. */
@@ -34,6 +38,12 @@ export interface Rule {
  * and the rule for a pass asks for every step and the end record by itself.
  */
 export const RULES: readonly Rule[] = [
+  {
+    name: 'damaged cache',
+    verdict: 'infra',
+    // Even an oops may come from a byte that was flipped on this disk.
+    reason: ({ damaged }) => damaged,
+  },
   {
     name: 'kernel report',
     verdict: 'crash',
@@ -69,6 +79,12 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'own files lost',
+    verdict: 'infra',
+    // A disk or a share that somebody on the host took away: whatever the steps made of it, it was not tried.
+    reason: ({ trouble }) => trouble,
+  },
+  {
     name: 'step ran out of time',
     verdict: 'hang',
     phase: 'steps',
@@ -86,7 +102,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ report }) => {
       const step = failedStep(report);
       if (!step) return undefined;
-      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, without a word`}`;
+      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, no output`}`;
     },
   },
   {
@@ -96,7 +112,7 @@ export const RULES: readonly Rule[] = [
       if (ending.kind !== 'deadline') return undefined;
       const step = ending.phase === 'steps' && report.unfinishedStep;
       const limit = formatSeconds(ending.limitSeconds);
-      if (step) return `no end of the steps within ${limit}; the step "${step}" was running`;
+      if (step) return `the steps did not finish within ${limit}; the step "${step}" was running`;
       if (report.ended)
         return `everything was reported, and then the guest did not power off within ${limit}`;
       return `${STUCK[ending.phase]} within ${limit}`;
@@ -138,7 +154,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ scenario, report }) => {
       const reported = new Set(report.steps.map((step) => step.name));
       const silent = scenario.steps.find((step) => !reported.has(step.name));
-      return silent ? `the agent ended without a word about the step "${silent.name}"` : undefined;
+      return silent ? `the agent never reported the step "${silent.name}"` : undefined;
     },
   },
   {
@@ -178,11 +194,11 @@ export const RULES: readonly Rule[] = [
 
 const STUCK: Record<Phase, string> = {
   firmware: 'the kernel printed nothing',
-  kernel: 'the kernel did not come to its init',
-  init: 'init did not come to load modules',
-  modules: 'loading modules did not end',
-  devices: 'devices did not come to rest',
-  steps: 'no end of the steps',
+  kernel: 'the kernel did not start init',
+  init: 'init did not begin to load modules',
+  modules: 'module loading did not finish',
+  devices: 'devices did not settle',
+  steps: 'the steps did not finish',
   shutdown: 'the guest did not power off',
 };
 
@@ -196,7 +212,8 @@ function disorderOf(declared: readonly string[], reported: GuestReport['steps'])
     if (name !== declared[index])
       return `the agent reported the step "${name}" where ${declared[index] === undefined ? 'no step' : `"${declared[index]}"`} was due`;
     if (startedAt === null) return `the agent reported the end of the step "${name}" but not its start`;
-    if (startedAt < ended - CLOCK_SECONDS || seconds < 0)
+    // Records of older versions have no clock.
+    if (startedAt > 0 && (startedAt < ended - CLOCK_SECONDS || seconds < 0))
       return `the agent reported impossible times for the step "${name}"`;
     ended = startedAt + seconds;
   }

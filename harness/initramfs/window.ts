@@ -33,6 +33,7 @@ export function buildWindow(index: ModuleIndex, cache: Cache): Promise<BuiltWind
   return onceAtATime(`window\0${cache.root}\0${index.digest}`, async () => {
     const { places, total } = layOut(index);
     const folder = await cache.entry('windows', `1 ${index.digest}`, async (made) => {
+      await cache.settle([index.dir]);
       await mkdir(made);
       await writeWindow(join(made, 'modules.img'), index, places, total);
     });

@@ -1,6 +1,4 @@
-import { join } from 'node:path';
 import { forGithub, forGithubProperty, forJson } from '../printable.js';
-import { writeWhole } from '../write-whole.js';
 import type { Remark } from './remarks.js';
 
 /**
@@ -43,11 +41,4 @@ export function gitlabCodeQuality(remarks: readonly Remark[]): string {
       : [],
   );
   return forJson(issues);
-}
-
-/** Writes results/RUN/gl-code-quality.json; returns its path. */
-export async function writeGitlab(folder: string, remarks: readonly Remark[]): Promise<string> {
-  const path = join(folder, 'gl-code-quality.json');
-  await writeWhole(path, gitlabCodeQuality(remarks));
-  return path;
 }

@@ -1,3 +1,4 @@
+import { moreOf } from '../printable.js';
 import type { Phase } from '../vm/machine.js';
 import { cut, type Screen, type Style } from './screen.js';
 
@@ -86,7 +87,8 @@ export class LiveRows {
         const row = `  ${cut(guest.scenario, names).padEnd(names)}  ${guest.phase.padEnd(8)} ${time}${again}`;
         return this.#style.dim(cut(row, width));
       });
-    if (guests.length > most) rows.push(this.#style.dim(`  and ${guests.length - most} more`));
+    const more = moreOf(guests.length, most);
+    if (more) rows.push(this.#style.dim(`  ${more}`));
     return [cut(counts, width), ...rows];
   }
 }

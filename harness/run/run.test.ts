@@ -20,10 +20,9 @@ import { imageSchema, loadImage } from '../image/image-file.js';
 import { parseKernelConfig } from '../kernel/config.js';
 import { imagesDir } from '../paths.js';
 import { makeRunFolder, pointLatest } from '../results/folder.js';
-import type { RunResult } from '../results/run-result.js';
+import { exitCodeOfVerdict } from '../results/verdict.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { planRun } from './plan.js';
-import { exitCodeOfRun } from './run.js';
 import { type Offer, unmetNeed } from './unmet.js';
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'bootgate-run-test-'));
@@ -267,11 +266,11 @@ t.test('run folders', async (t) => {
 });
 
 t.test('exit codes of a run', async (t) => {
-  const run = (verdict: RunResult['verdict']) => ({ verdict }) as RunResult;
-  t.equal(exitCodeOfRun(run('pass'), false), 0);
-  t.equal(exitCodeOfRun(run('fail'), false), 1);
-  t.equal(exitCodeOfRun(run('incomplete'), false), 3);
-  t.equal(exitCodeOfRun(run('pass'), true), 130);
+  t.equal(exitCodeOfVerdict('pass'), 0);
+  t.equal(exitCodeOfVerdict('fail'), 1);
+  t.equal(exitCodeOfVerdict('incomplete'), 3);
+  for (const verdict of ['pass', 'fail', 'incomplete'] as const)
+    t.equal(exitCodeOfVerdict(verdict, true), 130);
 });
 
 t.test('the first Ctrl+C is passed on, and remembered for what is thrown after it', async (t) => {

@@ -22,7 +22,7 @@ export interface Needs {
 }
 
 /** What the declared devices and the steps asked for, with all that this needs by its symbols or names in softdeps. */
-export function needsOf(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
+export function scenarioNeeds(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
   const loaded = new Set(reference.modulesLoaded);
   const needed = new Map<string, NeededModules>();
   const add = (modules: string[], request: string | null, soft = false) => {

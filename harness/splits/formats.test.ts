@@ -26,7 +26,8 @@ kernel/drivers/virtio/virtio_mmio.ko:
 kernel/drivers/block/zram/zram.ko: kernel/mm/zsmalloc.ko
 kernel/mm/zsmalloc.ko:
 kernel/sound/soundcore.ko:
-kernel/net/netfilter/x_tables.ko:`,
+kernel/net/netfilter/x_tables.ko:
+kernel/arch/x86/kvm/kvm.ko:`,
   builtins: ['kernel/fs/ext4/ext4.ko'],
   release: '6.6.64',
 });
@@ -103,7 +104,7 @@ define KernelPackage/ata-ahci
   FILES:= \\
     $(LINUX_DIR)/drivers/ata/ahci.ko
   AUTOLOAD:=$(call AutoLoad,41,libahci ahci,1)
-  $(call AddDepends/ata,+LINUX_6_12:kmod-dm +kmod-elsewhere)
+  $(call AddDepends/ata,+LINUX_6_12:kmod-dm +!LINUX_6_12:kmod-x +kmod-elsewhere)
 endef
 
 $(eval $(call KernelPackage,ata-ahci))
@@ -125,8 +126,13 @@ define KernelPackage/dm-crypt
   FILES:=$(LINUX_DIR)/drivers/md/dm-crypt.ko
 endef
 
+define KernelPackage/kvm-x86
+  FILES:= $(LINUX_DIR)/arch/$(LINUX_KARCH)/kvm/kvm.ko
+endef
+
 define KernelPackage/x
   FILES:=$(NF_FILES)
+  $(call AddDepends/nls)
 endef
 
 define KernelPackage/ipt-core
@@ -138,12 +144,16 @@ endef
     ahci: 'kmod-ata-ahci',
     dm_crypt: 'kmod-dm-crypt',
     dm_mod: 'kmod-dm2',
+    kvm: 'kmod-kvm-x86',
     libahci: 'kmod-ata-core',
     libata: 'kmod-ata-core',
     scsi_mod: 'kmod-scsi-core',
     x_tables: 'kmod-x',
   });
-  t.match(depends(split), { 'kmod-ata-ahci': ['kmod-ata-core'], 'kmod-ata-core': ['kmod-scsi-core'] });
+  t.match(depends(split), {
+    'kmod-ata-ahci': ['kmod-ata-core', 'kmod-x'],
+    'kmod-ata-core': ['kmod-scsi-core'],
+  });
   t.equal(split.packages.find(({ name }) => name === 'kmod-dm')?.meta, true);
   t.match(split.placement.get('scsi_mod')?.rule, { line: 33 });
   t.match(
@@ -151,9 +161,16 @@ endef
     [
       /^module-missing: kmod-scsi-core: there is no drivers\/scsi\/scsi_mud.ko in this kernel \(did you mean drivers\/scsi\/scsi.mod/,
       /^package-skipped: kmod-ipt-core is left out: make computes /,
+      /^block-missing: AddDepends\/nls is defined in no file at hand/,
     ],
   );
-  t.strictSame(installSet(split, ['ata-ahci'], tree).modules, ['libata', 'libahci', 'ahci', 'scsi_mod']);
+  t.strictSame(installSet(split, ['ata-ahci'], tree).modules, [
+    'libata',
+    'libahci',
+    'ahci',
+    'scsi_mod',
+    'x_tables',
+  ]);
   const torn = checkSplit({ split, index: tree }).filter(({ severity }) => severity === 'error');
   t.match(
     torn,

@@ -56,12 +56,14 @@ function* joined(list: LineFile): Generator<{ text: string; line: number }> {
 
 /**
  * The variables that a block sets, in pieces with their lines. `+=` adds a piece, the others begin anew.
+ * @param onMissing Told of `AddDepends/...` blocks that are called and in no file at hand.
  * @throws MakeBeyond where FILES or DEPENDS holds a function of make.
  */
 export function expandBlock(
   block: MakeBlock,
   blocks: ReadonlyMap<string, MakeBlock>,
   variables: ReadonlyMap<string, string>,
+  onMissing: (block: string) => void,
 ): Map<string, { text: string; line: number }[]> {
   const found = new Map<string, { text: string; line: number }[]>();
   const run = (one: MakeBlock, words: readonly string[], at: number | null, depth: number): void => {
@@ -79,6 +81,7 @@ export function expandBlock(
         );
         continue;
       }
+      if (call?.[1]?.startsWith('AddDepends/')) onMissing(call[1]);
       const [, name, operator, value] = ASSIGNMENT.exec(filled) ?? [];
       if (name !== 'FILES' && name !== 'DEPENDS') continue;
       const piece = { text: expandVariables(value ?? '', variables), line: at ?? line };

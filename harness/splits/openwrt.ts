@@ -11,6 +11,16 @@ import type { Placed, ReadSplitOptions, Split, SplitNote, SplitPackage } from '.
 /** A package's name in a make file: `KernelPackage/e1000`, and not `KernelPackage/e1000/description`. */
 const PACKAGE = /^KernelPackage\/([^/\s$]+)$/;
 
+/** The kernel's folder below arch/ for each name of uname -m. */
+const KERNEL_ARCH: Record<string, string> = {
+  x86_64: 'x86',
+  i386: 'x86',
+  aarch64: 'arm64',
+  riscv64: 'riscv',
+  loongarch64: 'loongarch',
+  ppc64: 'powerpc',
+};
+
 /**
  * Reads OpenWrt's `define KernelPackage/NAME` blocks, from one .mk file or a folder of them. FILES says what kmod-NAME has,
  * DEPENDS what it needs. All branches of make's conditions are taken; `x.ko@ge6.1` counts for the kernel at hand.
@@ -19,7 +29,7 @@ const PACKAGE = /^KernelPackage\/([^/\s$]+)$/;
 export async function readOpenWrt(
   path: string,
   index: ModuleIndex,
-  _options: ReadSplitOptions = {},
+  options: ReadSplitOptions = {},
 ): Promise<Split> {
   const files = isFolder(path)
     ? readdirSync(path)
@@ -28,7 +38,8 @@ export async function readOpenWrt(
         .map((name) => join(path, name))
     : [path];
   const blocks = new Map<string, MakeBlock>();
-  const variables = new Map<string, string>();
+  const arch = options.arch ?? 'x86_64';
+  const variables = new Map([['LINUX_KARCH', KERNEL_ARCH[arch] ?? arch]]);
   for (const file of files) {
     const list: LineFile = await readLines(file, 'trim');
     for (const block of blocksOf(list, variables)) blocks.set(block.name, block);
@@ -39,6 +50,7 @@ export async function readOpenWrt(
   const twice = new Map<string, string[]>();
   const unused: RulePlace[] = [];
   const suggestions = new Suggestions();
+  const missing = new Set<string>();
   const paths = new Map([...index.modules.values()].map(({ name, path: at }) => [plain(at), name]));
   const builtin = new Set([...index.builtins.values()].map(plain));
   for (const block of blocks.values()) {
@@ -48,7 +60,7 @@ export async function readOpenWrt(
     const place = placeAt(block.list, block.line);
     let body: Map<string, { text: string; line: number }[]>;
     try {
-      body = expandBlock(block, blocks, variables);
+      body = expandBlock(block, blocks, variables, (called) => missing.add(called));
     } catch (error) {
       if (!(error instanceof MakeBeyond)) throw error;
       const message = `${name} is left out: ${error.message}`;
@@ -86,6 +98,12 @@ export async function readOpenWrt(
       }
     }
   }
+  for (const called of [...missing].sort())
+    notes.push({
+      id: 'block-missing',
+      severity: 'warning',
+      message: `${called} is defined in no file at hand, so dependencies are missing: give the whole folder`,
+    });
   if (packages.length === 0)
     throw userError('E_SPLIT', `${shownFile(path)} defines no KernelPackage`, {
       hint: 'give package/kernel/linux/modules, or one .mk file of it',
@@ -110,14 +128,16 @@ export async function readOpenWrt(
 const plain = (path: string) => path.replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
 
 /**
- * The package of one word of DEPENDS, or null: `kmod-x`, `+kmod-x`, `+LINUX_6_12:kmod-x` (of that kernel only),
+ * The package of one word of DEPENDS, or null: `kmod-x`, `+kmod-x`, `+LINUX_6_12:kmod-x` (of that kernel, `!` of all others),
  * `+OPTION:kmod-x` (as if OPTION were set); `@OPTION` and words of other packages are none.
  */
 function dependency(word: string, release: string): string | null {
   const [, condition, name] = /^\+?(?:([^:]+):)?(kmod-[^\s:]+)$/.exec(word) ?? [];
   if (name === undefined) return null;
-  const version = /^LINUX_(\d+)_(\d+)$/.exec(condition ?? '');
-  return version && !release.startsWith(`${version[1]}.${version[2]}.`) ? null : name;
+  const version = /^(!?)LINUX_(\d+)_(\d+)$/.exec(condition ?? '');
+  if (!version) return name;
+  const same = release.startsWith(`${version[2]}.${version[3]}.`);
+  return same === (version[1] === '') ? name : null;
 }
 
 /** `ge5.10`, `lt6.1`, `gt`, `le`, `eq`: against the kernel's version. */

@@ -6,12 +6,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Cache } from '../cache.js';
 import { resolveKernel } from '../kernel/resolve.js';
-import { loadModuleDetails } from '../modules/details.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { nameOfPath } from '../modules/names.js';
 import { imagesDir, packageRoot } from '../paths.js';
-import { readClouds } from './clouddevices.js';
+import { gatherCheckInput } from './checkinput.js';
 import { kernelWedge, realPlacement } from './fixtures/kernel-wedge.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { installSet, installSets } from './installsets.js';
@@ -185,14 +184,16 @@ t.test(
 );
 
 t.test('the shipped splits on the generic Debian kernel', async (t) => {
-  const index = await indexOf('apt:linux-image-amd64');
-  const facts = await loadModuleDetails(index, cache);
+  const kernel = await resolveKernel(['apt:linux-image-amd64'], { cache });
+  const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
   for (const name of readdirSync(join(imagesDir, 'splits')).filter((one) => one.endsWith('.yaml'))) {
     const split = await readSplit(join(imagesDir, 'splits', name), index);
     t.equal(split.placement.size, index.modules.size, `${name} places every module`);
     t.strictSame(split.unused, [], `${name}: every rule has something to do`);
+    const input = await gatherCheckInput(split, { kernel, index, cache });
+    t.ok((input.requests?.length ?? 0) > 200, 'with all that the command looks at');
     const before = performance.now();
-    const findings = checkSplit({ split, index, facts, clouds: await readClouds() });
+    const findings = checkSplit(input);
     const seconds = (performance.now() - before) / 1000;
     t.ok(seconds < 2, `the check takes ${seconds.toFixed(2)} s`);
     t.strictSame(

@@ -84,6 +84,6 @@ function dropped({ machine, accelerator, folder, logs }: LaunchOptions): Chosen 
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     // What is not there is QEMU's to say.
-    return { ...AS_CALLER, kept: code === 'ENOENT' ? '' : message };
+    return { ...AS_CALLER, kept: code === 'ENOENT' ? '' : `its files cannot be handed over (${message})` };
   }
 }

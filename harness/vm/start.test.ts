@@ -140,6 +140,8 @@ t.test('what QEMU can do is asked once, and within a limit', async (t) => {
     message: /setpriv is not installed/,
   });
   await t.rejects(runGuest(guest('no-setpriv')), { code: 'E_SETPRIV' });
+  const lost = Qemu.start('qemu-system-x86_64', [], join(folder, 'gone'), () => {});
+  t.match(await lost.exited, { status: null, stderr: /gone is gone/ });
   const qemu = Qemu.start('qemu-system-x86_64', [], folder, () => {});
   t.match(await qemu.exited, { status: null, signal: null, stderr: /setpriv is not installed/ });
 });
@@ -217,6 +219,22 @@ t.test(
     );
     chmodSync(join(closed, 'window'), 0o600);
     t.throws(() => handOver(machine, closed, [], 61_200), { message: /not readable by other users/ });
+
+    // Then QEMU runs all the same, and the run says how.
+    const args = join(folder, 'who.txt');
+    writeFileSync(args, '');
+    chmodSync(args, 0o666);
+    fakeQemu('who', `${VERSION}\nid -u > ${args}\nexit 1`);
+    const notes: string[] = [];
+    const window = { file: join(closed, 'window'), bytes: 2 << 20 };
+    const base = guest('who', { onNote: (note) => notes.push(note) });
+    await runGuest({ ...base, machine: { ...base.machine, window } });
+    t.match(notes, [/^QEMU runs as root: .*window is not readable by other users/]);
+    t.equal(readFileSync(args, 'utf8').trim(), '0');
+    notes.length = 0;
+    await runGuest(base);
+    t.match(readFileSync(args, 'utf8').trim(), /^6\d{4}$/);
+    t.same(notes, []);
   },
 );
 
