@@ -200,7 +200,7 @@ t.test('what a guest left is read as a plain file of its own, or not at all', as
     const started = performance.now();
     const [step] = await checkShares([share], 'seed');
     t.ok(performance.now() - started < 1000, 'at once');
-    return step?.ok ? 'ok' : step?.message;
+    return step?.check.ok ? 'ok' : step?.check.message;
   };
   const from = 'from-guest';
   t.equal(await check((share) => writeFileSync(join(share, from), 'bootgate seed\n')), 'ok');
