@@ -198,9 +198,9 @@ t.test('what a guest left is read as a plain file of its own, or not at all', as
     if (!share) throw new Error('no share');
     leave(share.folder);
     const started = performance.now();
-    const [step] = await checkShares([share], 'seed');
+    const [checked] = await checkShares([share], 'seed');
     t.ok(performance.now() - started < 1000, 'at once');
-    return step?.check.ok ? 'ok' : step?.check.message;
+    return checked?.check.ok ? 'ok' : checked?.check.message;
   };
   const from = 'from-guest';
   t.equal(await check((share) => writeFileSync(join(share, from), 'bootgate seed\n')), 'ok');

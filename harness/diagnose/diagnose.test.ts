@@ -187,6 +187,63 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'crash', phase: 'steps', reason: /never reported the step "mount"/ },
   ],
   [
+    'iptables without one of its extensions',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            "iptables v1.8.9 (nf_tables): Couldn't load match `set':No such file or directory\n\nTry `iptables -h'",
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libxt_set\.so, which this machine does not have/ },
+  ],
+  [
+    'a program without one of its libraries',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            'nft: error while loading shared libraries: libjansson.so.4: cannot open shared object file: No such file or directory',
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libjansson\.so\.4/ },
+  ],
+  [
+    'iptables with its extension and a kernel without',
+    {
+      report: {
+        steps: [badStep('find', 'Warning: Extension set revision 0 not supported, missing kernel module?')],
+      },
+    },
+    { verdict: 'fail', phase: 'steps', reason: /missing kernel module/ },
+  ],
+  [
+    'a step that ended without a beginning',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: null }] } },
+    { verdict: 'crash', phase: 'steps', reason: /the end of the step "mount" but not its start/ },
+  ],
+  [
+    'steps in another order than declared',
+    { report: { steps: [okStep('mount'), okStep('find')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where "find" was due/ },
+  ],
+  [
+    'a step that nobody declared',
+    { report: { steps: [okStep('find'), okStep('mount'), okStep('mount')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where no step was due/ },
+  ],
+  [
+    'a step that began before the one before it had ended',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: 1.5 }] } },
+    { verdict: 'crash', phase: 'steps', reason: /impossible times for the step "mount"/ },
+  ],
+  [
     'the check from outside says no',
     { outside: [{ ...OUTSIDE_OK, ok: false, message: 'block 3 is empty' }] },
     { verdict: 'fail', phase: 'shutdown', reason: /^pattern: block 3 is empty$/ },

@@ -96,6 +96,18 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'tool without a part of its own',
+    verdict: 'infra',
+    phase: 'steps',
+    reason: ({ report }) => {
+      const step = failedStep(report);
+      const part = step && missingPart(step.output);
+      return part
+        ? `the step "${step.name}" needs ${part}, which this machine does not have: the guest's tools are copies of its own`
+        : undefined;
+    },
+  },
+  {
     name: 'step said no',
     verdict: 'fail',
     phase: 'steps',
@@ -218,6 +230,17 @@ function disorderOf(declared: readonly string[], reported: GuestReport['steps'])
     ended = startedAt + seconds;
   }
   return undefined;
+}
+
+/**
+ * The file that a program of the userland did not find, by its own words: a library (ld.so) or one of iptables' extensions
+ * (libxtables, xtables_find_match). What the kernel lacks iptables says otherwise ("missing kernel module?").
+ */
+function missingPart(output: string): string | undefined {
+  const library = /error while loading shared libraries: (\S+): cannot open shared object file/.exec(output);
+  if (library) return library[1];
+  const extension = /Couldn't load (?:match|target) `([^']+)':\s*No such file or directory/.exec(output);
+  return extension ? `libxt_${extension[1]}.so` : undefined;
 }
 
 /** The step that said no: the first, should there ever be several. */

@@ -33,7 +33,10 @@ coldplug() {
 	set -f
 	# By the modules' own names: an alias that comes to nothing is no complaint, a module that will not load is one.
 	if materialise $fresh && [ -n "$modules" ]; then
-		/usr/lib/kmod/modprobe -a $modules 2>> /run/bootgate/errors
+		/usr/lib/kmod/modprobe -a $modules 2> /run/bootgate/complaints || while read -r file; do
+			# A driver that looked for its hardware and found none, as acpi_cpufreq in most guests: udev ignores it too.
+			case $file in *": No such device") ;; *) echo "$file" ;; esac
+		done < /run/bootgate/complaints >> /run/bootgate/errors
 	fi
 	set +f
 	return 0
@@ -110,8 +113,12 @@ set_patience() {
 	patience=40
 	set -- /sys/devices/system/cpu/cpu[0-9]*
 	cpus=$#
-	for host in /sys/class/scsi_host/* /sys/class/nvme/* /sys/class/mmc_host/* /sys/class/fc_host/* /sys/bus/usb/devices/*; do
-		[ ! -e "$host" ] || patience=120
+	for host in /sys/class/scsi_host/* /sys/class/nvme/* /sys/class/fc_host/*; do
+		[ ! -e "$host" ] || patience=150
+	done
+	# usb-storage alone waits a second before it looks at a disk (delay_use).
+	for host in /sys/class/mmc_host/* /sys/bus/usb/devices/*; do
+		[ ! -e "$host" ] || patience=300
 	done
 }
 

@@ -23,7 +23,8 @@ import { type GuestEvent, Monitor } from './monitor.js';
 import { Qemu } from './qemu.js';
 import { Qmp } from './qmp.js';
 import { readRecording, writeRecording } from './recording.js';
-import { cksum, RecordReader } from './records.js';
+import { RecordReader } from './records.js';
+import { type SealKey, sealKey, sealOf } from './seal.js';
 import { Watch } from './watch.js';
 
 const machine: Machine = {
@@ -231,11 +232,11 @@ function cutAt(bytes: Buffer, places: number[]): Buffer[] {
   return at.slice(1).map((end, number) => bytes.subarray(at[number], end));
 }
 
-const NONCE = 'feedface';
+const NONCE = 'feedfacefeedface';
 /** A record as the agent writes it. */
-function record(seq: number, type: string, payload = ''): string {
+function record(seq: number, type: string, payload = '', secret = NONCE): string {
   const rest = [type, payload].filter(Boolean).join(' ');
-  return `\n@bg1 ${NONCE} ${seq} ${cksum(`${NONCE} ${seq} ${rest}`)} ${rest}\n`;
+  return `\n@bg2 ${seq} ${sealOf(sealKey(secret) as SealKey, `${seq} ${rest}`)} ${rest}\n`;
 }
 
 /** A guest that a test plays: each event with the time at which it happens. */
@@ -300,7 +301,7 @@ t.test(
   'monitor: phases come from authentic records only, also on the console, and never go back',
   async (t) => {
     const guest = new FakeGuest();
-    guest.reports(record(1, 'phase', 'name=steps').replace(NONCE, 'deadbeef'));
+    guest.reports(record(1, 'phase', 'name=steps', 'deadbeefdeadbeef'));
     t.equal(guest.monitor.phase, 'firmware', 'another boot’s record');
     guest.says(`[    1.500000] ${record(1, 'phase', 'name=devices').trim()}\r\n`);
     t.equal(guest.monitor.phase, 'devices');
@@ -421,7 +422,7 @@ t.test('monitor: any chunking of a log comes to the same', async (t) => {
   const logs = [
     `[    0.000000] Linux version 6.1\r\n${record(1, 'hello')}[    1.000000] step| Kernel panic - not syncing: no\r\n${record(2, 'phase', 'name=steps')}`,
     `[    0.000000] Linux version 6.1\r\nx[    2.000000] BUG: kernel NULL pointer dereference\r\n[    2.000000] ---[ end trace 0 ]---\r\n`,
-    `garbage\x00\xff\n@bg1 ${NONCE} 1 1 hello\n[    0.000000] ODEBUG: BUG: unable\n`,
+    `garbage\x00\xff\n@bg2 1 ${NONCE} hello\n[    0.000000] ODEBUG: BUG: unable\n`,
   ];
   const play = (chunks: Buffer[]) => {
     const guest = new FakeGuest();
