@@ -21,13 +21,13 @@ t.test('results/README.md says what a run leaves, file by file', async (t) => {
     '\n',
   );
   const text = readFileSync(path, 'utf8');
-  // Written anew with UPDATE=1, and then read by a person.
-  if (process.env.UPDATE)
+  // Written anew with BOOTGATE_UPDATE=1, and then read by a person.
+  if (process.env.BOOTGATE_UPDATE)
     writeFileSync(
       path,
       text.replace(/^ {4}run\.json[\s\S]*?(?=\n```)/m, () => wanted),
     );
-  t.ok(readFileSync(path, 'utf8').includes(`${wanted}\n\`\`\``), `UPDATE=1 writes it anew:\n${wanted}`);
+  t.ok(readFileSync(path, 'utf8').includes(`${wanted}\n\`\`\``), `BOOTGATE_UPDATE=1 writes it anew:\n${wanted}`);
 });
 
 t.test('reports: one table for run, gate, resume and `bootgate report`', async (t) => {
