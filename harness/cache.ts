@@ -4,6 +4,7 @@ import { lstat, readFile, realpath, rename, rm, writeFile } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import { makeFolder } from './folders.js';
 import { cacheDir } from './paths.js';
+import { cleanLine, forTerminal } from './printable.js';
 import { makeScratch, sweepScratch } from './scratch.js';
 import {
   checkSeal,
@@ -232,7 +233,7 @@ async function writeSeals(folder: string, seal: Seal, bulk: RegExp | null): Prom
 }
 
 function sayOnStderr(sentence: string): void {
-  process.stderr.write(`bootgate: ${sentence}\n`);
+  process.stderr.write(`${forTerminal(`bootgate: ${cleanLine(sentence)}`)}\n`);
 }
 
 async function exists(path: string): Promise<boolean> {

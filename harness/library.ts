@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { userError } from './errors.js';
-import { imagesDir, scenariosDir } from './paths.js';
+import { imagesDir, scenariosDir, shownFile } from './paths.js';
 import {
   PROJECT_FILE,
   type Project,
@@ -79,10 +79,7 @@ export class Library {
   sayWins(what: string, file: string): void {
     if (this.#said.has(what)) return;
     this.#said.add(what);
-    const near = relative(process.cwd(), file);
-    this.#log(
-      `${what}: ${near.startsWith('..') ? file : near} is used; the package has one of the same name`,
-    );
+    this.#log(`${what}: ${shownFile(file)} is used; the package has one of the same name`);
   }
 }
 

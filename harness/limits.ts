@@ -10,7 +10,7 @@ const GiB = 1024 * MiB;
 /** Files that are read whole. */
 export const MAX_FILE = {
   /** A YAML document: the largest split in use has 0.3 MiB. */
-  document: 2 * MiB,
+  document: 4 * MiB,
   /** A module list or a list of a distribution's split. */
   list: 16 * MiB,
   /** vmlinuz, a module, a kernel configuration: also what they unpack to. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import fc from 'fast-check';
@@ -171,6 +171,22 @@ t.test("doctor and a tool's version", async (t) => {
     t.match(stdout, /red/, 'the version is shown');
     t.same(harmIn(stdout), [], args.join(' '));
   }
+});
+
+t.test('nothing writes to a terminal but what makes its text harmless', async (t) => {
+  const harness = join(packageRoot, 'harness');
+  const writers = readdirSync(harness, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !/\.test\.ts$|fixtures|^bench\/|^fuzz\//.test(file))
+    .filter((file) =>
+      /process\.std(out|err)\.write|console\.(log|error|warn|info)\(/.test(
+        readFileSync(join(harness, file), 'utf8'),
+      ),
+    );
+  t.same(
+    writers.sort(),
+    ['cache.ts', 'cli/guard.ts', 'cli/main.ts', 'cli/output.ts', 'cli/program.ts'],
+    'a new one has to go through cli/output.ts or a Screen',
+  );
 });
 
 t.test("the run's log", async (t) => {

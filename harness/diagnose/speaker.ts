@@ -14,9 +14,10 @@ export class Speaker {
 
   /** Whether the kernel may have said it. Lines must be given in their order. */
   mayBeKernel({ text, stamped }: ConsoleLine): boolean {
-    const banner = BANNER.test(text);
-    this.kernelSpoke ||= stamped || banner;
-    if (stamped || banner) this.#stamps ??= stamped;
+    if (stamped || (this.#stamps === null && BANNER.test(text))) {
+      this.kernelSpoke = true;
+      this.#stamps ??= stamped;
+    }
     return stamped || this.#stamps !== true;
   }
 }

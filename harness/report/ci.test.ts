@@ -380,7 +380,7 @@ t.test('the gate in a terminal', async (t) => {
   );
   t.match(
     text,
-    /the gate does not hold: 1 reason; static check: 1 errors, 1 warnings, 0 notes\nrests on [^\n]+\n$/,
+    /the gate does not hold: 1 reason; static check: 1 error, 1 warning, 0 notes\nrests on [^\n]+\n$/,
   );
   t.same(
     text.split('\n').filter((line) => [...line].length > 80 && !line.startsWith('rests on')),

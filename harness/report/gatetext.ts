@@ -26,9 +26,10 @@ export function gateText(run: RunResult, style: Style, columns = MOST_COLUMNS): 
 }
 
 function verdictLine({ verdict, check }: GateReport, no: number, open: number, style: Style): string {
-  const many = (count: number) => `${count} reason${count === 1 ? '' : 's'}`;
+  const some = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+  const many = (count: number) => some(count, 'reason');
   const checked = check
-    ? `; static check: ${check.counts.error} errors, ${check.counts.warning} warnings, ${check.counts.note} notes`
+    ? `; static check: ${some(check.counts.error, 'error')}, ${some(check.counts.warning, 'warning')}, ${some(check.counts.note, 'note')}`
     : '';
   if (verdict === 'pass') return `${style.green(style.bold('the gate holds'))}${checked}`;
   if (verdict === 'fail') return `${style.red(style.bold('the gate does not hold'))}: ${many(no)}${checked}`;

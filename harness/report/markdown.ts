@@ -16,6 +16,7 @@ import {
 } from '../results/scenario-result.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import { writeWhole } from '../write-whole.js';
+import { screenOf } from './screen.js';
 
 /** A page of a CI system takes about 1 MiB (GitHub's step summary); a page that somebody reads takes far less. */
 const MOST_FAILURES = 20;
@@ -62,7 +63,8 @@ export async function writeMarkdown(
   folder: string,
   result: RunResult,
   env: NodeJS.ProcessEnv = process.env,
-  warn: (sentence: string) => void = (sentence) => process.stderr.write(`bootgate: ${sentence}\n`),
+  warn: (sentence: string) => void = (sentence) =>
+    screenOf(process.stderr).write(`bootgate: ${cleanLine(sentence)}\n`),
 ): Promise<string> {
   const path = join(folder, 'summary.md');
   const text = markdownSummary(result);

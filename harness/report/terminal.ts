@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { shownFile } from '../paths.js';
 import { cleanLine } from '../printable.js';
 import { FAILURES, resultName, type ScenarioResult, type Verdict } from '../results/scenario-result.js';
 import { formatBytes, formatSeconds } from '../units.js';
@@ -105,16 +105,9 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     onRunEnd: (result) => {
       stop?.();
       rows?.close();
-      screen.write(summary(result, shownPath(plan?.folder), width, style));
+      screen.write(summary(result, plan ? shownFile(plan.folder) : '', width, style));
     },
   };
-}
-
-/** A path as a person would type it from here. */
-function shownPath(path: string | undefined): string {
-  if (!path) return '';
-  const near = relative(process.cwd(), path);
-  return near.startsWith('..') ? path : near;
 }
 
 /** What is about to be booted, in three lines. */

@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
 import { library } from '../library.js';
 import { SCENARIO } from '../limits.js';
+import { shownFile } from '../paths.js';
 import { didYouMean } from '../suggest.js';
 import { misfitsOf, sizeProblem } from '../vm/devices/fit.js';
 import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
@@ -30,7 +31,7 @@ export async function loadScenarios(
   const steps: { document: Document<ScenarioFile>; scenario: Scenario }[] = [];
   const placeOf = new Map<string, string>();
   for (const { dir, file } of files) {
-    const document = await readDocument(shown(join(dir, file)), scenarioFileSchema).catch(
+    const document = await readDocument(shownFile(join(dir, file)), scenarioFileSchema).catch(
       (error: unknown) => {
         if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
         problems.push(...(error.problems.length > 0 ? error.problems : [{ message: error.message }]));
@@ -57,7 +58,7 @@ export async function loadScenarios(
   ]);
   for (const { file, text } of helpers) {
     const syntax = unreadable.get(text);
-    if (syntax) problems.push({ file: shown(file), message: `sh cannot read this: ${syntax}` });
+    if (syntax) problems.push({ file: shownFile(file), message: `sh cannot read this: ${syntax}` });
   }
   for (const { document, scenario } of steps) {
     scenario.steps.forEach(({ run }, index) => {
@@ -70,7 +71,7 @@ export async function loadScenarios(
   }
   problems.push(...sameNames(scenarios));
   if (problems.length > 0) {
-    const where = [dirs].flat().map(shown).join(' and ');
+    const where = [dirs].flat().map(shownFile).join(' and ');
     throw new BootgateError(
       `${problems.length > 1 ? `${problems.length} problems` : 'one problem'} in ${where}`,
       {
@@ -81,12 +82,6 @@ export async function loadScenarios(
     );
   }
   return scenarios.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** As people like to read it, and editors to open it: relative where it lies below the working directory. */
-function shown(path: string): string {
-  const below = relative(process.cwd(), path);
-  return below.startsWith('..') ? path : below;
 }
 
 async function scenarioFiles(dirs: readonly string[]): Promise<{ dir: string; file: string }[]> {

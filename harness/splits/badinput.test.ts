@@ -209,11 +209,12 @@ for (const [title, files, name, wanted] of cases)
     t.equal(problems.length, wanted.length, JSON.stringify(problems));
   });
 
-t.test('100,000 rules do not take minutes', { timeout: 240_000 }, async (t) => {
+t.test('as many rules as a file may hold do not take minutes', { timeout: 240_000 }, async (t) => {
   const big = treeOf({
     dep: Array.from({ length: 4000 }, (_, at) => `kernel/d${at % 50}/some${at}.ko:`).join('\n'),
   });
-  const many = Array.from({ length: 100_000 }, (_, at) => at);
+  // Some 1.8 MiB of YAML, of the 2 MiB that are read.
+  const many = Array.from({ length: 70_000 }, (_, at) => at);
   const files: [string, string][] = [
     ['def_variants.yaml', fedora(many.map((at) => `  - d${at % 60}/.*e${at}\\..*: extra\n`).join(''))],
     [
@@ -229,7 +230,7 @@ t.test('100,000 rules do not take minutes', { timeout: 240_000 }, async (t) => {
     const seconds = (performance.now() - before) / 1000;
     remove();
     t.ok(seconds < 60, `${name}: ${seconds.toFixed(1)} s`);
-    t.ok(split.unused.length >= 96_000, `${split.unused.length} rules match nothing`);
+    t.ok(split.unused.length >= 66_000, `${split.unused.length} rules match nothing`);
   }
 });
 

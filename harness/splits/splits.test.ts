@@ -27,6 +27,9 @@ const indexOf = async (source: string): Promise<ModuleIndex> => {
   return loadModuleIndex(kernel.modulesDir, kernel.release, cache);
 };
 
+/** Of this process alone: a busy host does not count. */
+const cpuSeconds = (before: NodeJS.CpuUsage) => process.cpuUsage(before).user / 1e6;
+
 /** Every module's package, for comparing placements whole. */
 const homes = (split: Split) =>
   Object.fromEntries([...split.placement].map(([name, one]) => [name, one.package]).sort());
@@ -45,9 +48,9 @@ for (const [kernel, count] of [
         dep: readFileSync(join(oracle, `modules.dep.debian-6.1.0-56-${kernel}`), 'utf8'),
       });
       t.equal(index.modules.size, count);
-      const before = performance.now();
+      const before = process.cpuUsage();
       const split = await readSplit(join(oracle, 'def_variants.yaml.fedora'), index);
-      const seconds = (performance.now() - before) / 1000;
+      const seconds = cpuSeconds(before);
       t.ok(seconds < 2, `${seconds.toFixed(2)} s`);
       const wanted: Record<string, string> = {};
       for (const { name } of split.packages)
@@ -77,9 +80,9 @@ t.test(
         skip: `Debian's lists cannot be had: ${(error as Error).message.split('\n')[0]}`,
       });
     }
-    const before = performance.now();
+    const before = process.cpuUsage();
     const split = await readSplit(lists, index, { arch: 'amd64', flavour: 'amd64' });
-    t.ok(performance.now() - before < 2000);
+    t.ok(cpuSeconds(before) < 2);
     const real = realPlacement(lists, index, { arch: 'amd64', flavour: 'amd64', abi });
     t.ok(real.size > 40, `${real.size} packages`);
     t.strictSame(placedPaths(split, index), Object.fromEntries([...real].sort()));
@@ -192,9 +195,9 @@ t.test('the shipped splits on the generic Debian kernel', async (t) => {
     t.strictSame(split.unused, [], `${name}: every rule has something to do`);
     const input = await gatherCheckInput(split, { kernel, index, cache });
     t.ok((input.requests?.length ?? 0) > 200, 'with all that the command looks at');
-    const before = performance.now();
+    const before = process.cpuUsage();
     const findings = checkSplit(input);
-    const seconds = (performance.now() - before) / 1000;
+    const seconds = cpuSeconds(before);
     t.ok(seconds < 2, `the check takes ${seconds.toFixed(2)} s`);
     t.strictSame(
       findings.filter(({ severity }) => severity !== 'note').map(({ message }) => message),

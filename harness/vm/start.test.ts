@@ -72,8 +72,8 @@ function guest(name: string, more: Partial<GuestOptions> = {}): GuestOptions {
     accelerator: 'tcg',
     folder: join(folder, `guest-${name}`),
     nonce: 'cafe',
-    stepSeconds: 1,
     watcher: new ConsoleWatch(),
+    stepSeconds: 1,
     ...more,
   };
 }

@@ -77,17 +77,20 @@ export const LOCKING: readonly Recogniser[] = [
     guilty: { pick: 'lock', also: AT },
     hint: HINT,
   },
-  {
-    kind: 'lockdep',
-    severity: 'warn',
-    literal: 'lock',
-    pattern:
-      /^(?:WARNING: |\[ BUG: )(lock held (?:when returning to user space|at task exit)|held lock freed|bad (?:unlock|contention) balance detected|Nested lock was not taken)/,
-    title: 'lockdep: $1',
-    end: END_STACK,
-    guilty: { pick: 'first', also: AT },
-    hint: HINT,
-  },
+  // Old kernels head them with [ BUG: ].
+  ...['WARNING: ', '[ BUG: '].map(
+    (head): Recogniser => ({
+      kind: 'lockdep',
+      severity: 'warn',
+      literal: head,
+      pattern:
+        /^(?:WARNING: |\[ BUG: )(lock held (?:when returning to user space|at task exit)|held lock freed|bad (?:unlock|contention) balance detected|Nested lock was not taken)/,
+      title: 'lockdep: $1',
+      end: END_STACK,
+      guilty: { pick: 'first', also: AT },
+      hint: HINT,
+    }),
+  ),
   {
     kind: 'lockdep',
     severity: 'warn',

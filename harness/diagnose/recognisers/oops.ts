@@ -10,7 +10,7 @@ export const OOPS: readonly Recogniser[] = [
     severity: 'fatal',
     literal: 'ernel BUG at',
     pattern: /^[kK]ernel BUG at (?:\S*\/)?([\w./-]+?):\d+!/,
-    title: 'kernel BUG ($1)',
+    title: 'kernel BUG in $1',
     end: END_TRACE,
     // Whoever handles a packet wrongly is caught in a helper of skbuff.c.
     guilty: { pick: 'first', skip: /^skb_|usercopy|^__check/ },
