@@ -30,7 +30,8 @@ start_fetcher() {
 hide_channels() {
 	local node=/dev/$device
 	[ "$channel" != kmsg ] || node=
-	busybox rm -f /run/bootgate/orders /run/bootgate/answers /run/bootgate/launch /run/bootgate/launched \
+	# /bootgate/dev has been copied: who reads every file below /bootgate must not open devices.
+	busybox rm -rf /bootgate/dev /run/bootgate/orders /run/bootgate/answers /run/bootgate/launch /run/bootgate/launched \
 		/run/bootgate/contained /run/bootgate/output /bootgate/scenario/env /dev/mem /dev/kmem /dev/port $node
 }
 
