@@ -5,5 +5,7 @@
 . /bootgate/helpers.sh
 . /bootgate/network.sh
 . /bootgate/netfilter.sh
+. /bootgate/links.sh
+. /bootgate/blocks.sh
 set -eu
 . "/bootgate/scenario/step-$1.sh"
