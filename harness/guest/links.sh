@@ -15,6 +15,21 @@ two_hosts() {
 	each_host link set eth0 up
 }
 
+# bridged_hosts: left and right, each plugged into the bridge br0 of this host by to-left and to-right.
+bridged_hosts() {
+	local side= host=
+	quietly ip link add br0 type bridge
+	quietly ip link set br0 up
+	for side in left:1 right:2; do
+		host=${side%:*}
+		quietly ip netns add "$host"
+		quietly ip link add "to-$host" type veth peer name eth0 netns "$host"
+		quietly ip link set "to-$host" master br0 up
+		quietly ip -n "$host" address add "10.9.0.${side#*:}/24" dev eth0
+		quietly ip -n "$host" link set eth0 up
+	done
+}
+
 # each_host WORDS...: `ip WORDS` on both. ME and PEER in a word stand for 1 and 2 on left, for 2 and 1 on right.
 each_host() {
 	local host= me= peer=
