@@ -1,56 +1,205 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { lstat, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from './folders.js';
 import { cacheDir } from './paths.js';
+import { makeScratch, sweepScratch } from './scratch.js';
+import {
+  checkSeal,
+  isGone,
+  openSealedText,
+  readSeal,
+  type Seal,
+  sealOf,
+  sealText,
+  sync,
+  writeSeal,
+} from './seal.js';
+
+/** Raise it when entries of an older layout can no longer be read. */
+const LAYOUT = '2';
+/** How often an entry is put in place while others do the same. */
+const MOST_TRIES = 5;
+
+type Make = (temporary: string) => Promise<void>;
 
 /**
- * The content-addressed cache: `ROOT/KIND/ab/cdef...`, one file or folder per key. An entry appears whole or not
- * at all (built under a temporary name beside it, then renamed), so two runs at once are safe without a lock and
- * deleting the cache costs time and nothing else. Entries are never changed after they appear.
+ * The content-addressed cache: `ROOT/KIND/ab/cdef.../`, with the file or folder `content` and its `seal`, or one sealed text.
+ * An entry appears whole or not at all (built below ROOT/tmp, synced, renamed), so two runs at once are safe without a lock, and
+ * deleting the cache costs time and nothing else. Entries are never changed after they appear: one that no longer is
+ * what its seal says is rebuilt, and that is said in one sentence. What killed processes left is swept at the first use.
  */
 export class Cache {
   readonly root: string;
+  readonly #say: (sentence: string) => void;
+  readonly #used = new Map<string, Make>();
+  #swept: Promise<unknown> | undefined;
 
-  constructor(root: string = cacheDir()) {
+  /** `say` gets a sentence for each damaged entry; standard error unless given. */
+  constructor(root: string = cacheDir(), say: (sentence: string) => void = sayOnStderr) {
     this.root = root;
+    this.#say = say;
   }
 
   /** Where the entry of `kind` for `key` lies or would lie. */
-  path(kind: string, key: string, suffix = ''): string {
-    const hex = createHash('sha256').update(key).digest('hex');
-    return join(this.root, kind, hex.slice(0, 2), hex.slice(2) + suffix);
+  path(kind: string, key: string): string {
+    const hex = createHash('sha256').update(`${LAYOUT}\0${key}`).digest('hex');
+    return join(this.root, kind, hex.slice(0, 2), hex.slice(2));
   }
 
   /**
-   * The entry's path; on a miss `make(temporary)` builds a file or folder at the temporary path first.
-   * Whoever renames first wins; the other's work is thrown away.
+   * The path of the entry's file or folder, which was checked; on a miss `make(temporary)` builds it at the temporary path first.
+   * The folder of `temporary` is make's own to use. Whoever renames first wins; the other's work is thrown away.
    */
-  async entry(
-    kind: string,
-    key: string,
-    make: (temporary: string) => Promise<void>,
-    suffix = '',
-  ): Promise<string> {
-    const path = this.path(kind, key, suffix);
-    if (await exists(path)) return path;
-    const temporary = `${path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
-    await makeFolder(dirname(path));
+  async entry(kind: string, key: string, make: Make): Promise<string> {
+    await this.#sweep();
+    const folder = this.path(kind, key);
+    this.#used.set(folder, make);
+    const state = await this.#check(folder, false);
+    if (state === 'absent') await this.#build(folder, make);
+    else if (state !== 'sound') await this.#rebuild(folder, state, make);
+    return join(folder, 'content');
+  }
+
+  /** A small text, kept with its digest and compared with that each time it is read. */
+  async text(kind: string, key: string, make: () => Promise<string>): Promise<string> {
+    const known = await this.recall(kind, key);
+    if (known !== null) return known;
+    const made = await make();
+    await this.keep(kind, key, made);
+    return made;
+  }
+
+  /** The text that was kept, or null; a damaged one is removed. */
+  async recall(kind: string, key: string): Promise<string | null> {
+    await this.#sweep();
+    const path = this.path(kind, key);
+    let text: string | null = null;
     try {
-      await make(temporary);
-      await rename(temporary, path).catch(async (error: unknown) => {
-        if (!(await exists(path))) throw error;
-      });
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
+      text = openSealedText(await readFile(path, 'utf8'));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     }
-    return path;
+    if (text !== null) return text;
+    this.#sayDamaged(path, 'its text is not what was written');
+    await rm(path, { recursive: true, force: true });
+    return null;
+  }
+
+  async keep(kind: string, key: string, text: string): Promise<void> {
+    await this.scratch(async (scratch) => {
+      const temporary = join(scratch, 'text');
+      await writeFile(temporary, sealText(text));
+      await sync(temporary);
+      await this.#place(temporary, this.path(kind, key), async () => false);
+    });
+  }
+
+  /**
+   * Reads every byte of the entries that these files lie in, and rebuilds what is damaged, under the same path. For when
+   * something failed that may have rested on them.
+   * @param files Paths below those that `entry` has returned; others are left alone.
+   * @returns a sentence for each entry that was damaged.
+   */
+  async recheck(files: readonly string[]): Promise<string[]> {
+    const sentences: string[] = [];
+    for (const [folder, make] of this.#used) {
+      if (!files.some((file) => file.startsWith(`${folder}/`))) continue;
+      const state = await this.#check(folder, true);
+      if (state === 'sound') continue;
+      sentences.push(await this.#rebuild(folder, state === 'absent' ? 'it is gone' : state, make));
+    }
+    return sentences;
+  }
+
+  /** `absent`, `sound`, or what is wrong with an entry. */
+  async #check(folder: string, deep: boolean): Promise<'absent' | 'sound' | (string & {})> {
+    const content = join(folder, 'content');
+    const seal = readSeal(join(folder, 'seal'));
+    if (seal === null) return (await exists(folder)) ? 'its seal is damaged or gone' : 'absent';
+    const { damage, ...checked } = await checkSeal(content, seal, deep);
+    if (damage !== null) return damage;
+    const restamped = 'restamped' in checked ? checked.restamped : null;
+    if (restamped) await this.#restamp(folder, restamped).catch(() => undefined); // it may be read-only
+    return 'sound';
+  }
+
+  #restamp(folder: string, seal: Seal): Promise<void> {
+    return this.scratch(async (scratch) => {
+      await writeFile(join(scratch, 'seal'), writeSeal(seal));
+      await sync(join(scratch, 'seal'));
+      await rename(join(scratch, 'seal'), join(folder, 'seal'));
+    });
+  }
+
+  async #rebuild(folder: string, why: string, make: Make): Promise<string> {
+    const sentence = this.#sayDamaged(folder, why);
+    await this.#build(folder, make);
+    return sentence;
+  }
+
+  #sayDamaged(path: string, why: string): string {
+    const sentence = `a cache entry was damaged and is rebuilt: ${path} (${JSON.stringify(why).slice(1, -1)})`;
+    this.#say(sentence);
+    return sentence;
+  }
+
+  #build(folder: string, make: Make): Promise<void> {
+    return this.scratch(async (scratch) => {
+      const whole = join(scratch, 'entry');
+      await makeFolder(whole);
+      const work = join(scratch, 'work');
+      await makeFolder(work);
+      await make(join(work, 'content'));
+      await rename(join(work, 'content'), join(whole, 'content'));
+      await writeFile(join(whole, 'seal'), writeSeal(await sealOf(join(whole, 'content'))));
+      await sync(join(whole, 'seal'));
+      await sync(whole);
+      await this.#place(whole, folder, async () => (await this.#check(folder, true)) === 'sound');
+    });
+  }
+
+  /** Renames into place, unless another process was there first with a sound entry. A damaged one gives way. */
+  async #place(temporary: string, path: string, isSound: () => Promise<boolean>): Promise<void> {
+    await makeFolder(dirname(path));
+    for (let tries = 1; ; tries++) {
+      try {
+        await rename(temporary, path);
+        break;
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? '';
+        if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EISDIR'].includes(code) || tries >= MOST_TRIES) throw error;
+        if (await isSound()) return;
+        await rename(path, `${temporary}.damaged-${tries}`).catch(() => undefined);
+      }
+    }
+    await sync(dirname(path));
+  }
+
+  #sweep(): Promise<unknown> {
+    this.#swept ??= sweepScratch(join(this.root, 'tmp'));
+    return this.#swept;
+  }
+
+  /** Runs `work` with a folder of its own, which is gone afterwards, also when this process was killed: the next one sweeps. */
+  async scratch<T>(work: (scratch: string) => Promise<T>): Promise<T> {
+    const scratch = await makeScratch(join(this.root, 'tmp'));
+    try {
+      return await work(scratch);
+    } finally {
+      await rm(scratch, { recursive: true, force: true });
+    }
   }
 }
 
+function sayOnStderr(sentence: string): void {
+  process.stderr.write(`bootgate: ${sentence}\n`);
+}
+
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+  return lstat(path).then(
     () => true,
     () => false,
   );

@@ -1,11 +1,14 @@
-import { mkdir, mkdtemp, open, readFile, rm, symlink } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { BootgateError, userError } from './errors.js';
 import { exec } from './exec.js';
 import { filter } from './filter.js';
+import { openInput, readInput } from './input.js';
+import { MAX_FILE, unpackedLimit } from './limits.js';
+import { formatBytes } from './units.js';
 
 export type Compression = 'none' | 'gzip' | 'xz' | 'lzma' | 'zstd' | 'lz4' | 'bzip2' | 'lzo';
 
@@ -24,19 +27,19 @@ export const MAGICS: readonly (readonly [kind: Compression, magic: string])[] = 
   ['lzo', '894c5a4f000d0a1a0a'],
 ];
 
+/** xz -9 needs 65 MiB to unpack; a stream may ask for 4 GiB. */
+const MEMORY = '--memlimit-decompress=512MiB';
+
 /** The programs. gzip is node's own as a rule, which refuses whatever follows the stream. Each reads standard input and writes standard output with these. */
-const TOOLS: Record<Exclude<Compression, 'none'>, readonly [file: string, ...args: string[]]> = {
+export const TOOLS: Record<Exclude<Compression, 'none'>, readonly [file: string, ...args: string[]]> = {
   gzip: ['gzip', '-dcq'],
-  xz: ['xz', '-dcq', '--single-stream'],
-  lzma: ['xz', '-dcq', '--format=lzma'],
-  zstd: ['zstd', '-dcq', '--long=31'],
+  xz: ['xz', '-dcq', '--single-stream', MEMORY],
+  lzma: ['xz', '-dcq', '--format=lzma', MEMORY],
+  zstd: ['zstd', '-dcq'], // windows up to 128 MiB, the largest of level 22
   lz4: ['lz4', '-dcq'],
   bzip2: ['bzip2', '-dcq'],
   lzo: ['lzop', '-dcq'],
 };
-
-/** No kernel and no module comes near: what is larger is a trap. */
-const MAX_BYTES = 512 << 20;
 
 /** How bytes are packed, by their magic. */
 export function compressionOf(bytes: Uint8Array): Compression {
@@ -51,18 +54,20 @@ export function compressionOf(bytes: Uint8Array): Compression {
 export async function decompress(
   bytes: Uint8Array,
   kind: Compression,
-  options: { name?: string; tolerant?: boolean; signal?: AbortSignal } = {},
+  options: { name?: string; tolerant?: boolean; most?: number; signal?: AbortSignal } = {},
 ): Promise<Uint8Array> {
   if (kind === 'none') return bytes;
   const name = options.name ?? 'the data';
+  const limit = unpackedLimit(bytes.length, options.most ?? MAX_FILE.kernelFile);
   if (kind === 'gzip' && !options.tolerant) {
-    return promisify(gunzip)(bytes, { maxOutputLength: MAX_BYTES }).catch((cause: Error) => {
-      throw damaged(name, kind, cause);
+    return promisify(gunzip)(bytes, { maxOutputLength: limit }).catch((cause: NodeJS.ErrnoException) => {
+      throw cause.code === 'ERR_BUFFER_TOO_LARGE' ? bomb(name, kind, limit) : damaged(name, kind, cause);
     });
   }
   const [file, ...args] = TOOLS[kind];
   const more = options.signal ? { signal: options.signal } : {};
-  const result = await filter(file, args, bytes, { limit: MAX_BYTES, ...more });
+  const result = await filter(file, args, bytes, { limit, ...more });
+  if (result.status === 'limit') throw bomb(name, kind, limit);
   const isWhole = options.tolerant ? typeof result.status === 'number' : result.status === 0;
   if (!isWhole) throw damaged(name, kind, new Error(`${file}: ${result.complaint || result.status}`));
   return result.bytes;
@@ -73,7 +78,7 @@ export async function readMaybeCompressed(
   path: string,
   options: { signal?: AbortSignal } = {},
 ): Promise<Uint8Array> {
-  const bytes = await readFile(path);
+  const bytes = await readInput(path, { most: MAX_FILE.kernelFile });
   return decompress(bytes, compressionOf(bytes), { name: path, ...options });
 }
 
@@ -83,8 +88,8 @@ const BATCHED: Partial<Record<Compression, readonly [suffix: string, file: strin
   zstd: ['.zst', 'zstd', '-dkfq', '--'],
 };
 const BATCH_FILES = 128;
-/** No unpacked file grows past 512 MiB (ulimit counts 512 bytes): a small file can hold a whole disk of zeros. */
-const LIMITED = `command -v "$0" >/dev/null || exit 1; ulimit -f ${MAX_BYTES / 512}; exec "$0" "$@"`;
+/** No unpacked file grows past the first argument (ulimit counts 512 bytes): a small file can hold a whole disk of zeros. */
+const LIMITED = 'command -v "$1" >/dev/null || exit 1; ulimit -f "$0"; exec "$@"';
 
 /**
  * The same for thousands of files, in their order: one tool process per 128 files rather than one per file, and
@@ -92,11 +97,10 @@ const LIMITED = `command -v "$0" >/dev/null || exit 1; ulimit -f ${MAX_BYTES / 5
  */
 export async function* readManyMaybeCompressed(
   paths: readonly string[],
-  options: { scratch?: string; signal?: AbortSignal } = {},
+  options: { scratch: string; signal?: AbortSignal },
 ): AsyncGenerator<{ path: string; bytes: Uint8Array }> {
-  const parent = options.scratch ?? tmpdir();
-  await mkdir(parent, { recursive: true });
-  const folder = await mkdtemp(join(parent, 'bootgate-unpack-'));
+  await mkdir(options.scratch, { recursive: true });
+  const folder = await mkdtemp(join(options.scratch, 'unpack-'));
   const batches = Math.ceil(paths.length / BATCH_FILES);
   const started: Promise<(string | null)[]>[] = [];
   const start = (batch: number) => {
@@ -138,15 +142,18 @@ async function unpackBatch(
   const result: (string | null)[] = paths.map(() => null);
   const cwd = join(folder, String(batch));
   await mkdir(cwd);
-  const kinds = await Promise.all(paths.map(compressionOfFile));
+  const heads = await Promise.all(paths.map(headOf));
   for (const [kind, tool] of Object.entries(BATCHED)) {
     const [suffix, file, ...args] = tool;
-    const chosen = kinds.flatMap((one, index) => (one === kind ? [index] : []));
+    const chosen = heads.flatMap((one, index) => (one.kind === kind ? [index] : []));
     if (chosen.length < 2) continue;
     await Promise.all(chosen.map((index) => symlink(paths[index] ?? '', join(cwd, `${index}${suffix}`))));
     const names = chosen.map((index) => `${index}${suffix}`);
     try {
-      await exec('sh', ['-c', LIMITED, file, ...args, ...names], {
+      // One limit for the batch: that of its largest file.
+      const packed = Math.max(...chosen.map((index) => heads[index]?.bytes ?? 0));
+      const limit = Math.ceil(unpackedLimit(packed, MAX_FILE.kernelFile) / 512);
+      await exec('sh', ['-c', LIMITED, String(limit), file, ...args, ...names], {
         cwd,
         timeout: 300_000,
         ...(signal ? { signal } : {}),
@@ -160,12 +167,12 @@ async function unpackBatch(
   return result;
 }
 
-async function compressionOfFile(path: string): Promise<Compression> {
-  const file = await open(path);
+async function headOf(path: string): Promise<{ kind: Compression; bytes: number }> {
+  const file = await openInput(path, {});
   try {
     const head = Buffer.alloc(16);
     const { bytesRead } = await file.read(head, 0, head.length, 0);
-    return compressionOf(head.subarray(0, bytesRead));
+    return { kind: compressionOf(head.subarray(0, bytesRead)), bytes: (await file.stat()).size };
   } finally {
     await file.close();
   }
@@ -173,6 +180,17 @@ async function compressionOfFile(path: string): Promise<Compression> {
 
 function isToolFailure(error: unknown): boolean {
   return error instanceof BootgateError && error.code === 'E_TOOL_FAILED';
+}
+
+/** Judged while it is unpacked: no more than the limit is ever held or written. */
+function bomb(name: string, kind: Compression, limit: number): BootgateError {
+  return userError(
+    'E_UNPACKED_SIZE',
+    `${name} is refused: as ${kind} it unpacks to more than ${formatBytes(limit)}`,
+    {
+      hint: 'no kernel or module shrinks like that: get the file again from where it was built',
+    },
+  );
 }
 
 function damaged(name: string, kind: Compression, cause: unknown): BootgateError {

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { BootgateError, type Problem, userError } from './errors.js';
+import { readInput } from './input.js';
+import { MAX_FILE, MAX_PROBLEMS } from './limits.js';
 import { didYouMean } from './suggest.js';
 
 /** A YAML file that was read and checked, with the means to point back into it. */
@@ -19,12 +20,7 @@ export interface Document<T> {
  * @throws BootgateError blame `user`, E_DOCUMENT: every problem at once, each as file:line:col.
  */
 export async function readDocument<T>(file: string, schema: z.ZodType<T>): Promise<Document<T>> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    throw userError('E_DOCUMENT', `cannot read ${file}: ${(cause as Error).message}`, { cause });
-  }
+  const bytes = await readInput(file, { most: MAX_FILE.document, code: 'E_DOCUMENT' });
   const wrong = notUtf8(file, bytes);
   if (wrong)
     throw new BootgateError(`${file} is not valid YAML`, {
@@ -58,25 +54,14 @@ export async function parseDocument<T>(
   text: string,
   schema: z.ZodType<T>,
 ): Promise<Document<T>> {
-  const { LineCounter, parseDocument: parse } = await import('yaml');
-  const lines = new LineCounter();
-  const yaml = parse(text, { lineCounter: lines, strict: true, uniqueKeys: true, merge: false });
-  if (yaml.errors.length > 0) {
-    const problems = yaml.errors.map((error): Problem => {
-      const at = lines.linePos(error.pos[0]);
-      return { file, line: at.line, column: at.col, message: error.message.split('\n')[0] ?? error.code };
-    });
-    throw new BootgateError(`${file} is not valid YAML`, { code: 'E_DOCUMENT', blame: 'user', problems });
-  }
+  const { parseYaml } = await import('./yaml.js'); // its parser takes 50 ms to load
+  const { document: yaml, placeOf } = parseYaml(file, text);
   const locate = (path: readonly PropertyKey[]) => {
     for (let length = path.length; length >= 0; length--) {
       const node = yaml.getIn(path.slice(0, length), true) as
         | { range?: [number, number, number] }
         | undefined;
-      if (node?.range) {
-        const at = lines.linePos(node.range[0]);
-        return { line: at.line, column: at.col };
-      }
+      if (node?.range) return placeOf(node.range[0]);
     }
     return { line: 1, column: 1 };
   };
@@ -85,9 +70,7 @@ export async function parseDocument<T>(
       items?: { key: { value?: unknown; range?: [number, number, number] } }[];
     };
     const range = map?.items?.find((item) => item.key.value === key)?.key.range;
-    if (!range) return locate(path);
-    const at = lines.linePos(range[0]);
-    return { line: at.line, column: at.col };
+    return range ? placeOf(range[0]) : locate(path);
   };
   const problem = (path: readonly PropertyKey[], message: string, hint?: string): Problem => ({
     file,
@@ -106,9 +89,10 @@ export async function parseDocument<T>(
   if (parsed.success) return { file, value: parsed.data, locate, problem };
 
   const known = knownKeys(schema);
-  const problems = flatten(parsed.error.issues).flatMap((issue): Problem[] => {
+  const issues = flatten(parsed.error.issues.slice(0, MAX_PROBLEMS));
+  const all = issues.slice(0, MAX_PROBLEMS).flatMap((issue): Problem[] => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, MAX_PROBLEMS).map((key) => ({
         file,
         ...locateKey(issue.path, key),
         message: `${formatPath([...issue.path, key])}: unknown key${didYouMean(key, known)}`,
@@ -116,7 +100,10 @@ export async function parseDocument<T>(
     }
     return [problem(issue.path, issue.message)];
   });
-  throw new BootgateError(`${file} is not right`, { code: 'E_DOCUMENT', blame: 'user', problems });
+  const problems = all.slice(0, MAX_PROBLEMS);
+  if (all.length > problems.length || parsed.error.issues.length > MAX_PROBLEMS)
+    problems.push({ file, message: `the first ${problems.length} problems are shown` });
+  throw new BootgateError(`${file} is invalid`, { code: 'E_DOCUMENT', blame: 'user', problems });
 }
 
 /** A union's issues are those of its nearest branch: the one that got furthest into the value. */
@@ -156,7 +143,12 @@ function knownKeys(schema: z.ZodType): Set<string> {
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
     (text, part) =>
-      typeof part === 'number' ? `${text}[${part}]` : text ? `${text}.${String(part)}` : String(part),
+      typeof part === 'number' ? `${text}[${part}]` : `${text}${text && '.'}${cut(String(part))}`,
     '',
   );
+}
+
+/** A key may be as long as the file. */
+function cut(key: string): string {
+  return key.length > 60 ? `${key.slice(0, 57)}...` : key;
 }

@@ -9,6 +9,8 @@ export interface ExecOptions {
   signal?: AbortSignal;
   /** Milliseconds; 60,000 unless given. */
   timeout?: number;
+  /** The most bytes of output that are kept: more fails the program. 1 GiB unless given. */
+  maxBuffer?: number;
   /** Exit statuses that are an answer rather than an error; `[0]` unless given. */
   okCodes?: readonly number[];
 }
@@ -50,14 +52,14 @@ async function start(
   encoding: 'utf8' | 'buffer',
 ) {
   const { execa } = await import('execa'); // 150 ms cold: only when a program is really run
-  const { okCodes = [0], timeout = 60_000, signal, ...rest } = options;
+  const { okCodes = [0], timeout = 60_000, maxBuffer = 1 << 30, signal, ...rest } = options;
   const result = await execa(file, args, {
     ...rest,
     timeout,
     encoding,
     reject: false,
     stripFinalNewline: false,
-    maxBuffer: 1 << 30,
+    maxBuffer,
     ...(signal ? { cancelSignal: signal } : {}),
   });
   const stderr = typeof result.stderr === 'string' ? result.stderr : new TextDecoder().decode(result.stderr);

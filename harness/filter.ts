@@ -64,7 +64,7 @@ export async function filter(
     if (stopped === 'timeout')
       throw hostError('E_TOOL_TIMEOUT', `${file} did not end within ${timeout / 1000} s`);
     return {
-      bytes: Buffer.concat(chunks),
+      bytes: stopped === 'limit' ? new Uint8Array() : Buffer.concat(chunks),
       status: stopped === 'limit' ? 'limit' : (status ?? 'killed'),
       complaint: complaint.trim().split('\n').at(-1) ?? '',
     };

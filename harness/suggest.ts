@@ -1,5 +1,9 @@
+/** Nobody misspells a name of this length, and comparing costs its square. */
+const LONGEST = 100;
+
 /** The names nearest to a wrong one, for "did you mean": at most `limit`, nearest first, none that is too far off. */
 export function nearest(wrong: string, names: Iterable<string>, limit = 3): string[] {
+  if (wrong.length > LONGEST) return [];
   const most = Math.max(2, Math.floor(wrong.length / 3));
   const scored: [string, number][] = [];
   for (const name of names) {

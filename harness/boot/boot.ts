@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
-import { assemble, buildInitramfs } from '../initramfs/build.js';
-import type { ScenarioResult, StepResult } from '../results/scenario-result.js';
-import { scenarioEntries } from '../scenarios/payload.js';
+import type { ScenarioResult, StepResult, Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { createDisk, verifyPattern } from '../vm/disks.js';
-import { startFarEnd } from '../vm/farend.js';
+import { verifyPattern } from '../vm/disks.js';
 import { runGuest } from '../vm/guest.js';
-import type { AcceleratorChoice, Disk, DiskBus, Machine, Nic, NicModel, Phase } from '../vm/machine.js';
+import type { AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
-import { checkShares, makeShares } from './shares.js';
+import { LocalFiles } from './local-files.js';
+import { materialise } from './materialise.js';
+import { type BootRequest, makeRequest, RECIPE } from './request.js';
+import { checkShares } from './shares.js';
 
 export interface BootOptions {
   prepared: PreparedImage;
@@ -27,99 +27,34 @@ export interface BootOptions {
   attempt: number;
   signal?: AbortSignal;
   onPhase?: (phase: Phase) => void;
+  /** What a person should know of how it was booted, one sentence each. */
+  onNote?: ((sentence: string) => void) | undefined;
 }
 
-/** `initramfs -> guest -> records -> verdict`: one scenario booted once. Scratch files are gone afterwards. */
+/** `request -> machine -> guest -> records -> verdict`: one scenario booted once. Scratch files are gone afterwards. */
 export async function bootScenario(options: BootOptions): Promise<ScenarioResult> {
   const { prepared, scenario, folder, cache } = options;
-  const nonce = randomBytes(8).toString('hex');
-  const seed = randomBytes(8).toString('hex');
   const scratch = join(folder, 'scratch');
   const undo: (() => Promise<unknown>)[] = [() => rm(scratch, { recursive: true, force: true })];
   try {
-    await mkdir(scratch, { recursive: true });
-    const initramfs = await buildInitramfs({
-      set: prepared.set,
-      tools: scenario.tools,
-      scenarioEntries: scenarioEntries(scenario, { nonce, seed }),
-      delivery: prepared.delivery,
-      cache,
-      arch: prepared.kernel.arch,
-      scenarioPath: join(scratch, 'scenario.cpio'),
-    });
-    const archive = join(scratch, 'initramfs.cpio');
-    await assemble(initramfs.segments, archive);
-
-    const disks: Disk[] = [];
-    for (const disk of scenario.disks) {
-      const file = join(scratch, `${disk.serial}.img`);
-      await createDisk(file, disk.sizeMiB);
-      disks.push({ serial: disk.serial, bus: disk.bus as DiskBus, file });
-    }
-    const nics: Nic[] = [];
-    for (const nic of scenario.nics) {
-      let farEndPort: number | null = null;
-      if (nic.farEnd) {
-        const farEnd = await startFarEnd();
-        undo.push(() => farEnd.close());
-        farEndPort = farEnd.port;
-      }
-      nics.push({ model: nic.model as NicModel, mac: nic.mac, farEndPort });
-    }
-
-    const shares = await makeShares(scenario, scratch, seed);
-    const direct = scenario.boot === 'direct' && prepared.vmlinux.pvhEntry !== null;
-    const machine: Machine = {
-      arch: prepared.kernel.arch,
-      cpus: scenario.cpus,
-      memoryMiB: scenario.memoryMiB,
-      boot: direct ? 'direct' : 'packaged',
-      kernel: direct ? prepared.vmlinux.path : prepared.kernel.vmlinuz,
-      initramfs: archive,
-      cmdline: scenario.cmdline,
-      window: initramfs.window,
-      disks,
-      nics,
-      shares,
-    };
-    await writeJson(join(folder, 'recipe.json'), {
+    // Ours alone: the archive has the boot's secret in it, and QEMU gets open files.
+    await mkdir(scratch, { recursive: true, mode: 0o700 });
+    const files = new LocalFiles();
+    const request = await makeRequest({
+      prepared,
       scenario,
-      machine,
-      initramfs,
-      kernel: prepared.kernel.digest,
-      nonce,
-      seed,
+      cache,
+      nonce: randomBytes(8).toString('hex'),
+      seed: randomBytes(8).toString('hex'),
+      scenarioPath: join(scratch, 'scenario.cpio'),
+      files,
     });
-
-    const recording = await runGuest({
-      machine,
-      accelerator: options.accelerator.used,
-      folder,
-      nonce,
-      stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
-      ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.onPhase ? { onPhase: options.onPhase } : {}),
-    });
-
-    const outside: StepResult[] = [];
-    const started = performance.now();
-    for (const [number, disk] of scenario.disks.entries()) {
-      const file = disks[number]?.file;
-      if (!disk.verifyPattern || !file || recording.ending.kind === 'infra') continue;
-      const { ok, message } = await verifyPattern(file, disk.sizeMiB, seed);
-      const seconds = (performance.now() - started) / 1000;
-      outside.push({
-        name: `pattern in the disk file of ${disk.serial}`,
-        ok,
-        seconds,
-        where: 'outside',
-        message,
-      });
-    }
-
-    const report = readReport(nonce, recording.control, recording.console);
-    if (recording.ending.kind !== 'infra') outside.push(...(await checkShares(shares, seed)));
-
+    await writeFile(join(folder, RECIPE), `${JSON.stringify(request, null, 2)}\n`);
+    const machine = await materialise(request, files, scratch, undo);
+    if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
+    const recording = await bootMachine(machine, request, options);
+    const outside = await checkOutside(machine, request, recording);
+    const report = readReport(request.nonce, recording.control, recording.console);
     const judged = judge({
       scenario,
       recording,
@@ -129,28 +64,84 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       tree: prepared.index,
       ...(await backgroundOf(prepared, report, cache)),
     });
-    const at = (name: string) => join(options.relativeFolder, name);
-    return {
-      scenario: scenario.name,
-      ...(prepared.installSet ? { installSet: prepared.installSet.name } : {}),
-      area: scenario.area,
-      ...judged,
-      seconds: recording.seconds,
-      cpuSeconds: recording.cpuSeconds,
-      attempts: options.attempt,
-      files: {
-        console: at('console.log'),
-        control: at('control.log'),
-        argv: at('qemu.sh'),
-        recording: at('recording.json'),
-      },
-      phases: recording.phases,
-    };
+    // A damaged cache is never a verdict: what the guest was made from is read anew before anything is held against it.
+    const damaged = BAD.has(judged.verdict) ? await cache.recheck(files.all()) : [];
+    if (damaged.length > 0)
+      Object.assign(judged, { verdict: 'infra', reason: damaged.join('; '), findings: [] });
+    return resultOf(options, recording, judged);
   } finally {
     for (const step of undo.reverse()) await step().catch(() => {});
   }
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+const BAD: ReadonlySet<Verdict> = new Set(['fail', 'crash', 'hang']);
+
+function bootMachine(
+  machine: Machine,
+  { nonce, scenario }: BootRequest,
+  options: BootOptions,
+): Promise<Recording> {
+  return runGuest({
+    machine,
+    accelerator: options.accelerator.used,
+    folder: options.folder,
+    nonce,
+    stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
+    onNote: options.onNote,
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onPhase ? { onPhase: options.onPhase } : {}),
+  });
+}
+
+/** What the guest left in its disks and shares. */
+async function checkOutside(
+  machine: Machine,
+  { scenario, seed }: BootRequest,
+  recording: Recording,
+): Promise<StepResult[]> {
+  if (recording.ending.kind === 'infra') return [];
+  const outside: StepResult[] = [];
+  const started = performance.now();
+  for (const [number, disk] of scenario.disks.entries()) {
+    const file = machine.disks[number]?.file;
+    if (!disk.verifyPattern || !file) continue;
+    const { ok, message } = await verifyPattern(file, disk.sizeMiB, seed);
+    const seconds = (performance.now() - started) / 1000;
+    outside.push({
+      name: `pattern in the disk file of ${disk.serial}`,
+      ok,
+      seconds,
+      where: 'outside',
+      message,
+    });
+  }
+  return [...outside, ...(await checkShares(machine.shares ?? [], seed))];
+}
+
+function resultOf(
+  { prepared, scenario, attempt, relativeFolder }: BootOptions,
+  recording: Recording,
+  judged: ReturnType<typeof judge>,
+): ScenarioResult {
+  const at = (name: string) => join(relativeFolder, name);
+  return {
+    scenario: scenario.name,
+    ...(prepared.installSet ? { installSet: prepared.installSet.name } : {}),
+    area: scenario.area,
+    ...judged,
+    seconds: recording.seconds,
+    cpuSeconds: recording.cpuSeconds,
+    attempts: attempt,
+    files: {
+      console: at('console.log'),
+      control: at('control.log'),
+      argv: at('qemu.sh'),
+      recording: at('recording.json'),
+    },
+    phases: recording.phases,
+  };
+}
+
+function moreMemory({ scenario, memoryMiB }: BootRequest): string {
+  return `${scenario.name} gets ${memoryMiB} MiB instead of ${scenario.memoryMiB} MiB, because its modules travel in the archive`;
 }

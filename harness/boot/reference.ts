@@ -1,18 +1,17 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { buildInitramfs } from '../initramfs/build.js';
 import { wholeTree } from '../modules/set.js';
-import type { Verdict } from '../results/scenario-result.js';
+import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { architectureOf } from '../vm/arch/index.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
-import { readReport } from '../vm/records.js';
-import { bootScenario } from './boot.js';
+import { type GuestReport, readReport } from '../vm/records.js';
+import type { Executor } from './executor.js';
 
 /** A scenario booted with every module that there is: what fails here too is not the set's fault. */
 export interface Reference {
@@ -42,11 +41,10 @@ export interface ReferenceOptions {
   prepared: PreparedImage;
   set?: 'whole' | 'own';
   scenario: Scenario;
-  accelerator: AcceleratorChoice;
-  cache: Cache;
-  /** Where the boot's logs go when there has to be one. */
+  /** What boots it, when it has to be. */
+  executor: Executor;
+  /** Where the boot's logs go then. */
   folder: string;
-  signal?: AbortSignal;
 }
 
 /**
@@ -56,30 +54,21 @@ export interface ReferenceOptions {
 export async function referenceFor(
   options: ReferenceOptions,
 ): Promise<{ reference: Reference; cached: boolean }> {
-  const { cache, folder } = options;
+  const { executor, folder, scenario } = options;
+  const { accelerator, cache } = executor;
   const whole =
     options.set === 'own'
       ? options.prepared
       : { ...options.prepared, set: wholeTree(options.prepared.index) };
   const prepared: PreparedImage = { ...whole, split: null, installSet: null };
-  const key = await keyOf(prepared, options);
-  const path = cache.path('reference', key, '.json');
-  const known = readJson(path);
-  if (known && isWorthKeeping(known)) return { reference: known, cached: true };
-
-  // An older version has remembered it after one boot.
-  if (known) await rm(path, { force: true });
+  const key = await keyOf(prepared, { scenario, accelerator, cache });
+  const known = await cache.recall('reference', key);
+  if (known !== null) return { reference: JSON.parse(known) as Reference, cached: true };
   const reference = await believed(
     (again) => bootReference(prepared, again ? join(folder, 'again') : folder, options),
-    options.signal,
+    executor.signal,
   );
-  if (isWorthKeeping(reference))
-    await cache.entry(
-      'reference',
-      key,
-      (temporary) => writeFile(temporary, JSON.stringify(reference)),
-      '.json',
-    );
+  if (isWorthKeeping(reference)) await cache.keep('reference', key, JSON.stringify(reference));
   return { reference, cached: false };
 }
 
@@ -108,20 +97,19 @@ export function isWorthKeeping({ verdict, confirmed }: Pick<Reference, 'verdict'
 async function bootReference(
   prepared: PreparedImage,
   folder: string,
-  { scenario, accelerator, cache, signal }: ReferenceOptions,
+  { scenario, executor }: ReferenceOptions,
 ): Promise<Reference> {
-  const result = await bootScenario({
+  let path = folder;
+  const result = await executor.boot({
     prepared,
     scenario,
-    accelerator,
-    cache,
-    folder,
-    relativeFolder: '',
-    attempt: 1,
-    ...(signal ? { signal } : {}),
+    folder: (attempt) => {
+      path = attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
+      return { path, relative: '' };
+    },
   });
-  const { nonce, control, console } = await readRecording(folder);
-  const report = readReport(nonce, control, console);
+  if (!result) throw executor.signal.reason;
+  const report = await reportOf(path, result);
   const names = (requests: typeof report.requests) => [...new Set(requests.map((one) => one.name))].sort();
   const answered = report.requests.filter((one) => one.status === 0);
   return {
@@ -138,10 +126,17 @@ async function bootReference(
   };
 }
 
+/** What the guest said; nothing where there was none. */
+async function reportOf(folder: string, { files }: ScenarioResult): Promise<GuestReport> {
+  if (!files.recording) return readReport('', Buffer.alloc(0), Buffer.alloc(0));
+  const { nonce, control, console } = await readRecording(folder);
+  return readReport(nonce, control, console);
+}
+
 /** Everything that a boot's outcome follows from, but for the host's mood. */
 export async function keyOf(
   prepared: PreparedImage,
-  { scenario, accelerator, cache }: Pick<ReferenceOptions, 'scenario' | 'accelerator' | 'cache'>,
+  { scenario, accelerator, cache }: { scenario: Scenario; accelerator: AcceleratorChoice; cache: Cache },
 ): Promise<string> {
   const { kernel, set, delivery } = prepared;
   const initramfs = await buildInitramfs({
@@ -157,7 +152,7 @@ export async function keyOf(
   );
   const { cpus, memoryMiB, boot, disks, nics, shares, cmdline } = scenario;
   return [
-    'reference 1',
+    'reference 2',
     kernel.digest,
     initramfs.digest,
     ...told,
@@ -182,13 +177,4 @@ function programIdentity(program: string): string {
     }
   }
   return program;
-}
-
-function readJson(path: string): Reference | undefined {
-  try {
-    const value = JSON.parse(readFileSync(path, 'utf8')) as Reference;
-    return value.version === 1 ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Share } from '../vm/machine.js';
+import { isPlainFile, readLeft } from './left.js';
 
 /** What the guest must find in `from-host`, and leave in `from-guest`. */
 const lineOf = (seed: string) => `bootgate ${seed}\n`;
@@ -12,7 +13,10 @@ export async function makeShares(scenario: Scenario, scratch: string, seed: stri
   const shares = (scenario.shares ?? []).map(({ tag }) => ({ tag, folder: join(scratch, `share-${tag}`) }));
   for (const { folder } of shares) {
     await mkdir(folder);
-    await writeFile(join(folder, 'from-host'), lineOf(seed));
+    const file = join(folder, 'from-host');
+    await writeFile(file, lineOf(seed));
+    // QEMU may run as another user, and only reads it.
+    await chmod(file, 0o644);
   }
   return shares;
 }
@@ -21,16 +25,23 @@ export async function makeShares(scenario: Scenario, scratch: string, seed: stri
 export async function checkShares(shares: readonly Share[], seed: string): Promise<StepResult[]> {
   const checks: StepResult[] = [];
   for (const { tag, folder } of shares) {
-    const found = await readFile(join(folder, 'from-guest'), 'latin1').catch(() => null);
-    const ok = found === lineOf(seed);
-    const message = ok ? 'from-guest is as it was written' : 'from-guest is not there as the guest wrote it';
+    const message = await whyNotWritten(folder, lineOf(seed));
+    const ok = message === null;
     checks.push({
       name: `what the guest wrote to the share ${tag}`,
       ok,
       seconds: 0,
       where: 'outside',
-      message,
+      message: message ?? 'from-guest is as it was written',
     });
   }
   return checks;
+}
+
+/** Null where the guest wrote `line` into a file of its own. A file that it only renamed proves no write. */
+async function whyNotWritten(folder: string, line: string): Promise<string | null> {
+  if (!(await isPlainFile(join(folder, 'from-host')))) return 'from-host is gone';
+  const left = await readLeft(join(folder, 'from-guest'), 2 * line.length);
+  if ('refused' in left) return `from-guest ${left.refused}`;
+  return left.bytes.toString('latin1') === line ? null : 'from-guest is not as the guest wrote it';
 }

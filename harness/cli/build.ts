@@ -42,6 +42,7 @@ async function build(flags: BuildFlags): Promise<void> {
   const { loadImage } = await import('../image/image-file.js');
   const { prepareImage } = await import('../image/prepare.js');
   const { assemble, buildInitramfs } = await import('../initramfs/build.js');
+  const { loadDangling, refuseDangling } = await import('../modules/dangling.js');
   const { formatAdditions } = await import('../modules/set.js');
   const { formatBytes, formatPercent } = await import('../units.js');
 
@@ -56,6 +57,8 @@ async function build(flags: BuildFlags): Promise<void> {
     delivery: flags.delivery ?? 'archive',
     log: (sentence) => process.stderr.write(`bootgate: ${sentence}\n`),
   });
+  // A run logs it and shows what fails; what is built here goes elsewhere, so it is refused.
+  refuseDangling(index, await loadDangling(index, cache), set.names);
   const initramfs = await buildInitramfs({
     set,
     tools: flags.tools ?? [],

@@ -84,8 +84,14 @@ async function size(flags: Flags): Promise<void> {
 async function closure(requests: string[], flags: Flags): Promise<void> {
   const { closureOf } = await import('../modules/query.js');
   const { formatBytes } = await import('../units.js');
-  const { index } = await loadTree(flags);
+  const { loadDangling, refuseDangling } = await import('../modules/dangling.js');
+  const { index, cache } = await loadTree(flags);
   const answer = closureOf(index, requests, { soft: flags.soft ?? false });
+  refuseDangling(
+    index,
+    await loadDangling(index, cache),
+    answer.modules.map(({ name }) => name),
+  );
   if (flags.json) return printJson({ release: index.release, ...answer });
   printTable([
     ...answer.modules.map(({ name, path, bytes }) => [name, formatBytes(bytes), path]),
@@ -133,7 +139,7 @@ async function needs(name: string, flags: Flags): Promise<void> {
 /** The kernel is that of --kernel, else of the image, else of the default image. */
 async function loadTree(flags: Flags) {
   const { Cache } = await import('../cache.js');
-  const { resolveKernel } = await import('../kernel/resolve.js');
+  const { resolveModuleTree } = await import('../kernel/resolve.js');
   const { loadModuleIndex } = await import('../modules/index.js');
   const { loadImage } = await import('../image/image-file.js');
   const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
@@ -141,7 +147,7 @@ async function loadTree(flags: Flags) {
     ...(flags.modules ? { modules: flags.modules } : {}),
   });
   const cache = new Cache();
-  const kernel = await resolveKernel(image.kernel, { cache, log });
+  const kernel = await resolveModuleTree(image.kernel, { cache, log });
   const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
   return { image, index, cache };
 }
@@ -151,13 +157,19 @@ async function loadSet(flags: Flags): Promise<ModuleSet> {
   const { userError } = await import('../errors.js');
   const { makeModuleSet } = await import('../image/prepare.js');
   const { formatAdditions, wholeTree } = await import('../modules/set.js');
-  const { image, index } = await loadTree(flags);
-  if (!flags.image && !flags.modules) return wholeTree(index);
+  const { loadDangling, refuseDangling } = await import('../modules/dangling.js');
+  const { image, index, cache } = await loadTree(flags);
+  if (!flags.image && !flags.modules) {
+    const set = wholeTree(index);
+    if (flags.strict) refuseDangling(index, await loadDangling(index, cache), set.names);
+    return set;
+  }
   if (image.modules.kind === 'split')
     throw userError('E_USAGE', `${image.file} has a package split, and that is several module sets`, {
       hint: '`bootgate split show` and `bootgate split size` say what its packages hold',
     });
   const set = await makeModuleSet(index, image.modules, flags.strict ?? false);
+  if (flags.strict) refuseDangling(index, await loadDangling(index, cache), set.names);
   for (const sentence of [...set.warnings, ...formatAdditions(set)]) log(sentence);
   return set;
 }

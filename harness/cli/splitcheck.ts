@@ -1,23 +1,13 @@
 import { EXIT } from '../errors.js';
-import { readKernelConfig } from '../kernel/config.js';
-import { loadModuleDetails } from '../modules/details.js';
-import { checkSplit } from '../splits/check.js';
-import { readClouds } from '../splits/clouds.js';
+import { gatherCheckInput } from '../splits/checkinput.js';
+import { checkSplit } from '../splits/staticcheck.js';
 import { loadKernel, loadSplit, print, printJson, type SplitFlags } from './splitdata.js';
 
 export async function check(source: string, flags: SplitFlags): Promise<void> {
   const loaded = await loadKernel(flags);
-  const { kernel, index, cache } = loaded;
+  const { index } = loaded;
   const split = await loadSplit(source, flags, loaded);
-  const facts = flags.files === false ? undefined : await loadModuleDetails(index, cache);
-  const config = kernel.config ? await readKernelConfig(kernel.config) : undefined;
-  const findings = checkSplit({
-    split,
-    index,
-    clouds: await readClouds(),
-    signaturesEnforced: config?.isEnabled('MODULE_SIG_FORCE') ?? false,
-    ...(facts ? { facts } : {}),
-  });
+  const findings = checkSplit(await gatherCheckInput(split, loaded, { files: flags.files !== false }));
   const count = (severity: string) => findings.filter((one) => one.severity === severity).length;
   const counts = { error: count('error'), warning: count('warning'), note: count('note') };
   if (counts.error > 0) process.exitCode = EXIT.no;
@@ -31,6 +21,6 @@ export async function check(source: string, flags: SplitFlags): Promise<void> {
     if (one.mend) print(`    ${one.mend}`);
   }
   print(
-    `${split.name} on ${index.release}: ${counts.error} errors, ${counts.warning} warnings, ${counts.note} notes`,
+    `${split.name} on ${index.release}: ${(['error', 'warning', 'note'] as const).map((one) => `${counts[one]} ${one}${counts[one] === 1 ? '' : 's'}`).join(', ')}`,
   );
 }

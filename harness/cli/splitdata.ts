@@ -1,13 +1,9 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Cache } from '../cache.js';
-import type { Kernel } from '../kernel/kernel.js';
-import { resolveKernel } from '../kernel/resolve.js';
-import { loadModuleDetails } from '../modules/details.js';
+import type { KernelTree } from '../kernel/moduletree.js';
+import { resolveModuleTree } from '../kernel/resolve.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
-import { imagesDir } from '../paths.js';
-import { detectFormat, parseFormat, readSplit } from '../splits/read.js';
+import { loadSplit as loadSplitFor } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
 
 export interface SplitFlags {
@@ -31,35 +27,26 @@ export interface SplitFlags {
 }
 
 export interface LoadedKernel {
-  kernel: Kernel;
+  kernel: KernelTree;
   index: ModuleIndex;
   cache: Cache;
 }
 
-/** The kernel of --kernel, else of BOOTGATE_KERNEL, else Debian's generic one; given packages serve as a split themselves. */
+/** The kernel of --kernel, else of BOOTGATE_KERNEL, else Debian's generic one; given packages serve as a split themselves. No vmlinuz is needed. */
 export async function loadKernel(flags: SplitFlags): Promise<LoadedKernel> {
   const cache = new Cache();
   const sources = flags.kernel ?? [process.env.BOOTGATE_KERNEL ?? 'apt:linux-image-amd64'];
-  const kernel = await resolveKernel(sources, { cache, log });
+  const kernel = await resolveModuleTree(sources, { cache, log });
   return { kernel, index: await loadModuleIndex(kernel.modulesDir, kernel.release, cache), cache };
 }
 
-export async function loadSplit(source: string, flags: SplitFlags, loaded: LoadedKernel): Promise<Split> {
-  const { kernel, index, cache } = loaded;
-  const shipped = join(imagesDir, 'splits', `${source}.yaml`);
-  const path = !source.includes('/') && !existsSync(source) && existsSync(shipped) ? shipped : source;
-  const forced = flags.format ? parseFormat(flags.format) : undefined;
-  const format = path === 'packages' ? 'packages' : detectFormat(path, forced).format;
-  const details = format === 'fedora-filters' ? await loadModuleDetails(index, cache) : undefined;
-  return readSplit(path, index, {
-    format,
-    arch: flags.arch ?? kernel.arch,
-    packages: kernel.packages,
-    ...(flags.flavour ? { flavour: flags.flavour } : {}),
-    ...(flags.variant ? { variants: flags.variant } : {}),
-    ...(details
-      ? { direct: new Map([...index.modules.keys()].map((name) => [name, details.direct(name)])) }
-      : {}),
+export function loadSplit(source: string, flags: SplitFlags, loaded: LoadedKernel): Promise<Split> {
+  const { format, arch, flavour, variant: variants } = flags;
+  return loadSplitFor(source, loaded, {
+    ...(format ? { format } : {}),
+    ...(arch ? { arch } : {}),
+    ...(flavour ? { flavour } : {}),
+    ...(variants ? { variants } : {}),
   });
 }
 

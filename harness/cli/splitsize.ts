@@ -35,7 +35,7 @@ export async function size(source: string, flags: SplitFlags): Promise<void> {
     weighSplit({
       split: one,
       index: on.index,
-      vmlinuz: (await stat(on.kernel.vmlinuz)).size,
+      vmlinuz: on.kernel.vmlinuz === null ? null : (await stat(on.kernel.vmlinuz)).size,
       ...(flags.initramfs ? { initramfs: await sizeOfFile(flags.initramfs) } : {}),
       ...(compressed && on === loaded ? { compressed } : {}),
     });
@@ -49,7 +49,7 @@ export async function size(source: string, flags: SplitFlags): Promise<void> {
   if (flags.json) return printJson({ ...report, over, ...(comparison ? { comparison } : {}) });
 
   print(
-    `vmlinuz ${formatBytes(report.vmlinuz)}${report.initramfs === null ? '' : `, initramfs ${formatBytes(report.initramfs)}`}, modules ${formatBytes(report.modules.bytes)} in ${report.modules.count}`,
+    `${report.vmlinuz === null ? 'no vmlinuz' : `vmlinuz ${formatBytes(report.vmlinuz)}`}${report.initramfs === null ? '' : `, initramfs ${formatBytes(report.initramfs)}`}, modules ${formatBytes(report.modules.bytes)} in ${report.modules.count}`,
   );
   print('');
   printWeights('package', report.packages, report.modules.bytes);

@@ -140,6 +140,16 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'steps out of order',
+    verdict: 'crash',
+    phase: 'steps',
+    reason: ({ scenario, report }) =>
+      disorderOf(
+        scenario.steps.map((step) => step.name),
+        report.steps,
+      ),
+  },
+  {
     name: 'outside check',
     verdict: 'fail',
     phase: 'shutdown',
@@ -164,6 +174,23 @@ const STUCK: Record<Phase, string> = {
   steps: 'no end of the steps',
   shutdown: 'the guest did not power off',
 };
+
+/** Clocks are read in hundredths of a second. */
+const CLOCK_SECONDS = 0.02;
+
+/** Each declared step has a start and an end record of its own, in the declared order, one after the other. */
+function disorderOf(declared: readonly string[], reported: GuestReport['steps']): string | undefined {
+  let ended = 0;
+  for (const [index, { name, startedAt, seconds }] of reported.entries()) {
+    if (name !== declared[index])
+      return `the agent reported the step "${name}" where ${declared[index] === undefined ? 'no step' : `"${declared[index]}"`} was due`;
+    if (startedAt === null) return `the agent reported the end of the step "${name}" but not its start`;
+    if (startedAt < ended - CLOCK_SECONDS || seconds < 0)
+      return `the agent reported impossible times for the step "${name}"`;
+    ended = startedAt + seconds;
+  }
+  return undefined;
+}
 
 /** The step that said no: the first, should there ever be several. */
 export function failedStep(report: GuestReport) {

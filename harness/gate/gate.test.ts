@@ -14,7 +14,7 @@ import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
 import { countVerdicts } from '../results/scenario-result.js';
 import { findResumable, withdrawVerdict, writePlan } from '../run/resume.js';
 import type { OverBudget } from '../splits/budgets.js';
-import type { CheckFinding } from '../splits/check.js';
+import type { CheckFinding } from '../splits/finding.js';
 import { budgetsOf } from './budgets.js';
 import { exitCodeOfGate, withKnownIssues } from './gate.js';
 import { type GateInput, judgeGate } from './judge-gate.js';

@@ -1,8 +1,6 @@
 import type { Cache } from '../cache.js';
 import { EXIT } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
-import { readKernelConfig } from '../kernel/config.js';
-import { loadModuleDetails } from '../modules/details.js';
 import { writeGitlab } from '../report/annotations.js';
 import { writeMarkdown } from '../report/markdown.js';
 import { type Remark, remarksOf, repositoryRoot } from '../report/remarks.js';
@@ -13,8 +11,8 @@ import type { RunResult } from '../results/run-result.js';
 import { countVerdicts } from '../results/scenario-result.js';
 import type { RunOptions } from '../run/options.js';
 import { runPlan, verdictOf } from '../run/run.js';
-import { checkSplit } from '../splits/check.js';
-import { readClouds } from '../splits/clouds.js';
+import { gatherCheckInput } from '../splits/checkinput.js';
+import { checkSplit } from '../splits/staticcheck.js';
 import { budgetsOf } from './budgets.js';
 import { judgeGate } from './judge-gate.js';
 import { type KnownIssue, type LedgerProblem, matchKnownIssues } from './known-issues.js';
@@ -108,14 +106,7 @@ async function checkStatically(
   cache: Cache,
 ): Promise<GateReport['check']> {
   if (!split) return null;
-  const config = kernel.config ? await readKernelConfig(kernel.config) : undefined;
-  const findings = checkSplit({
-    split,
-    index,
-    facts: await loadModuleDetails(index, cache),
-    clouds: await readClouds(),
-    signaturesEnforced: config?.isEnabled('MODULE_SIG_FORCE') ?? false,
-  });
+  const findings = checkSplit(await gatherCheckInput(split, { kernel, index, cache }));
   const counts = { error: 0, warning: 0, note: 0 };
   for (const { severity } of findings) counts[severity]++;
   return { counts, findings };

@@ -97,7 +97,7 @@ function issuesOf(
     }
   });
   if (problems.length > 0)
-    throw new BootgateError(`${file} is not right`, { code: 'E_DOCUMENT', blame: 'user', problems });
+    throw new BootgateError(`${file} is invalid`, { code: 'E_DOCUMENT', blame: 'user', problems });
   return issues;
 }
 

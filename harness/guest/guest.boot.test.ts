@@ -20,7 +20,7 @@ const vmlinux = await extractVmlinux(kernel, cache);
 const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
 t.setTimeout(600_000);
 
-const NONCE = 'n0nce7e57';
+const NONCE = '0123456789abcdef';
 
 /** Boots steps under emulation, and reads the report. */
 async function boot(

@@ -10,7 +10,7 @@ import { guestDir } from '../paths.js';
 import { knownHelpers } from '../scenarios/lint.js';
 import { type AgentRecord, cksum, fieldOf, RecordReader, readReport } from '../vm/records.js';
 
-const NONCE = 'a1b2c3d4';
+const NONCE = 'a1b2c3d4e5f60718';
 
 /** Runs the real recorder on orders, with a folder and console of its own; what it wrote, and what it answered. */
 async function recorder(t: Test, orders: string[], files: Record<string, string> = {}, channel = 'uart') {

@@ -4,6 +4,8 @@
 
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ TERM=linux
 TAB=$(printf '\t')
+NEWLINE='
+'
 
 give_up() {
 	echo "bootgate: init gives up: $*"
@@ -13,8 +15,8 @@ give_up() {
 # Only `reboot` system calls and sysrq are left to end a guest; if neither works the monitor's deadline does.
 power_off() {
 	echo "bootgate: power off"
-	busybox sync
-	busybox poweroff -f
+	./busybox sync || busybox sync
+	./busybox poweroff -f || busybox poweroff -f
 	echo o > /proc/sysrq-trigger
 	while :; do busybox sleep 60; done
 }
@@ -22,12 +24,21 @@ power_off() {
 # An order to the recorder, its words parted by tabs; back when it is carried out.
 tell() {
 	local IFS="$TAB" answer=
+	# One order is one line: a file's name may have a line break.
+	case $* in *"$NEWLINE"*) return ;; esac
 	printf '%s\n' "$*" >&8
 	read -r -t 60 answer <&7 || give_up "the recorder does not answer"
 }
 
 # Guest seconds since boot, into $up.
 now() { read -r up _ < /proc/uptime; }
+
+# SECONDS.HUNDREDTHS as hundredths, into $value; without the zeros that would make an octal number of it.
+centis() {
+	value=${1%.*}${1#*.}
+	value=${value#0}
+	value=${value#0}
+}
 
 phase() {
 	now
@@ -39,18 +50,18 @@ start_kernel_interfaces() {
 		'devtmpfs /dev devtmpfs defaults 0 0' 'tmpfs /run tmpfs size=2m 0 0' > /etc/fstab
 	busybox mount -a || echo "bootgate: mount -a failed"
 	exec < /dev/null > /dev/console 2>&1
-	busybox mkdir -p /run/bootgate/claims /run/netns
+	busybox mkdir -p /run/bootgate /run/netns
 	: > /run/bootgate/requests
 	: > /run/bootgate/errors
 	: > /run/bootgate/devices
 	: > /run/bootgate/step
-	# Requests that the kernel makes from here on are answered, and noted.
-	echo /sbin/modprobe > /proc/sys/kernel/modprobe
+	# Nodes whose modules load when they are opened, as `kmod static-nodes` names them.
+	[ ! -d /bootgate/dev ] || busybox cp -a /bootgate/dev/. /dev/
 }
 
 # The scenario as facts, and out of the way with them before any step could look.
 read_scenario() {
-	nonce='' disks='' nics='' steps=0
+	nonce='' disks='' nics='' steps='' looks=' '
 	while read -r fact value rest; do
 		case $fact in
 		nonce) nonce=$value ;;
@@ -58,12 +69,10 @@ read_scenario() {
 		scenario) export BOOTGATE_SCENARIO="$value" ;;
 		disk) disks="$disks $value" ;;
 		nic) nics="$nics $value/$rest" ;;
-		step) steps=$((steps + 1)) ;;
+		step) steps="$steps$value $rest$NEWLINE" ;;
+		looks) looks="$looks$value " ;;
 		esac
 	done < /bootgate/scenario/env
-	while read -r fact value rest; do
-		[ "$fact" != step ] || echo "$value $rest"
-	done < /bootgate/scenario/env > /run/bootgate/steps
 }
 
 # ttyS1, or what the command line names, when the kernel has found such a UART; else kmsg.
@@ -86,115 +95,15 @@ choose_channel() {
 }
 
 start_recorder() {
-	busybox mkfifo /run/bootgate/orders /run/bootgate/answers || give_up "no fifo"
-	exec 8<> /run/bootgate/orders 7<> /run/bootgate/answers
-	busybox sh /bootgate/recorder.sh "$channel" "/dev/$device" < /run/bootgate/orders > /run/bootgate/answers 7>&- 8>&- &
+	busybox mkfifo /run/bootgate/orders /run/bootgate/answers /run/bootgate/launch /run/bootgate/launched \
+		/run/bootgate/contained /run/bootgate/fetch || give_up "no fifo"
+	exec 8<> /run/bootgate/orders 7<> /run/bootgate/answers 9>> /run/bootgate/output
+	busybox sh /bootgate/recorder.sh "$channel" "/dev/$device" < /run/bootgate/orders > /run/bootgate/answers 7>&- 8>&- 9>&- &
 	recorder=$!
 	printf '%s\n' "$nonce" >&8
+	nonce=
 	read -r release < /proc/sys/kernel/osrelease
 	tell hello "release=$release" "channel=$channel"
-	# Nothing is left by which a step could speak as init.
-	nonce=
-	busybox rm -f /run/bootgate/orders /run/bootgate/answers /bootgate/scenario/env
-}
-
-# Loads what the modaliases under /sys ask for, all new ones in one go. Status 1 when there was nothing new.
-tried='
-'
-coldplug() {
-	local fresh= alias=
-	for file in /sys/bus/*/devices/*/modalias /sys/class/dmi/*/modalias /sys/class/input/*/modalias; do
-		alias=
-		read -r alias 2> /dev/null < "$file"
-		[ -n "$alias" ] || continue
-		case $tried in *"
-$alias
-"*) continue ;; esac
-		tried="$tried$alias
-"
-		fresh="$fresh $alias"
-	done
-	[ -n "$fresh" ] || return 1
-	# Aliases have no blanks, but may have wildcards of their own.
-	set -f
-	# By the modules' own names: an alias that comes to nothing is no complaint, a module that will not load is one.
-	if materialise $fresh && [ -n "$modules" ]; then
-		/usr/lib/kmod/modprobe -a $modules 2>> /run/bootgate/errors
-	fi
-	set +f
-	return 0
-}
-
-# Finds a disk by serial, into $node. /sys/block/X/serial: virtio-blk; vpd_pg80: scsi and ata; device/serial: nvme.
-find_disk() {
-	local block= file= serial=
-	node=
-	for block in /sys/block/*; do
-		case $block in */loop* | */ram* | */zram*) continue ;; esac
-		for file in "$block/serial" "$block/device/serial" "$block/device/vpd_pg80"; do
-			[ -e "$file" ] || continue
-			serial=
-			# Page 0x80 has four bytes of header, the first two NUL or control characters, which read drops or keeps.
-			read -r serial 2> /dev/null < "$file"
-			case $serial in
-			"$1" | *[!A-Za-z0-9-]"$1")
-				node=/dev/${block##*/}
-				[ -b "$node" ] && return
-				;;
-			esac
-		done
-	done
-	node=
-	return 1
-}
-
-# Finds a NIC by its MAC, into $node.
-find_nic() {
-	local net= mac=
-	for net in /sys/class/net/*; do
-		node=${net##*/} mac=
-		read -r mac 2> /dev/null < "$net/address"
-		[ "$mac" != "$1" ] || return 0
-	done
-	node=
-	return 1
-}
-
-# /run/bootgate/devices: KIND NAME ID NODE of what is there. Status 1 while something is missing.
-find_devices() {
-	local complete=0 serial= nic= node=
-	for serial in $disks; do
-		find_disk "$serial" || complete=1
-		echo "disk $serial $serial $node"
-	done > /run/bootgate/devices
-	for nic in $nics; do
-		find_nic "${nic#*/}" || complete=1
-		echo "nic ${nic%%/*} ${nic#*/} $node"
-	done >> /run/bootgate/devices
-	return $complete
-}
-
-# Devices appear when their drivers are ready, and bring new modaliases: a scsi disk is two rounds away from its PCI
-# function. So: until all that the scenario declares is there, or 4 seconds have passed in which nothing new came.
-settle() {
-	now
-	local until=$((${up%.*} + 4))
-	while ! find_devices; do
-		busybox usleep 50000
-		now
-		if coldplug; then
-			until=$((${up%.*} + 4))
-		elif [ "${up%.*}" -gt "$until" ]; then
-			return
-		fi
-	done
-	while coldplug; do :; done
-}
-
-tell_devices() {
-	while read -r kind _ id node; do
-		tell device "kind=$kind" "id=$id" "node=$node"
-	done < /run/bootgate/devices
 }
 
 unbound_before=none
@@ -204,7 +113,7 @@ tell_unbound() {
 		# An ACPI object is driven through the device that it describes.
 		[ -e "${file%/*}/driver" ] || [ -e "${file%/*}/physical_node/driver" ] || unbound="$unbound$TAB$file"
 	done
-	# A list that is as it was stands. Every byte of a record costs some 50 us of emulated checksum.
+	# A list that is as it was stands. Every byte of a record costs some 40 us of emulated sealing.
 	[ "$unbound" != "$unbound_before" ] || return 0
 	unbound_before=$unbound
 	tell ":unbound$TAB$1$unbound"
@@ -216,39 +125,43 @@ tell_bound() {
 	tell ":bound$bound"
 }
 
-# Runs one step in a session of its own, so that everything that it started can be killed with it.
+# Runs one step by way of the launcher, which answers with its exit status.
 run_step() {
-	local index=$1 limit=$2 name=$3 status=0 begin= late=0
+	local index=$1 limit=$2 name=$3 status= begin= late=0 look=
 	printf '%s\n' "$name" > /run/bootgate/step
+	case $looks in *" $index "*) look=looks ;; esac
+	# What the last one printed has been told.
+	: > /proc/self/fd/9
 	now
 	begin=$up
 	tell step-start "name=$name" "up=$up"
-	busybox setsid busybox timeout -k 2 "$limit" busybox sh /bootgate/step.sh "$index" \
-		< /dev/null > /run/bootgate/output 2>&1 7>&- 8>&- &
-	local pid=$!
-	wait $pid
-	status=$?
-	kill -9 -$pid 2> /dev/null
+	echo "$index $limit $look" >&4
+	read -r status <&3
 	now
-	local centis=$((${up%.*}${up#*.} - ${begin%.*}${begin#*.}))
-	if [ $status -gt 123 ] && [ $centis -ge $((limit * 100 - 5)) ]; then late=1; fi
-	tell ":output$TAB/run/bootgate/output"
+	centis "$begin"
+	begin=$value
+	centis "$up"
+	local took=$((value - begin))
+	if [ "$status" -gt 123 ] && [ $took -ge $((limit * 100 - 5)) ]; then late=1; fi
+	tell ":output$TAB/proc/1/fd/9"
 	# /run is small, so that a step which floods its output is stopped there; what comes next needs the room.
-	: > /run/bootgate/output
+	: > /proc/self/fd/9
 	tell :requests
-	tell step-end "name=$name" "status=$status" "timedOut=$late" "seconds=$((centis / 100)).$((centis / 10 % 10))$((centis % 10))"
-	[ $status = 0 ]
+	tell step-end "name=$name" "status=$status" "timedOut=$late" "seconds=$((took / 100)).$((took / 10 % 10))$((took % 10))"
+	[ "$status" = 0 ]
 }
 
 run_steps() {
-	local failed=0
+	local failed=0 index= limit= name=
 	while read -r index limit name <&6; do
 		if [ $failed = 1 ]; then
 			tell not-run "name=$name"
 		else
-			run_step "$index" "$limit" "$name" 6<&- || failed=1
+			run_step "$index" "$limit" "$name" || failed=1
 		fi
-	done 6< /run/bootgate/steps
+	done 6<<- END
+		${steps%"$NEWLINE"}
+	END
 	: > /run/bootgate/step
 }
 
@@ -256,9 +169,16 @@ run_steps() {
 trap 'give_up "the shell came to its end"' EXIT
 start_kernel_interfaces
 . /bootgate/materialise.sh
+. /bootgate/confine.sh
+. /bootgate/devices.sh
 read_scenario
 choose_channel
 start_recorder
+start_launcher
+start_fetcher
+hide_channels
+# Requests that the kernel makes from here on are answered, and noted.
+echo /sbin/modprobe > /proc/sys/kernel/modprobe
 
 phase modules
 coldplug
@@ -271,6 +191,7 @@ tell_unbound rest
 tell :requests
 tell :memory
 
+shut_doors
 phase steps
 run_steps
 

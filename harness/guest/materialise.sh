@@ -1,104 +1,100 @@
-# Gets module files out of the module window: a region of physical memory, kept from the kernel by memmap=, in which all
-# module files of the tree lie. The catalogue /bootgate/window names those of the set: `PATH OFFSET BYTES`.
-# Sourced by init.sh and modprobe.sh.
+# Puts module files into place before somebody reads them. Where they came with the archive there is nothing to do; else
+# the catalogue /bootgate/window names those of the set (`PATH OFFSET BYTES`), and fetcher.awk has their bytes.
+# Sourced by init.sh, step.sh, modprobe.sh and module-tools.sh.
+
+# $release, and $folder: where module files lie.
+read -r release < /proc/sys/kernel/osrelease
+folder=/lib/modules/$release
+
+# Module files in a window: nobody has to ask otherwise.
+in_window() { [ -e /bootgate/window ] && [ -p /run/bootgate/fetch ]; }
+
+# fetch PATHS: a line each, below $folder. Back when the files and what they need are there, with $answer `again` when
+# soft dependencies may be missing.
+reply=
+fetch() {
+	local path= line= number=0
+	local IFS='
+'
+	answer=done
+	[ -n "$1" ] || return 0
+	# The pid is that of one namespace of several.
+	while [ -z "$reply" ]; do
+		number=$((number + 1))
+		[ $number -lt 1000 ] || return 1
+		busybox mkfifo "/run/bootgate/reply.$$.$number" 2> /dev/null || continue
+		reply=reply.$$.$number
+		exec 5<> "/run/bootgate/$reply"
+	done
+	for path in $1; do
+		line="$line $path"
+		# What is longer than PIPE_BUF may be mixed with the order of somebody else.
+		[ ${#line} -gt 3000 ] || continue
+		echo "$reply +$line" > /run/bootgate/fetch
+		line=
+	done
+	echo "$reply .$line" > /run/bootgate/fetch
+	read -r -t 60 answer <&5
+}
 
 # materialise NAME...: puts into place every file that loading these names or aliases would read, and sets $modules to the
 # modules that they come to, dependencies first. Status 1: they come to nothing, not even built-ins.
-# Where the files came with the archive there is nothing to fetch.
 materialise() {
-	local release= plan= line= file= missing= soft= rounds=0
+	local plan= line= file= wanted= before= rounds=0
 	local IFS='
 '
-	read -r release < /proc/sys/kernel/osrelease
-	# libkmod forgets the dependencies of a module when the file of one is not there. So: what it names and what
-	# modules.dep says those need; and again while some of these have soft dependencies, until it names nothing new.
 	while [ $rounds -lt 8 ]; do
 		rounds=$((rounds + 1))
 		# Lines `insmod /lib/modules/R/kernel/x.ko OPTIONS` and `builtin x`; names that come to nothing are passed over.
 		plan="$(/usr/lib/kmod/modprobe -q -a -D -- "$@" 2> /dev/null)"
-		modules='' missing=''
+		modules='' wanted=''
 		[ -n "$plan" ] || return 1
 		for line in $plan; do
-			case $line in "insmod "*) ;; *) continue ;; esac
-			file=${line#insmod }
+			case $line in "insmod $folder/"*) ;; *) continue ;; esac
+			file=${line#"insmod $folder/"}
 			file=${file%% *}
 			line=${file##*/}
 			modules="$modules ${line%%.ko*}"
-			[ -e "/run/bootgate/claims/$line.done" ] || missing="$missing${file#"/lib/modules/$release/"}:
+			wanted="$wanted$file
 "
 		done
-		[ -n "$missing" ] && [ -e /bootgate/window ] || return 0
-		fetch_with_dependencies "$missing" || return 0
-		# kmod itself takes 40 ms under emulation, ten times what busybox does.
-		printf %s "$soft" | busybox grep -q -F -f - "/lib/modules/$release/modules.softdep" || return 0
+		in_window || return 0
+		# libkmod forgets the dependencies of a module when the file of one is not there. So: what it names and what
+		# modules.dep says those need; and again while some of these have soft dependencies, until it names nothing new.
+		[ "$wanted" != "$before" ] || return 0
+		before=$wanted
+		fetch "$wanted" || return 0
+		[ "$answer" = again ] || return 0
 	done
 }
 
-# Lines `PATH:` as modules.dep begins them. Status 1: the catalogue has none of them.
-fetch_with_dependencies() {
-	local rows= file= offset= bytes= folders=
-	local IFS=' '
-	soft=
-	# modules.dep: `PATH: PATH...`, to the last dependency of a dependency. A blank after each path, so that none is found
-	# as the beginning of another.
-	rows="$(printf %s "$1" | busybox grep -F -f - "/lib/modules/$release/modules.dep" | busybox tr -s ': ' '\n' |
-		busybox sed 's/$/ /' | busybox grep -F -f - /bootgate/window)"
-	[ -n "$rows" ] || return 1
-	while read -r file offset bytes; do
-		file=/lib/modules/$release/${file%/*}
-		case " $folders " in *" $file "*) continue ;; esac
-		[ -d "$file" ] || folders="$folders $file"
-	done <<- END
-		$rows
-	END
-	[ -z "$folders" ] || busybox mkdir -p $folders
-	while read -r file offset bytes; do
-		fetch "/lib/modules/$release/$file" "$offset" "$bytes"
-		file=${file##*/} file=${file%%.ko*}
-		soft="${soft}softdep $file 
-"
-		case $file in *-*) soft="${soft}softdep $(echo "$file" | busybox tr - _) 
-" ;; esac
-	done <<- END
-		$rows
-	END
-}
-
-# fetch FILE OFFSET BYTES: copies one file out of the window, if it was not yet. The kernel runs modprobe several times at
-# once: who creates the claim copies, the others wait for `done`, so that nobody sees half a file. noclobber makes the
-# claim O_EXCL without a fork.
-fetch() {
-	local claim=/run/bootgate/claims/${1##*/} patience=150
-	[ ! -e "$claim.done" ] || return 0
-	set -C
-	if { true > "$claim"; } 2> /dev/null; then
-		set +C
-		copy_out "$1" "$2" "$3" && : > "$claim.done"
-		return
-	fi
-	set +C
-	until [ -e "$claim.done" ]; do
-		patience=$((patience - 1))
-		if [ $patience = 0 ]; then
-			# Whoever had the claim was killed with its step.
-			copy_out "$1.$$" "$2" "$3" && busybox mv "$1.$$" "$1" && : > "$claim.done"
-			return
-		fi
-		busybox usleep 20000
+# The indexes that kmod reads only for some questions, and the texts that only people read.
+show_texts() {
+	local text=
+	for text in /bootgate/texts/*.gz; do
+		text=${text##*/} text=${text%.gz}
+		[ -e "$folder/$text" ] || busybox zcat "/bootgate/texts/$text.gz" > "$folder/$text"
 	done
 }
 
-copy_out() {
-	[ -n "$window" ] || find_window
-	busybox dd if=/dev/mem of="$1" bs=64k iflag=skip_bytes,count_bytes skip=$((window + $2)) count="$3" 2> /dev/null
-}
-
-# $window: where the module window begins, from the kernel command line.
-window=
-find_window() {
-	local IFS=' ' line= word=
-	read -r line < /proc/cmdline
-	for word in $line; do
-		case $word in bootgate.window=*) window=${word#*=} ;; esac
-	done
+# show_files FILE: the set's files, for a step that looks at them itself. All have their names and sizes; their bytes are
+# there when they are few or when FILE, the step's text, names the module.
+show_files() {
+	show_texts
+	in_window || return 0
+	fetch "$(busybox awk '
+		function nameOf(path) { sub(/.*\//, "", path); sub(/\.ko.*/, "", path); gsub(/-/, "_", path); return path }
+		FILENAME == ARGV[1] { gsub(/-/, "_"); while (match($0, /[A-Za-z0-9_]+/)) { said[substr($0, RSTART, RLENGTH)] = 1; $0 = substr($0, RSTART + RLENGTH) } next }
+		{ path[++n] = $1; bytes += $3 }
+		END { for (i = 1; i <= n; i++) if (bytes <= 16777216 || (nameOf(path[i]) in said)) print path[i] }
+	' "$1" /bootgate/window)"
+	[ ! -e /run/bootgate/shown ] || return 0
+	: > /run/bootgate/shown
+	busybox awk -v folder="$folder" '{
+		sub(/\/[^\/]*$/, "", $1)
+		if (!made[$1]++) print folder "/" $1
+	}' /bootgate/window | busybox xargs busybox mkdir -p
+	# Applets that xargs runs without a process: a name and a size for each.
+	# A file that has its bytes already keeps them.
+	busybox awk -v folder="$folder" '{ print $3 "\n" folder "/" $1 }' /bootgate/window | busybox xargs -n 2 truncate -s
 }

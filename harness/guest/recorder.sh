@@ -12,25 +12,47 @@
 #   :modules  :memory
 export LC_ALL=C
 exec busybox awk -v channel="$1" -v out="$2" -v folder="${3:-/run/bootgate}" -v console="${4:-/dev/console}" '
-# POSIX cksum: the CRC-32 with polynomial 0x04c11db7, highest bit first, over the bytes and then their number.
-function table(    i, j, crc, high) {
-    for (i = 0; i < 256; i++) {
-        crc = i * 16777216
-        for (j = 0; j < 8; j++) {
-            high = crc >= 2147483648
-            crc = (crc * 2) % 4294967296
-            if (high) crc = xor(crc, 79764919)
-        }
-        crcOf[i] = crc
-    }
+# The seal of a record, as harness/vm/seal.ts has it: two polynomials at secret points, then HalfSipHash-2-4. awk has the
+# 53 bits of a double and no rotations.
+function table(    i) {
     for (i = 1; i < 256; i++) codeOf[sprintf("%c", i)] = i
+    k0 = number(substr(nonce, 1, 8))
+    k1 = number(substr(nonce, 9, 8))
+    block[1] = 1
+    half(1)
+    r0 = s0 % 67108859
+    r1 = s1 % 67108837
 }
-function cksum(text,    i, n, crc) {
+function number(hex,    i, n) {
+    for (i = 1; i <= length(hex); i++) n = n * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
+    return n
+}
+# By 2^bits: the powers are written out, as an awk without libm has no `^`.
+function rotated(n, up) { return (n * up) % 4294967296 + int(n * up / 4294967296) }
+function rounds(count) {
+    while (count-- > 0) {
+        v0 = (v0 + v1) % 4294967296; v1 = xor(rotated(v1, 32), v0); v0 = rotated(v0, 65536)
+        v2 = (v2 + v3) % 4294967296; v3 = xor(rotated(v3, 256), v2)
+        v0 = (v0 + v3) % 4294967296; v3 = xor(rotated(v3, 128), v0)
+        v2 = (v2 + v1) % 4294967296; v1 = xor(rotated(v1, 8192), v2); v2 = rotated(v2, 65536)
+    }
+}
+# Of block[1..n], into s0 and s1.
+function half(n,    i) {
+    v0 = k0; v1 = xor(k1, 238); v2 = xor(1819895653, k0); v3 = xor(1952801890, k1)
+    block[n + 1] = n * 4 * 16777216
+    for (i = 1; i <= n + 1; i++) { v3 = xor(v3, block[i]); rounds(2); v0 = xor(v0, block[i]) }
+    v2 = xor(v2, 238); rounds(4); s0 = xor(v1, v3)
+    v1 = xor(v1, 221); rounds(4); s1 = xor(v1, v3)
+}
+function seal(text,    i, n, c, h, g) {
     n = length(text)
-    for (i = 1; i <= n; i++)
-        crc = xor((crc % 16777216) * 256, crcOf[xor(int(crc / 16777216), codeOf[substr(text, i, 1)])])
-    for (; n > 0; n = int(n / 256)) crc = xor((crc % 16777216) * 256, crcOf[xor(int(crc / 16777216), n % 256)])
-    return sprintf("%.0f", 4294967295 - crc)
+    h = g = 1
+    for (i = 1; i <= n; i++) { c = codeOf[substr(text, i, 1)]; h = (h * r0 + c) % 67108859; g = (g * r1 + c) % 67108837 }
+    block[1] = h; block[2] = g; block[3] = n
+    half(3)
+    # %x stops at 2^31.
+    return sprintf("%04x%04x%04x%04x", s0 / 65536, s0 % 65536, s1 / 65536, s1 % 65536)
 }
 function encode(text,    i, c, result) {
     if (text !~ /[^!-$&-<>-~]/) return text
@@ -41,11 +63,10 @@ function encode(text,    i, c, result) {
     return result
 }
 function record(type, payload,    body) {
-    body = nonce " " (seq + 1) " " type payload
-    seq++
+    body = ++seq " " type payload
     # One write each: the whole line is in the buffer when it is flushed. /dev/kmsg makes lines by itself; on a UART
     # the line brings its own beginning.
-    printf "%s@bg1 %s %d %s %s%s\n", (channel == "kmsg" ? "<1>" : "\n"), nonce, seq, cksum(body), type, payload > out
+    printf "%s@bg2 %d %s %s%s\n", (channel == "kmsg" ? "<1>" : "\n"), seq, seal(body), type, payload > out
     fflush(out)
 }
 # A record of many pairs, cut so that none grows past 900 bytes.
@@ -67,7 +88,7 @@ function requests(    line, n, word, head, before) {
         if (++n <= seen) continue
         seen++
         split(line, word, "\t")
-        head = " step=" encode(word[2]) " status=" word[1]
+        head = " step=" encode(word[2]) " status=" encode(word[1])
         if (head != before) flush("request", before)
         before = head
         add("request", head, "name=" encode(word[3]))
@@ -138,7 +159,7 @@ function memory(    line, word, kib, bytes) {
     record("memory", sprintf(" modules=%.0f used=%.0f total=%.0f", bytes, 1024 * (kib["MemTotal"] - kib["MemFree"] \
         - kib["Buffers"] - kib["Cached"] - kib["SReclaimable"]), 1024 * kib["MemTotal"]))
 }
-BEGIN { FS = "\t"; table(); getline nonce }
+BEGIN { FS = "\t"; getline nonce; table() }
 {
     if ($1 == ":requests") requests()
     else if ($1 == ":output") output($2)

@@ -1,11 +1,18 @@
 #!/bin/busybox sh
 # Runs step INDEX of the scenario: its own file under `set -eu`, so that the first command that fails fails the step.
+# usage: step.sh INDEX [looks]; `looks`: the step looks at module files itself.
 # Real programs that an applet of this shell would hide (ip): busybox looks at its applets before PATH.
-. /bootgate/programs.sh
-. /bootgate/helpers.sh
-. /bootgate/network.sh
-. /bootgate/netfilter.sh
-. /bootgate/links.sh
-. /bootgate/blocks.sh
+. ./programs.sh
+. ./helpers.sh
+. ./network.sh
+. ./netfilter.sh
+. ./links.sh
+. ./blocks.sh
+if [ "${2:-}" = looks ]; then
+	. ./materialise.sh
+	show_files "./step-$1.sh"
+	exec 5>&-
+fi
 set -eu
-. "/bootgate/scenario/step-$1.sh"
+# The file begins with `cd /`.
+. "./step-$1.sh"

@@ -104,7 +104,7 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
   );
   const wrong = budgets.filter(([, bytes]) => bytes === undefined);
   if (wrong.length > 0)
-    throw userError('E_DOCUMENT', `${file} is not right`, {
+    throw userError('E_DOCUMENT', `${file} is invalid`, {
       problems: wrong.map(([name]) => problem(['budgets', name], 'expected a size such as 60 MiB')),
     });
   const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(file), path));

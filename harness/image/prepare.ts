@@ -1,19 +1,20 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
+import { readInput } from '../input.js';
 import { readKernelConfig } from '../kernel/config.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { extractVmlinux } from '../kernel/vmlinux.js';
-import { loadModuleDetails } from '../modules/details.js';
+import { MAX_FILE } from '../limits.js';
+import { danglingIn, loadDangling, refuseDangling, sayDangling } from '../modules/dangling.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { setFromPolicy } from '../modules/policy.js';
 import { exactSet, setFromList, wholeTree } from '../modules/set.js';
 import { chosenSets, type InstallSet } from '../splits/installsets.js';
-import { detectFormat, parseFormat, readSplit } from '../splits/read.js';
+import { loadSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
 import { architectureOf } from '../vm/arch/index.js';
 import type { Image, ModuleSource } from './image-file.js';
@@ -60,10 +61,13 @@ export async function prepareImages(
   if (image.modules.kind !== 'split') {
     const set = await makeModuleSet(index, image.modules, options.strict ?? false);
     for (const warning of set.warnings) log(warning);
+    const dangling = await loadDangling(index, cache);
+    if (options.strict) refuseDangling(index, dangling, set.names);
+    for (const one of danglingIn(dangling, set.names)) log(sayDangling(one, index));
     return [{ ...common, set, split: null, installSet: null }];
   }
-  const { file, install } = image.modules;
-  const split = await loadSplit(image.modules, kernel, index, cache);
+  const { file, format, install } = image.modules;
+  const split = await loadSplit(file, { kernel, index, cache }, format === undefined ? {} : { format });
   const [first, ...rest] = chosenSets(split, install, index).map((installSet): PreparedImage => {
     const source = `${basename(file)}: ${installSet.name}`;
     return { ...common, set: exactSet(index, installSet.modules, source), split, installSet };
@@ -82,25 +86,6 @@ export async function prepareImage(image: Image, options: PrepareOptions): Promi
   return prepared;
 }
 
-async function loadSplit(
-  source: Extract<ModuleSource, { kind: 'split' }>,
-  kernel: Kernel,
-  index: ModuleIndex,
-  cache: Cache,
-): Promise<Split> {
-  const forced = source.format === undefined ? undefined : parseFormat(source.format);
-  const format = source.file === 'packages' ? 'packages' : detectFormat(source.file, forced).format;
-  const details = format === 'fedora-filters' ? await loadModuleDetails(index, cache) : undefined;
-  return readSplit(source.file, index, {
-    format,
-    arch: kernel.arch,
-    packages: kernel.packages,
-    ...(details
-      ? { direct: new Map([...index.modules.keys()].map((name) => [name, details.direct(name)])) }
-      : {}),
-  });
-}
-
 /** The module set of a list, a policy, or the whole tree. */
 export async function makeModuleSet(
   index: ModuleIndex,
@@ -109,11 +94,7 @@ export async function makeModuleSet(
 ): Promise<ModuleSet> {
   if (source.kind === 'all') return wholeTree(index);
   if (source.kind === 'policy') return setFromPolicy(index, source.file, { strict });
-  const text = await readFile(source.file).catch((cause: Error) => {
-    throw userError('E_MODULE_LIST', `cannot read the module list ${source.file}: ${cause.message}`, {
-      cause,
-    });
-  });
+  const text = await readInput(source.file, { most: MAX_FILE.list, code: 'E_MODULE_LIST' });
   return setFromList(index, text, source.file, { strict });
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { archiveTime, writeCpio } from './cpio.js';
@@ -19,29 +19,16 @@ export function cachedSegment(
   makeEntries: () => Entry[] | Promise<Entry[]>,
 ): Promise<Segment> {
   return onceAtATime([cache.root, kind, key].join('\0'), async () => {
-    const make = () =>
-      cache.entry('segments', `${FORMAT} ${archiveTime()} ${kind} ${key}`, async (folder) => {
-        await mkdir(folder);
-        const written = await writeCpio(await makeEntries(), join(folder, `${kind}.cpio`));
-        await writeFile(join(folder, 'segment.json'), JSON.stringify(written));
-      });
-    const folder = await make();
-    const segment = await readSegment(folder, kind);
-    if (segment) return segment;
-    // Someone emptied or cut the file after it appeared. Making it again costs little; booting it costs an afternoon.
-    await rm(folder, { recursive: true, force: true });
-    const again = await readSegment(await make(), kind);
-    if (!again) throw new Error(`${folder} cannot be made whole`);
-    return again;
+    const folder = await cache.entry(
+      'segments',
+      `${FORMAT} ${archiveTime()} ${kind} ${key}`,
+      async (made) => {
+        await mkdir(made);
+        const written = await writeCpio(await makeEntries(), join(made, `${kind}.cpio`));
+        await writeFile(join(made, 'segment.json'), JSON.stringify(written));
+      },
+    );
+    const written = JSON.parse(await readFile(join(folder, 'segment.json'), 'utf8'));
+    return { kind, path: join(folder, `${kind}.cpio`), bytes: written.bytes, digest: written.digest };
   });
-}
-
-async function readSegment(folder: string, kind: Segment['kind']): Promise<Segment | null> {
-  const path = join(folder, `${kind}.cpio`);
-  try {
-    const { bytes, digest } = JSON.parse(await readFile(join(folder, 'segment.json'), 'utf8'));
-    return (await stat(path)).size === bytes ? { kind, path, bytes, digest } : null;
-  } catch {
-    return null;
-  }
 }

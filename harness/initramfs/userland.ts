@@ -1,12 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
 import { ELF_MACHINE } from '../elf.js';
 import { BootgateError, hostError } from '../errors.js';
 import { exec } from '../exec.js';
-import { makeFolder } from '../folders.js';
 import type { Architecture } from '../kernel/kernel.js';
 import { guestDir } from '../paths.js';
 import { archiveTime } from './cpio.js';
@@ -65,16 +62,17 @@ export async function userlandSegment(options: UserlandOptions): Promise<Segment
     );
     const memo = new UserlandMemo(options.cache, key);
     const known = await memo.read();
-    if (known) return known;
+    if (known !== null)
+      return cachedSegment(
+        options.cache,
+        'userland',
+        known,
+        async () => (await collect(found, agent, arch)).entries,
+      );
     const { entries, paths } = await collect(found, agent, arch);
-    const contents = await Promise.all(entries.map(contentKey));
-    const segment = await cachedSegment(
-      options.cache,
-      'userland',
-      digestOf(...contents.sort()),
-      () => entries,
-    );
-    await memo.write(segment, paths);
+    const contents = digestOf(...(await Promise.all(entries.map(contentKey))).sort());
+    const segment = await cachedSegment(options.cache, 'userland', contents, () => entries);
+    await memo.write(contents, paths);
     return segment;
   });
 }
@@ -171,16 +169,20 @@ function agentEntries(folder: string): Entry[] {
     ['init.sh', 'init'],
     ['modprobe.sh', 'usr/sbin/modprobe'],
   ]);
+  const tools = ['insmod', 'modinfo', 'depmod'].map(
+    (name): Entry => ({ path: `usr/sbin/${name}`, type: 'symlink', target: '/bootgate/module-tools.sh' }),
+  );
   const scripts = readdirSync(folder).filter((name) => /\.(sh|awk)$/.test(name));
   if (!scripts.includes('init.sh'))
     throw new BootgateError(`${folder} holds no init.sh: the installation is not whole`, {
       code: 'E_GUEST_AGENT',
       blame: 'bug',
     });
-  return scripts.sort().map((name): Entry => {
+  const files = scripts.sort().map((name): Entry => {
     const data = readFileSync(join(folder, name));
     return { path: places.get(name) ?? `bootgate/${name}`, type: 'file', mode: 0o755, data };
   });
+  return [...files, ...(scripts.includes('module-tools.sh') ? tools : [])];
 }
 
 const text = (path: string, data: string): Entry => ({ path, type: 'file', data: Buffer.from(data) });
@@ -208,34 +210,31 @@ async function contentKey(entry: Entry): Promise<string> {
 }
 
 /**
- * Which segment a row of unchanged host files came to, so that a warm build reads no libraries. Only a hint, replaced
+ * Which contents a row of unchanged host files came to, so that a warm build reads no libraries. Only a hint, replaced
  * when a file has changed: the segment itself is keyed by content.
  */
 class UserlandMemo {
-  readonly #path: string;
+  readonly #cache: Cache;
+  readonly #key: string;
 
   constructor(cache: Cache, key: string) {
-    this.#path = cache.path('userland-memo', key, '.json');
+    this.#cache = cache;
+    this.#key = key;
   }
 
-  async read(): Promise<Segment | null> {
-    try {
-      const { segment, stamps } = JSON.parse(await readFile(this.#path, 'utf8')) as {
-        segment: Segment;
-        stamps: [path: string, stamp: string][];
-      };
-      if (stamps.some(([path, stamp]) => quickStamp(path) !== stamp)) return null;
-      return (await stat(segment.path)).size === segment.bytes ? segment : null;
-    } catch {
-      return null;
-    }
+  /** The digest of the contents; null when it is not known, or a file is another one now. */
+  async read(): Promise<string | null> {
+    const text = await this.#cache.recall('userland-memo', this.#key);
+    if (text === null) return null;
+    const { contents, stamps } = JSON.parse(text) as {
+      contents: string;
+      stamps: [path: string, stamp: string][];
+    };
+    return stamps.every(([path, stamp]) => quickStamp(path) === stamp) ? contents : null;
   }
 
-  async write(segment: Segment, paths: readonly string[]): Promise<void> {
+  async write(contents: string, paths: readonly string[]): Promise<void> {
     const stamps = paths.map((path) => [path, quickStamp(path)]);
-    await makeFolder(dirname(this.#path));
-    const temporary = `${this.#path}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
-    await writeFile(temporary, JSON.stringify({ segment, stamps }));
-    await rename(temporary, this.#path);
+    await this.#cache.keep('userland-memo', this.#key, JSON.stringify({ contents, stamps }));
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
@@ -32,26 +32,12 @@ const BUFFER_BYTES = 8 << 20;
 export function buildWindow(index: ModuleIndex, cache: Cache): Promise<BuiltWindow> {
   return onceAtATime(`window\0${cache.root}\0${index.digest}`, async () => {
     const { places, total } = layOut(index);
-    const make = () =>
-      cache.entry('windows', `1 ${index.digest}`, async (folder) => {
-        await mkdir(folder);
-        await writeWindow(join(folder, 'modules.img'), index, places, total);
-      });
-    let folder = await make();
-    if ((await sizeOf(join(folder, 'modules.img'))) !== total) {
-      // Someone cut or removed the file after it appeared.
-      await rm(folder, { recursive: true, force: true });
-      folder = await make();
-    }
+    const folder = await cache.entry('windows', `1 ${index.digest}`, async (made) => {
+      await mkdir(made);
+      await writeWindow(join(made, 'modules.img'), index, places, total);
+    });
     return { window: { file: join(folder, 'modules.img'), bytes: total }, offsets: places };
   });
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    (found) => found.size,
-    () => -1,
-  );
 }
 
 /** Follows from the index alone, so it is never stored. */

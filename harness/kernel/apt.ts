@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Cache, digestOfFile } from '../cache.js';
 import { BootgateError, hostError, userError } from '../errors.js';
@@ -55,10 +55,10 @@ export async function fetchFromApt(
 /** Asking apt costs half a second of CPU each time; its answer stays the same while what it reads does. */
 async function rememberedPlan(source: KernelSource & { kind: 'apt' }, context: AptContext) {
   const key = `plan 1 ${source.text} ${process.env.APT_CONFIG ?? ''} ${await stampOfFolders(APT_STATE)}`;
-  const file = await context.cache.entry('apt-plan', key, async (temporary) =>
-    writeFile(temporary, JSON.stringify(await makePlan(source, context))),
+  const plan = await context.cache.text('apt-plan', key, async () =>
+    JSON.stringify(await makePlan(source, context)),
   );
-  return JSON.parse(await readFile(file, 'utf8')) as AptPackage[];
+  return JSON.parse(plan) as AptPackage[];
 }
 
 async function makePlan(source: KernelSource & { kind: 'apt' }, context: AptContext): Promise<AptPackage[]> {

@@ -1,7 +1,9 @@
 import { chmod, lstat, mkdir, readdir, realpath, unlink } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { BootgateError, hostError, type Problem, userError } from '../errors.js';
+import { BootgateError, type Problem, userError } from '../errors.js';
 import { exec } from '../exec.js';
+import { MAX_PATH } from '../limits.js';
+import { checkTotal, judged } from './payload.js';
 
 /** One entry of a package's payload. */
 export interface ArchiveEntry {
@@ -10,6 +12,8 @@ export interface ArchiveEntry {
   /** Without leading `./` and trailing `/`; empty for the top itself. */
   path: string;
   type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other';
+  /** Of a file, as it will be on the disk: a sparse one may have more than its archive. */
+  bytes: number;
   /** Of a symlink or hard link. */
   target: string | null;
 }
@@ -20,20 +24,22 @@ export const KEPT_FOLDERS = ['boot', 'lib/modules', 'usr/lib/modules'] as const;
 // Numeric owners keep hostile user names out of the listing; UTF-8 names are printed as they are.
 const LOCALE = { LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 const TIMEOUT = 300_000;
+/** A kernel's package lists some 6,000 files, 100 bytes each. */
+const MAX_LISTING = 64 << 20;
 
 /**
  * Lists an archive that bsdtar can read. `name` is what the user knows the file by.
  * @throws BootgateError blame `user`, E_PACKAGE_DAMAGED, when it is cut short or no archive at all.
  */
 export async function listArchive(file: string, name: string, signal?: AbortSignal): Promise<ArchiveEntry[]> {
-  const { stdout } = await bsdtar(['-tvf', file, '--numeric-owner'], name, signal);
+  const { stdout } = await bsdtar(['-tvf', file, '--numeric-owner'], name, signal, MAX_LISTING);
   return stdout
     .split('\n')
     .filter(Boolean)
     .map((line) => parseLine(line, name));
 }
 
-const LINE = /^([a-z?-])\S{9,10} +\d+ +\d+ +\d+ +[\d,]+ +\S{3} +\d+ +[\d:]+ (.*)$/i;
+const LINE = /^([a-z?-])\S{9,10} +\d+ +\d+ +\d+ +([\d,]+) +\S{3} +\d+ +[\d:]+ (.*)$/i;
 const TYPES: Record<string, ArchiveEntry['type']> = {
   '-': 'file',
   d: 'directory',
@@ -43,11 +49,14 @@ const TYPES: Record<string, ArchiveEntry['type']> = {
 
 function parseLine(line: string, name: string): ArchiveEntry {
   const match = LINE.exec(line);
-  if (!match?.[1] || match[2] === undefined)
-    throw userError('E_PACKAGE_DAMAGED', `${name}: cannot read the entry ${JSON.stringify(line)}`);
+  if (!match?.[1] || match[3] === undefined)
+    throw userError(
+      'E_PACKAGE_DAMAGED',
+      `${name}: cannot read the entry ${JSON.stringify(line.slice(0, 200))}`,
+    );
   const type = TYPES[match[1]] ?? 'other';
   const mark = type === 'symlink' ? ' -> ' : ' link to ';
-  let raw = match[2];
+  let raw = match[3];
   let target: string | null = null;
   if (type === 'symlink' || type === 'hardlink') {
     const parts = raw.split(mark);
@@ -63,6 +72,7 @@ function parseLine(line: string, name: string): ArchiveEntry {
       .replace(/\/+$/, '')
       .replace(/^\.$/, ''),
     type,
+    bytes: type === 'file' ? Number(match[2]) : 0,
     target,
   };
 }
@@ -89,8 +99,12 @@ export function checkEntries(entries: readonly ArchiveEntry[], name: string): vo
   const seen = new Set<string>();
   const problems: Problem[] = [];
   const add = (entry: ArchiveEntry, why: string) => problems.push({ message: `${entry.raw}: ${why}` });
+  let total = 0;
   for (const entry of entries) {
-    if (entry.raw.startsWith('/')) add(entry, 'an absolute path');
+    if (isKept(entry.path)) total += entry.bytes;
+    if (tooLong(entry.path))
+      add({ ...entry, raw: `${entry.raw.slice(0, 60)}...` }, 'its name is too long or too deep');
+    else if (entry.raw.startsWith('/')) add(entry, 'an absolute path');
     else if (climbs(entry.path)) add(entry, 'it climbs with ..');
     else if (throughLink(entry.path, links)) add(entry, 'it goes through a symlink of the same package');
     else if (seen.has(entry.path) && links.has(entry.path)) add(entry, 'it comes twice, once as a symlink');
@@ -104,6 +118,11 @@ export function checkEntries(entries: readonly ArchiveEntry[], name: string): vo
     seen.add(entry.path);
   }
   if (problems.length > 0) throw unsafe(name, problems);
+  checkTotal(total, name);
+}
+
+function tooLong(path: string): boolean {
+  return Buffer.byteLength(path) > MAX_PATH.bytes || path.split('/').length > MAX_PATH.depth;
 }
 
 function climbs(path: string): boolean {
@@ -169,18 +188,10 @@ async function settle(folder: string, root: string): Promise<void> {
   }
 }
 
-async function bsdtar(args: string[], name: string, signal?: AbortSignal) {
-  const options = { env: LOCALE, timeout: TIMEOUT, ...(signal ? { signal } : {}) };
+async function bsdtar(args: string[], name: string, signal?: AbortSignal, maxBuffer = 1 << 20) {
+  const options = { env: LOCALE, timeout: TIMEOUT, maxBuffer, ...(signal ? { signal } : {}) };
   return exec('bsdtar', args, options).catch((error: unknown) => {
     if (!(error instanceof BootgateError) || error.code !== 'E_TOOL_FAILED') throw error;
-    if (/No space left|Disk quota/.test(error.message))
-      throw hostError('E_DISK_FULL', `no space left on the disk to unpack ${name}`, {
-        hint: 'free some space, or set BOOTGATE_CACHE to a folder on another disk',
-        cause: error,
-      });
-    throw userError('E_PACKAGE_DAMAGED', `${name} cannot be read: ${error.message}`, {
-      hint: 'the file may be cut short: get it again',
-      cause: error,
-    });
+    throw judged(error, name, 'bsdtar');
   });
 }

@@ -1,9 +1,10 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { userError } from '../errors.js';
+import type { Compression } from '../decompress.js';
+import { BootgateError, userError } from '../errors.js';
 import { exec } from '../exec.js';
+import { MAX_FILE } from '../limits.js';
+import { plainPayload } from './payload.js';
 
 /** What a package says of itself. */
 export interface PackageControl {
@@ -52,25 +53,35 @@ export async function readMembers(path: string): Promise<Member[]> {
   }
 }
 
-/** Reads the control data and puts the payload, data.tar*, into the folder `scratch`. */
+/** How dpkg-deb names its members' compression, deb(5). */
+const SUFFIXES: Readonly<Record<string, Compression>> = {
+  '': 'none',
+  '.gz': 'gzip',
+  '.xz': 'xz',
+  '.zst': 'zstd',
+  '.lzma': 'lzma',
+  '.bz2': 'bzip2',
+};
+
+/** Reads the control data and puts the payload, data.tar, into the folder `scratch`. */
 export async function openDeb(
   path: string,
   scratch: string,
   signal?: AbortSignal,
 ): Promise<{ control: PackageControl; payload: string }> {
+  const name = basename(path);
   const members = await readMembers(path);
-  const copy = async (prefix: string) => {
+  const plain = async (prefix: string) => {
     const member = members.find((one) => new RegExp(`^${prefix}\\.tar(\\.[a-z0-9]+)?$`).test(one.name));
-    if (!member) throw damaged(basename(path), `it has no ${prefix}.tar`);
-    const to = join(scratch, member.name);
-    const end = member.offset + Math.max(1, member.bytes) - 1; // an empty member cannot be said to a stream
-    await pipeline(createReadStream(path, { start: member.offset, end }), createWriteStream(to), {
-      ...(signal ? { signal } : {}),
-    });
-    return to;
+    if (!member) throw damaged(name, `it has no ${prefix}.tar`);
+    const compression = SUFFIXES[member.name.slice(`${prefix}.tar`.length)];
+    if (!compression) throw damaged(name, `${member.name} is packed in a way that is not known`);
+    const folder = join(scratch, prefix);
+    await mkdir(folder);
+    return plainPayload(path, { ...member, compression }, folder, name, signal);
   };
-  const control = await readControl(await copy('control'), basename(path));
-  return { control, payload: await unpackOuter(await copy('data'), scratch, signal) };
+  const control = await readControl(await plain('control'), name);
+  return { control, payload: await plain('data') };
 }
 
 /** Control files come as `./control` or `control`: naming both makes bsdtar miss one of them, which is no error. */
@@ -78,6 +89,10 @@ async function readControl(archive: string, name: string): Promise<PackageContro
   const { stdout } = await exec('bsdtar', ['-xOf', archive, '--', './control', 'control'], {
     okCodes: [0, 1],
     env: { LC_ALL: 'C.UTF-8' },
+    maxBuffer: MAX_FILE.control,
+  }).catch((error: unknown) => {
+    if (!(error instanceof BootgateError) || error.code !== 'E_TOOL_FAILED') throw error;
+    throw damaged(name, 'its control data is damaged or too large');
   });
   const fields = parseControl(stdout);
   const field = (key: string) => {
@@ -120,25 +135,6 @@ export function clauses(text: string | undefined): string[] {
     .split(',')
     .map((clause) => clause.trim().replace(/\s+/g, ' '))
     .filter(Boolean);
-}
-
-/**
- * Lists and extracts need two passes: the xz or zstd around the payload is taken off once, on all cores, where the
- * tool is there. Otherwise bsdtar does it, twice.
- */
-async function unpackOuter(payload: string, scratch: string, signal?: AbortSignal): Promise<string> {
-  const tool = payload.endsWith('.xz') ? ['xz', '-T0'] : payload.endsWith('.zst') ? ['zstd', '--rm'] : null;
-  if (!tool?.[0]) return payload;
-  const args = [...tool.slice(1), '-dfq', '--', payload];
-  const unpacked = await exec(tool[0], args, {
-    cwd: scratch,
-    timeout: 300_000,
-    ...(signal ? { signal } : {}),
-  }).then(
-    () => true,
-    () => false, // a damaged stream is reported by bsdtar, in its words
-  );
-  return unpacked ? payload.replace(/\.(xz|zst)$/, '') : payload;
 }
 
 function damaged(name: string, why: string) {

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
 
@@ -19,9 +19,8 @@ export async function digestOfTree(cache: Cache, folder: string, paths: readonly
   });
 }
 
-async function remembered(cache: Cache, stamp: string, make: () => Promise<string>): Promise<string> {
-  const file = await cache.entry('digest', stamp, async (temporary) => writeFile(temporary, await make()));
-  return readFile(file, 'utf8');
+function remembered(cache: Cache, stamp: string, make: () => Promise<string>): Promise<string> {
+  return cache.text('digest', stamp, make);
 }
 
 async function stampOf(path: string): Promise<string> {

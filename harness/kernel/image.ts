@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { type Compression, compressionOf, decompress } from '../decompress.js';
 import { bufferSource, ELF_MACHINE, parseElf } from '../elf.js';
 import { userError } from '../errors.js';
+import { readInput } from '../input.js';
+import { MAX_FILE } from '../limits.js';
 import type { Architecture } from './kernel.js';
 
 /** What a vmlinuz is, read from its own bytes. */
@@ -25,7 +26,7 @@ export interface KernelImage {
  *   of another architecture.
  */
 export async function readKernelImage(path: string, signal?: AbortSignal): Promise<KernelImage> {
-  let bytes: Uint8Array = await readFile(path);
+  let bytes: Uint8Array = await readInput(path, { most: MAX_FILE.kernelFile });
   const more = { name: path, ...(signal ? { signal } : {}) };
   let compression = compressionOf(bytes);
   if (compression !== 'none') bytes = await decompress(bytes, compression, more);

@@ -12,7 +12,7 @@ import { arm64Image, bzImage, deb, elf, kernelFiles, rpm, type TarEntry } from '
 import { readKernelImage } from './image.js';
 import { findInstalled } from './installed.js';
 import { resolveKernel } from './resolve.js';
-import { readRpmControl } from './rpmheader.js';
+import { readRpm } from './rpmheader.js';
 import { parseKernelSource } from './source.js';
 import { extractVmlinux } from './vmlinux.js';
 
@@ -344,10 +344,10 @@ ln -s /usr/src/kernels/${release} %{buildroot}/lib/modules/${release}/build
     );
     const bytes = await readFile(file);
     await writeFile(at('cut.rpm'), bytes.subarray(0, bytes.length - 1));
-    await t.rejects(readRpmControl(at('cut.rpm')), { code: 'E_PACKAGE_DAMAGED' }, payload);
+    await t.rejects(readRpm(at('cut.rpm')), { code: 'E_PACKAGE_DAMAGED' }, payload);
   }
   await exec('rpmbuild', [...define, '-bs', at('k.spec')]);
-  await t.rejects(readRpmControl(at('SRPMS/kernel-core-6.5.6-300.fc39.src.rpm')), {
+  await t.rejects(readRpm(at('SRPMS/kernel-core-6.5.6-300.fc39.src.rpm')), {
     code: 'E_PACKAGE_SOURCE',
   });
 });
@@ -363,7 +363,7 @@ t.test('rpm: a damaged header is E_PACKAGE_DAMAGED, never another error', async 
       const bytes = Buffer.from(whole);
       for (const [place, value] of changes) bytes[place] = value;
       await writeFile(at('x.rpm'), bytes);
-      const outcome = await readRpmControl(at('x.rpm')).then(
+      const outcome = await readRpm(at('x.rpm')).then(
         () => 'read',
         (error: unknown) => {
           if (error instanceof BootgateError && error.code.startsWith('E_PACKAGE_')) return 'refused';

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { readMaybeCompressed } from '../decompress.js';
 import { bufferSource, ELF_MACHINE, parseElf } from '../elf.js';
 import { type BootgateError, userError } from '../errors.js';
+import { MAX_PATH } from '../limits.js';
 import { readKernelConfig } from './config.js';
 import { machineName, readKernelImage } from './image.js';
 import type { Architecture } from './kernel.js';
@@ -82,7 +83,7 @@ export async function findKernel(root: string, options: LayoutOptions): Promise<
  * Folders that are module trees: below lib/modules or usr/lib/modules (once, where one links to the other), or the
  * root itself. A folder that holds symlinks only is what headers leave behind (`build`).
  */
-async function findTrees(root: string): Promise<string[]> {
+export async function findTrees(root: string): Promise<string[]> {
   const trees = new Set<string>();
   for (const parent of [join(root, 'lib/modules'), join(root, 'usr/lib/modules')]) {
     for (const { name } of await entriesOf(parent)) {
@@ -98,7 +99,7 @@ async function findTrees(root: string): Promise<string[]> {
 }
 
 /** Where vmlinuz, config and System.map may lie, the likeliest first. */
-function imageFolders(root: string, trees: readonly string[]): string[] {
+export function imageFolders(root: string, trees: readonly string[]): string[] {
   const folders = [...trees, join(root, 'boot'), root];
   // A module tree was given: its /boot is three folders up, four with /usr.
   if (trees[0] !== undefined && basename(dirname(root)) === 'modules') {
@@ -109,7 +110,7 @@ function imageFolders(root: string, trees: readonly string[]): string[] {
 }
 
 /** With a wanted release only names that can be it: /boot of a machine has every kernel that was ever installed. */
-async function findImages(folders: readonly string[], wanted: string | undefined): Promise<string[]> {
+export async function findImages(folders: readonly string[], wanted: string | undefined): Promise<string[]> {
   const files = new Set<string>();
   for (const folder of folders) {
     for (const { name } of await entriesOf(folder)) {
@@ -131,7 +132,8 @@ async function readImages(files: readonly string[], { signal }: LayoutOptions) {
       const { release, arch } = await readKernelImage(path, signal);
       images.push({ path, release, arch });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EACCES') throw unreadable(path, error);
+      const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+      if (code === 'EACCES' || code === 'EPERM') throw unreadable(path, error);
       if ((error as BootgateError).blame !== 'user') throw error;
       first ??= error;
     }
@@ -164,17 +166,18 @@ async function checkMachine(module: string, arch: Architecture, name: string): P
     );
 }
 
-async function firstModule(folder: string): Promise<string | null> {
+export async function firstModule(folder: string, depth = 0): Promise<string | null> {
+  if (depth > MAX_PATH.depth) return null; // whoever reads the tree refuses it
   for (const entry of await entriesOf(folder)) {
     const path = join(folder, entry.name);
     if (entry.isFile() && MODULE_FILE.test(entry.name)) return path;
-    const found = entry.isDirectory() ? await firstModule(path) : null;
+    const found = entry.isDirectory() ? await firstModule(path, depth + 1) : null;
     if (found) return found;
   }
   return null;
 }
 
-async function firstFile(paths: readonly string[]): Promise<string | null> {
+export async function firstFile(paths: readonly string[]): Promise<string | null> {
   for (const path of paths) {
     const found = await stat(path).catch(() => null);
     if (found?.isFile()) return path;
@@ -194,7 +197,7 @@ export async function makeEmptyTree(parent: string, release: string): Promise<st
   return folder;
 }
 
-function several(name: string, releases: readonly string[]) {
+export function several(name: string, releases: readonly string[]) {
   return userError('E_KERNEL_SEVERAL', `${name} has several kernels: ${releases.join(', ')}`, {
     hint: 'give the packages of one of them, or its folder lib/modules/RELEASE',
   });

@@ -1,10 +1,13 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Cache } from '../cache.js';
+import { userError } from '../errors.js';
+import { MAX_PATH } from '../limits.js';
 import { checkEntries, extractArchive, listArchive } from './archive.js';
 import { openDeb, type PackageControl } from './deb.js';
 import { digestOfUnchanged } from './digest.js';
-import { readRpmControl } from './rpmheader.js';
+import { plainPayload } from './payload.js';
+import { readRpm } from './rpmheader.js';
 
 /** One package file, unpacked in the cache. */
 export interface UnpackedPackage extends PackageControl {
@@ -38,9 +41,7 @@ export async function unpackPackage(
     const root = join(temporary, 'root');
     await mkdir(scratch, { recursive: true });
     const { control, payload } =
-      format === 'deb'
-        ? await openDeb(path, scratch, signal)
-        : { control: await readRpmControl(path), payload: path };
+      format === 'deb' ? await openDeb(path, scratch, signal) : await openRpm(path, scratch, signal);
     const entries = await listArchive(payload, file, signal);
     checkEntries(entries, file);
     await extractArchive(payload, entries, root, file, signal);
@@ -54,13 +55,26 @@ export async function unpackPackage(
   return { ...saved, file, digest, root: join(folder, 'root') };
 }
 
-/** Paths of all files and symlinks below a folder, sorted by code point. */
+async function openRpm(path: string, scratch: string, signal?: AbortSignal) {
+  const { control, payload } = await readRpm(path);
+  return { control, payload: await plainPayload(path, payload, scratch, basename(path), signal) };
+}
+
+/**
+ * Paths of all files and symlinks below a folder, sorted by code point.
+ * @throws BootgateError blame `user`, E_KERNEL_TREE: folders lie deeper in one another than any kernel's do.
+ */
 export async function filesBelow(folder: string): Promise<string[]> {
   const found: string[] = [];
-  const walk = async (below: string): Promise<void> => {
+  const walk = async (below: string, depth = 0): Promise<void> => {
+    if (depth > MAX_PATH.depth)
+      throw userError(
+        'E_KERNEL_TREE',
+        `${folder} has folders more than ${MAX_PATH.depth} deep: ${below.slice(0, 60)}...`,
+      );
     for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
       const path = below ? `${below}/${entry.name}` : entry.name;
-      if (entry.isDirectory()) await walk(path);
+      if (entry.isDirectory()) await walk(path, depth + 1);
       else found.push(path);
     }
   };

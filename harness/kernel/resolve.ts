@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
@@ -6,7 +6,8 @@ import { fetchFromApt } from './apt.js';
 import { digestOfTree, digestOfUnchanged } from './digest.js';
 import { findInstalled } from './installed.js';
 import type { Kernel, KernelPackage } from './kernel.js';
-import { findKernel, type KernelLayout, MODULE_FILE, makeEmptyTree } from './layout.js';
+import { findKernel, type LayoutOptions, MODULE_FILE, makeEmptyTree } from './layout.js';
+import { findModuleTree, type KernelTree, type TreeLayout } from './moduletree.js';
 import { filesBelow, type UnpackedPackage, unpackPackage } from './package.js';
 import { KERNEL_FORMS, type KernelSource, parseKernelSource } from './source.js';
 import { unionOf } from './union.js';
@@ -25,7 +26,31 @@ export interface ResolveContext {
  * files and apt names that make one kernel together.
  * @throws BootgateError blame `user` (E_KERNEL_*, E_PACKAGE_*, E_APT_UNKNOWN) or `host` (E_APT_DOWNLOAD, E_TOOL_*).
  */
-export async function resolveKernel(sources: readonly string[], context: ResolveContext): Promise<Kernel> {
+export function resolveKernel(sources: readonly string[], context: ResolveContext): Promise<Kernel> {
+  return resolveWith(sources, { ...context, find: findKernel, cacheKey: 'layout 1' });
+}
+
+/**
+ * The same for questions that need no boot: a module tree of any architecture will do, with or without a vmlinuz.
+ * @throws as resolveKernel, but for what only a vmlinuz can be wrong in.
+ */
+export function resolveModuleTree(sources: readonly string[], context: ResolveContext): Promise<KernelTree> {
+  return resolveWith(sources, { ...context, find: findModuleTree, cacheKey: 'layout tree 1' });
+}
+
+/** What is looked for in the folder that the sources come to. */
+interface Search<L> extends ResolveContext {
+  find(root: string, options: LayoutOptions): Promise<L>;
+  /** Of remembered answers. */
+  cacheKey: string;
+}
+
+type Resolved<L> = L & Pick<Kernel, 'source' | 'resolved' | 'digest' | 'packages'>;
+
+async function resolveWith<L extends TreeLayout>(
+  sources: readonly string[],
+  context: Search<L>,
+): Promise<Resolved<L>> {
   const parsed = sources.map(parseKernelSource);
   const [first] = parsed;
   if (!first)
@@ -47,11 +72,11 @@ export async function resolveKernel(sources: readonly string[], context: Resolve
   throw new Error(`unreachable: ${first.kind}`);
 }
 
-async function fromPackages(
+async function fromPackages<L extends TreeLayout>(
   sources: readonly (KernelSource & { kind: 'apt' | 'package' })[],
   source: string,
-  context: ResolveContext,
-): Promise<Kernel> {
+  context: Search<L>,
+): Promise<Resolved<L>> {
   const options = { ...context, log: context.log ?? (() => undefined) };
   const packages = new Map<string, UnpackedPackage>();
   for (const one of sources) {
@@ -76,27 +101,27 @@ async function fromPackages(
 }
 
 /** What an unpacked package contains never changes: its layout is found once. */
-async function rememberedLayout(
+async function rememberedLayout<L extends TreeLayout>(
   root: string,
   digest: string,
   name: string,
-  context: ResolveContext,
-): Promise<KernelLayout> {
+  context: Search<L>,
+): Promise<L> {
   const { cache, signal } = context;
-  const file = await cache.entry('layout', `layout 1 ${digest}`, async (temporary) => {
+  const text = await cache.text('layout', `${context.cacheKey} ${digest}`, async () => {
     const emptyTree = (release: string) => emptyTreeIn(cache, release);
-    const layout = await findKernel(root, { name, emptyTree, ...(signal ? { signal } : {}) });
+    const layout = await context.find(root, { name, emptyTree, ...(signal ? { signal } : {}) });
     // Relative paths, so that the cache can be moved.
-    await writeFile(temporary, JSON.stringify(mapPaths(layout, (path) => relative(cache.root, path))));
+    return JSON.stringify(mapPaths(layout, (path) => relative(cache.root, path)));
   });
-  return mapPaths(JSON.parse(await readFile(file, 'utf8')) as KernelLayout, (path) => join(cache.root, path));
+  return mapPaths(JSON.parse(text) as L, (path) => join(cache.root, path));
 }
 
-function mapPaths(layout: KernelLayout, change: (path: string) => string): KernelLayout {
+function mapPaths<L extends TreeLayout>(layout: L, change: (path: string) => string): L {
   const { vmlinuz, modulesDir, config, systemMap } = layout;
   return {
     ...layout,
-    vmlinuz: change(vmlinuz),
+    vmlinuz: vmlinuz && change(vmlinuz),
     modulesDir: change(modulesDir),
     config: config && change(config),
     systemMap: systemMap && change(systemMap),
@@ -112,14 +137,14 @@ function packageOf(one: UnpackedPackage, release: string): KernelPackage {
   return { name, version, file, modules, depends, provides };
 }
 
-async function fromFolder(
+async function fromFolder<L extends TreeLayout>(
   root: string,
   source: string,
-  context: ResolveContext,
+  context: Search<L>,
   release?: string,
-): Promise<Kernel> {
+): Promise<Resolved<L>> {
   const { cache, signal } = context;
-  const layout = await findKernel(root, {
+  const layout = await context.find(root, {
     name: source,
     emptyTree: (built) => emptyTreeIn(cache, built),
     ...(release === undefined ? {} : { release }),
@@ -128,7 +153,7 @@ async function fromFolder(
   const modules = (await filesBelow(layout.modulesDir)).filter((path) => MODULE_FILE.test(path));
   const digest = digestOf(
     'folder',
-    await digestOfUnchanged(cache, layout.vmlinuz),
+    layout.vmlinuz ? await digestOfUnchanged(cache, layout.vmlinuz) : 'no vmlinuz',
     await digestOfTree(cache, layout.modulesDir, modules),
   );
   return { ...layout, source, resolved: [layout.modulesDir], digest, packages: [] };

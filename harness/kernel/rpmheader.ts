@@ -1,7 +1,9 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { compressionOf } from '../decompress.js';
 import { userError } from '../errors.js';
 import type { PackageControl } from './deb.js';
+import type { Payload } from './payload.js';
 
 /**
  * The package header of an .rpm, as far as it is needed: lead (96 bytes), signature header (padded to 8), header,
@@ -40,7 +42,7 @@ type Header = Map<number, (string | number)[]>;
  * @throws BootgateError blame `user`: E_PACKAGE_DAMAGED for what is no .rpm or is cut short; E_PACKAGE_SOURCE
  *   for a source package.
  */
-export async function readRpmControl(path: string): Promise<PackageControl> {
+export async function readRpm(path: string): Promise<{ control: PackageControl; payload: Payload }> {
   const name = basename(path);
   const file = await open(path);
   try {
@@ -63,11 +65,13 @@ export async function readRpmControl(path: string): Promise<PackageControl> {
       throw damaged(name, 'it is not an RPM package');
     const signature = await header(LEAD);
     const start = Math.ceil(signature.end / 8) * 8;
-    const { tags } = await header(start);
+    const { tags, end } = await header(start);
     const rest = signature.tags.get(SIGNATURE_LONG_SIZE)?.[0] ?? signature.tags.get(SIGNATURE_SIZE)?.[0];
     if (typeof rest === 'number' && start + rest > size)
       throw damaged(name, `it is cut short: it should have ${start + rest} bytes and has ${size}`);
-    return controlOf(tags, name);
+    const head = await read(end, Math.min(16, size - end));
+    const payload = { offset: end, bytes: size - end, compression: compressionOf(head) };
+    return { control: controlOf(tags, name), payload };
   } finally {
     await file.close();
   }

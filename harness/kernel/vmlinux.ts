@@ -1,9 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import type { Cache } from '../cache.js';
 import { compressionOf, decompress, MAGICS } from '../decompress.js';
 import { bufferSource, ELF_MACHINE, type Elf, fileSource, parseElf } from '../elf.js';
 import { BootgateError, userError } from '../errors.js';
+import { readInput } from '../input.js';
+import { MAX_FILE } from '../limits.js';
 import { digestOfUnchanged } from './digest.js';
 import { type KernelImage, machineName, readKernelImage } from './image.js';
 import type { Kernel, Vmlinux } from './kernel.js';
@@ -31,16 +33,12 @@ export async function extractVmlinux(
     await writeFile(temporary, image.unpacked ?? (await unpack(kernel.vmlinuz, image, options)));
   });
   const { size } = await stat(path);
-  const compression = await packingOf(kernel.vmlinuz, key, cache, options.signal);
-  return { path, bytes: size, compression, pvhEntry: kernel.arch === 'x86_64' ? pvhEntryOf(path) : null };
-}
-
-/** Remembered beside the kernel: reading it from an arm64 vmlinuz means unpacking that again. */
-async function packingOf(vmlinuz: string, key: string, cache: Cache, signal?: AbortSignal): Promise<string> {
-  const file = await cache.entry('packing', key, async (temporary) =>
-    writeFile(temporary, (await readKernelImage(vmlinuz, signal)).compression),
-  );
-  return readFile(file, 'utf8');
+  // Remembered beside the kernel: reading the compression from an arm64 vmlinuz means unpacking that again.
+  const facts = await cache.text('vmlinux-facts', key, async () => {
+    const { compression } = await readKernelImage(kernel.vmlinuz, options.signal);
+    return JSON.stringify({ compression, pvhEntry: kernel.arch === 'x86_64' ? pvhEntryOf(path) : null });
+  });
+  return { path, bytes: size, ...(JSON.parse(facts) as Pick<Vmlinux, 'compression' | 'pvhEntry'>) };
 }
 
 async function unpack(
@@ -48,7 +46,7 @@ async function unpack(
   image: KernelImage,
   options: { signal?: AbortSignal },
 ): Promise<Uint8Array> {
-  const bytes = await readFile(path);
+  const bytes = await readInput(path, { most: MAX_FILE.kernelFile });
   if (image.payload && image.compression !== 'none') {
     const { offset, bytes: length } = image.payload;
     const payload = bytes.subarray(offset, offset + length);
@@ -80,6 +78,7 @@ async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal
         return unpacked;
       } catch (error) {
         if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
+        if (error.code === 'E_UNPACKED_SIZE') throw error; // every further place would cost as much
         if (compressionOf(bytes.subarray(at)) === kind) reason ??= error;
       }
     }

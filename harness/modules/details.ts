@@ -35,10 +35,12 @@ export interface ModuleDetails {
  * parsed when they are asked for.
  */
 export async function loadModuleDetails(index: ModuleIndex, cache: Cache): Promise<ModuleDetails> {
-  const folder = await scanFolder(index, cache);
+  // Its lines are parsed one by one, later: that they are sound is seen now.
+  await cache.recheck([join(await scanTree(index, [...index.modules.values()], cache), SCAN_FILES.details)]);
   const links = await loadLinks(index, cache);
-  const text = await readFile(join(folder, SCAN_FILES.details), 'latin1');
-  const lines = text.split('\n');
+  const lines = await readScan(index, cache, SCAN_FILES.details, (bytes) =>
+    bytes.toString('latin1').split('\n'),
+  );
   const places = new Map(links.names.map((name, at) => [name, at]));
   const parsed = new Map<string, ModuleDetail>();
   return {
@@ -58,22 +60,28 @@ export async function loadModuleDetails(index: ModuleIndex, cache: Cache): Promi
 }
 
 /** The small part of the details: who needs whom. */
-export async function loadLinks(index: ModuleIndex, cache: Cache): Promise<Links> {
-  return JSON.parse(
-    await readFile(join(await scanFolder(index, cache), SCAN_FILES.links), 'latin1'),
-  ) as Links;
+export function loadLinks(index: ModuleIndex, cache: Cache): Promise<Links> {
+  return readScan(index, cache, SCAN_FILES.links, (bytes) => JSON.parse(bytes.toString('latin1')) as Links);
 }
 
-/** The folder of the tree's scan, see scan.ts. */
-export async function scanFolder(index: ModuleIndex, cache: Cache): Promise<string> {
-  const known = folders.get(index);
-  if (known !== undefined) return known;
-  const folder = await scanTree(index, [...index.modules.values()], cache);
-  folders.set(index, folder);
-  return folder;
+/**
+ * One file of the tree's scan (see scan.ts), understood by `parse`. Where that throws, the scan is compared with its seal byte
+ * by byte, and what is rebuilt is parsed anew.
+ */
+export async function readScan<T>(
+  index: ModuleIndex,
+  cache: Cache,
+  name: string,
+  parse: (bytes: Buffer) => T,
+): Promise<T> {
+  const file = join(await scanTree(index, [...index.modules.values()], cache), name);
+  try {
+    return parse(await readFile(file));
+  } catch (error) {
+    if ((await cache.recheck([file])).length === 0) throw error;
+    return parse(await readFile(file));
+  }
 }
-
-const folders = new WeakMap<ModuleIndex, string>();
 
 function detailOf({ exports, needs, weak, info, signed, broken }: ScannedModule): ModuleDetail {
   const all = (key: string) => info.flatMap(([name, value]) => (name === key ? [value] : []));

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
-import { loadLinks, scanFolder } from './details.js';
+import { loadLinks, readScan } from './details.js';
 import type { Links, SymbolOwners } from './links.js';
 import type { ModuleIndex, ModuleSet } from './module.js';
 import { nameOfPath, normaliseAlias } from './names.js';
@@ -29,10 +28,16 @@ export async function depmodIndexes(
   options: IndexOptions = {},
 ): Promise<Map<string, Uint8Array | string>> {
   const { texts } = set.index;
-  const folder = await scanFolder(set.index, cache);
   const links = await loadLinks(set.index, cache);
   const maker = new Maker(set, links);
-  const rows = async (name: string) => unpackRows(await readFile(join(folder, name)));
+  const rows = (name: string) => readScan(set.index, cache, name, unpackRows);
+  const owners = () =>
+    readScan(
+      set.index,
+      cache,
+      SCAN_FILES.owners,
+      (bytes) => JSON.parse(bytes.toString('latin1')) as SymbolOwners,
+    );
   const makers: [name: string, make: () => Promise<Uint8Array | string> | Uint8Array | string | null][] = [
     ['modules.dep', () => lines(maker.depLines)],
     ['modules.dep.bin', () => maker.depBin()],
@@ -41,10 +46,7 @@ export async function depmodIndexes(
     ['modules.softdep', () => maker.cut(texts.softdep, 'softdep', 'Soft')],
     // Kmod before 33 neither writes nor reads it.
     ['modules.weakdep', () => (texts.weakdep ? maker.cut(texts.weakdep, 'weakdep', 'Weak') : null)],
-    [
-      'modules.symbols',
-      async () => maker.symbols(JSON.parse(await readFile(join(folder, SCAN_FILES.owners), 'latin1'))),
-    ],
+    ['modules.symbols', async () => maker.symbols(await owners())],
     ['modules.symbols.bin', async () => maker.symbolsBin(await rows(SCAN_FILES.symbolRows))],
     ['modules.builtin', () => texts.builtin],
     ['modules.builtin.bin', () => builtinNames(set.index)],

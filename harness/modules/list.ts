@@ -1,4 +1,5 @@
 import { type Problem, userError } from '../errors.js';
+import { MAX_PROBLEMS } from '../limits.js';
 import { didYouMean } from '../suggest.js';
 import type { ModuleIndex, RulePlace } from './module.js';
 import { nameOfPath } from './names.js';
@@ -13,8 +14,10 @@ export interface Picked {
   warnings: string[];
 }
 
-/** Names nearest to a wrong one cost some milliseconds each; a list of another kernel may have thousands. */
-const MAX_SUGGESTIONS = 50;
+/** Whether it is made of what names, paths and globs of modules are made of. */
+function isPlausible(pattern: string): boolean {
+  return /^[-\w.,+@/*?[\]!^]{0,200}$/.test(pattern.replace(/\[:[a-z]+:\]/g, ''));
+}
 
 /**
  * Reads a module list: one pattern a line (see selector.ts), `#` comments, `-PATTERN` takes out again, later lines win, a
@@ -25,16 +28,22 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
   const file = shownFile(path);
   const selector = Selector.of(index);
   const picked: Picked = { names: new Set(), excludedBy: new Map(), warnings: [] };
+  const lines = decode(text, file).split('\n').map(parseLine);
+  const foreign = lines.flatMap((line, at) => (line && !isPlausible(line.pattern) ? [at + 1] : []));
+  if (foreign.length > 0) throw notList(file, foreign);
   const problems: Problem[] = [];
-  for (const [at, raw] of decode(text, file).split('\n').entries()) {
-    const line = parseLine(raw);
+  let count = 0;
+  for (const [at, line] of lines.entries()) {
     if (!line) continue;
     const place = { file, line: at + 1, text: line.text };
     const problem = apply(line, place);
-    if (problem) problems.push({ file, line: at + 1, ...problem });
+    if (!problem) continue;
+    count++;
+    if (problems.length < MAX_PROBLEMS) problems.push({ file, line: at + 1, ...problem });
   }
-  if (problems.length > 0) {
-    const counted = problems.length === 1 ? 'a line' : `${problems.length} lines`;
+  if (count > 0) {
+    if (count > problems.length) problems.push({ file, message: `and ${count - problems.length} more` });
+    const counted = count === 1 ? 'a line' : `${count} lines`;
     throw userError('E_MODULE_LIST', `${file}: ${counted} of the module list cannot be used`, {
       problems,
       hint: `the tree is that of ${index.release}; a trailing ? makes a line optional`,
@@ -70,13 +79,24 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
   function unknown(pattern: string): Omit<Problem, 'file' | 'line'> {
     const glob = /[*?[]/.test(pattern);
     if (glob || pattern.includes('/')) {
-      const near = glob || problems.length >= MAX_SUGGESTIONS ? '' : nearModule(index, nameOfPath(pattern));
+      const near = glob || problems.length >= MAX_PROBLEMS ? '' : nearModule(index, nameOfPath(pattern));
       return { message: `"${pattern}" matches no module${near}` };
     }
-    const known =
-      problems.length < MAX_SUGGESTIONS ? [...index.modules.keys(), ...index.builtins.keys()] : [];
+    const known = problems.length < MAX_PROBLEMS ? [...index.modules.keys(), ...index.builtins.keys()] : [];
     return { message: `there is no module "${pattern}"${didYouMean(nameOfPath(pattern), known)}` };
   }
+}
+
+/** A file that is no list may be anybody's, and an error ends in logs that many read: nothing of it is quoted. */
+function notList(file: string, lines: readonly number[]) {
+  const message = 'this line is no module name, path or glob';
+  const problems: Problem[] = lines.slice(0, MAX_PROBLEMS).map((line) => ({ file, line, message }));
+  if (lines.length > MAX_PROBLEMS)
+    problems.push({ file, message: `and ${lines.length - MAX_PROBLEMS} more` });
+  return userError('E_MODULE_LIST', `${file} is not a module list`, {
+    problems,
+    hint: 'a module list is plain text, one name, path or glob a line; # begins a comment',
+  });
 }
 
 /** For a path that is not there: where the module of that name is. */

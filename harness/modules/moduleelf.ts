@@ -74,11 +74,9 @@ function readExports(elf: Elf, table: SymbolTable | null): string[] {
   if (table) {
     for (let at = table.entry; at + table.entry <= table.bytes.length; at += table.entry) {
       const name = read32(table, at);
-      if (
-        table.names[name] !== 0x5f ||
-        table.names.compare(CRC, 0, CRC.length, name, name + CRC.length) !== 0
-      )
-        continue;
+      if (table.names[name] !== 0x5f) continue;
+      // The last name of the table may be shorter than the prefix.
+      if (!table.names.subarray(name, name + CRC.length).equals(CRC)) continue;
       exported.push(stringAt(table.names, name + CRC.length));
     }
   }

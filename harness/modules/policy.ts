@@ -27,7 +27,7 @@ export const policySchema = z.strictObject({
 /**
  * The set that a policy carves out of a tree, closed over symbol dependencies. A pattern that matches nothing is a warning:
  * policies outlive kernels.
- * @throws BootgateError blame `user` E_DOCUMENT for a file that is not right; with `strict`, see makeSet.
+ * @throws BootgateError blame `user` E_DOCUMENT for an invalid file; with `strict`, see makeSet.
  */
 export async function setFromPolicy(
   index: ModuleIndex,
@@ -65,6 +65,6 @@ export async function setFromPolicy(
     }
   }
   if (problems.length > 0)
-    throw new BootgateError(`${file} is not right`, { code: 'E_DOCUMENT', blame: 'user', problems });
+    throw new BootgateError(`${file} is invalid`, { code: 'E_DOCUMENT', blame: 'user', problems });
   return makeSet(index, picked, file, options);
 }

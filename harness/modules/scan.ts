@@ -20,6 +20,16 @@ export const SCAN_FILES = {
   symbolRows: 'symbols.rows',
 } as const;
 
+interface ScannedTree {
+  dir: string;
+  digest: string;
+}
+
+interface NamedPath {
+  name: string;
+  path: string;
+}
+
 /** A module as it was found: its own words, or why they could not be read. */
 export interface ScannedModule extends ModuleFile {
   name: string;
@@ -31,36 +41,43 @@ export interface ScannedModule extends ModuleFile {
  * Reads every module file of a tree and keeps what they say: about 1 s for 4,000 uncompressed modules, once. The folder
  * holds the details, the links between modules, and the texts that depmod would write for the tree (byte for byte as
  * kmod 30 does), so that a tree without indexes needs no depmod.
- * @param digest Of the tree.
+ * @param tree Always given with the same modules.
  * @returns The folder, in the cache.
  */
-export function scanTree(
-  tree: { dir: string; digest: string },
-  modules: readonly { name: string; path: string }[],
-  cache: Cache,
-): Promise<string> {
-  const paths = modules.map(({ path }) => path).sort();
-  const key = digestOf('scan 4', tree.digest, ...paths);
-  return cache.entry('modules-scan', key, async (temporary) => {
-    const ordered = orderModules(modules, await readOptional(join(tree.dir, 'modules.order')));
-    const scanned: ScannedModule[] = [];
-    for await (const module of readModules(tree.dir, ordered)) scanned.push(module);
-    const owners = findOwners(scanned);
-    const links = makeLinks(scanned, owners);
-    const needs = sortDependencies(links, new Uint8Array(scanned.length).fill(1));
-    const files = {
-      [SCAN_FILES.details]: scanned.map((module) => JSON.stringify(module)).join('\n'),
-      [SCAN_FILES.links]: JSON.stringify(links),
-      [SCAN_FILES.owners]: JSON.stringify(owners),
-      [SCAN_FILES.aliasRows]: packRows(makeRows(aliasesOf(scanned))),
-      [SCAN_FILES.symbolRows]: packRows(
-        makeRows(owners.flatMap(([symbol, all]) => all.map((at) => [`symbol:${symbol}`, at] as const))),
-      ),
-      ...depmodTexts(scanned, owners, needs),
-    };
-    await mkdir(temporary, { recursive: true });
-    for (const [name, text] of Object.entries(files)) await writeFile(join(temporary, name), text, 'latin1');
-  });
+export function scanTree(tree: ScannedTree, modules: readonly NamedPath[], cache: Cache): Promise<string> {
+  return cache.entry('modules-scan', scanKey(tree, modules), (temporary) => scan(tree, modules, temporary));
+}
+
+/** What the entry of a scan is called by; it takes some milliseconds for thousands of modules. */
+function scanKey(tree: ScannedTree, modules: readonly NamedPath[]): string {
+  const known = keys.get(tree);
+  if (known !== undefined) return known;
+  const key = digestOf('scan 5', tree.digest, ...modules.map(({ path }) => path).sort());
+  keys.set(tree, key);
+  return key;
+}
+
+const keys = new WeakMap<ScannedTree, string>();
+
+async function scan(tree: ScannedTree, modules: readonly NamedPath[], temporary: string): Promise<void> {
+  const ordered = orderModules(modules, await readOptional(join(tree.dir, 'modules.order')));
+  const scanned: ScannedModule[] = [];
+  for await (const module of readModules(tree.dir, ordered, join(temporary, '..'))) scanned.push(module);
+  const owners = findOwners(scanned);
+  const links = makeLinks(scanned, owners);
+  const needs = sortDependencies(links, new Uint8Array(scanned.length).fill(1));
+  const files = {
+    [SCAN_FILES.details]: scanned.map((module) => JSON.stringify(module)).join('\n'),
+    [SCAN_FILES.links]: JSON.stringify(links),
+    [SCAN_FILES.owners]: JSON.stringify(owners),
+    [SCAN_FILES.aliasRows]: packRows(makeRows(aliasesOf(scanned))),
+    [SCAN_FILES.symbolRows]: packRows(
+      makeRows(owners.flatMap(([symbol, all]) => all.map((at) => [`symbol:${symbol}`, at] as const))),
+    ),
+    ...depmodTexts(scanned, owners, needs),
+  };
+  await mkdir(temporary, { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(temporary, name), text, 'latin1');
 }
 
 /** Aliases as kmod compares them; depmod leaves out those that it cannot. */
@@ -111,7 +128,8 @@ function lines(all: readonly string[]): string {
 /** A broken module is recorded as such: depmod goes on past it, too. */
 async function* readModules(
   dir: string,
-  modules: readonly { name: string; path: string }[],
+  modules: readonly NamedPath[],
+  scratch: string,
 ): AsyncGenerator<ScannedModule> {
   if (modules.every(({ path }) => path.endsWith('.ko'))) {
     const room = { bytes: Buffer.allocUnsafe(16 << 20) };
@@ -119,7 +137,8 @@ async function* readModules(
     return;
   }
   let at = 0;
-  for await (const { bytes } of readManyMaybeCompressed(modules.map(({ path }) => join(dir, path)))) {
+  const paths = modules.map(({ path }) => join(dir, path));
+  for await (const { bytes } of readManyMaybeCompressed(paths, { scratch })) {
     const module = modules[at++];
     if (module) yield scanned(module, () => bytes);
   }

@@ -1,8 +1,11 @@
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs';
-import { readFile, realpath, writeFile } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
+import { readInput } from '../input.js';
+import { MAX_FILE, MAX_PATH } from '../limits.js';
+import { formatBytes } from '../units.js';
 import { isModulePath, nameOfPath } from './names.js';
 import { parseDep } from './texts.js';
 
@@ -26,10 +29,10 @@ const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinf
 export async function readTree(modulesDir: string, release: string, cache?: Cache): Promise<Tree> {
   if (!cache || !`${modulesDir}/`.startsWith(`${cache.root}/`)) return walkTree(modulesDir, release);
   // What lies in the cache never changes once it is there: its files are counted once.
-  const memo = await cache.entry('modules-tree', `1 ${modulesDir} ${release}`, async (temporary) => {
-    await writeFile(temporary, JSON.stringify(await walkTree(modulesDir, release)));
-  });
-  return JSON.parse(await readFile(memo, 'utf8')) as Tree;
+  const memo = await cache.text('modules-tree', `1 ${modulesDir} ${release}`, async () =>
+    JSON.stringify(await walkTree(modulesDir, release)),
+  );
+  return JSON.parse(memo) as Tree;
 }
 
 async function walkTree(modulesDir: string, release: string): Promise<Tree> {
@@ -44,16 +47,34 @@ async function walkTree(modulesDir: string, release: string): Promise<Tree> {
   return { dir, files, digest: digestOf(release, rows.join('\n'), ...texts) };
 }
 
-function walk(dir: string, relative: string, found: Tree['files'] = []): Tree['files'] {
+function walk(dir: string, relative: string, found: Tree['files'] = [], depth = 0): Tree['files'] {
+  if (depth > MAX_PATH.depth) throw unusable(dir, relative, `lies more than ${MAX_PATH.depth} folders deep`);
   for (const entry of readdirSync(`${dir}/${relative}`, { withFileTypes: true })) {
     const path = relative ? `${relative}/${entry.name}` : entry.name;
-    if (entry.isDirectory()) walk(dir, path, found);
+    if (entry.isDirectory()) walk(dir, path, found, depth + 1);
     else if (isModulePath(entry.name)) {
       const stats = moduleStats(dir, path, entry);
-      if (stats) found.push({ path, bytes: stats.size, mtimeMs: Math.floor(stats.mtimeMs) });
+      if (!stats) continue;
+      // depmod's texts have one line for a module and blanks between names.
+      if (!/^[^\s\p{Cc}]+$/u.test(path))
+        throw unusable(dir, path, 'has a blank or a control character in its name');
+      if (stats.size > MAX_FILE.kernelFile)
+        throw unusable(
+          dir,
+          path,
+          `has ${formatBytes(stats.size)}; at most ${formatBytes(MAX_FILE.kernelFile)} are read`,
+        );
+      found.push({ path, bytes: stats.size, mtimeMs: Math.floor(stats.mtimeMs) });
     }
   }
   return found;
+}
+
+function unusable(dir: string, path: string, why: string) {
+  const shown = JSON.stringify(path.length > 80 ? `${path.slice(0, 77)}...` : path);
+  return userError('E_MODULES_DIR', `the module tree ${dir} cannot be used: ${shown} ${why}`, {
+    hint: 'give the module tree as the kernel package installs it',
+  });
 }
 
 /** weak-updates/ holds links to files; a link that leads nowhere is not a module. */
@@ -63,11 +84,15 @@ function moduleStats(dir: string, path: string, entry: Dirent): Stats | null {
   return stats?.isFile() ? stats : null;
 }
 
+/** A text of depmod or of the kernel's build; empty where there is none. */
 export async function readOptional(path: string): Promise<string> {
-  return readFile(path, 'latin1').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
+  const text = await readInput(path, { most: MAX_FILE.indexText, code: 'E_MODULES_DIR' }).catch(
+    (error: Error) => {
+      if ((error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return '';
+      throw error;
+    },
+  );
+  return text.toString('latin1');
 }
 
 /** Whether modules.dep names just the modules that are there, and is not older than any of them (as depmod -A asks). */
@@ -77,7 +102,7 @@ export async function indexesFit(tree: Tree): Promise<boolean> {
   const made = stats[0]?.mtimeMs;
   if (made === undefined || stats.some((one) => one === undefined)) return false;
   if (tree.files.some((file) => file.mtimeMs > made)) return false;
-  const listed = parseDep(await readFile(join(tree.dir, 'modules.dep'), 'latin1')).map(([path]) => path);
+  const listed = parseDep(await readOptional(join(tree.dir, 'modules.dep'))).map(([path]) => path);
   const paths = new Set(tree.files.map((file) => file.path));
   const names = new Set(listed.map(nameOfPath));
   return (

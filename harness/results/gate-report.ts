@@ -1,5 +1,5 @@
 import type { OverBudget } from '../splits/budgets.js';
-import type { CheckFinding } from '../splits/check.js';
+import type { CheckFinding } from '../splits/finding.js';
 import type { RunComparison } from './comparison.js';
 
 /** What `bootgate gate` adds to a run: the field `gate` of run.json. Plain data; every report is made from it. */

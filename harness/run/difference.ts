@@ -1,16 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { AdmissionGate } from '../boot/admission.js';
-import { hostCapacity } from '../boot/capacity.js';
+import type { Executor } from '../boot/executor.js';
 import { type Reference, referenceFor } from '../boot/reference.js';
-import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { scenarioFolder } from '../results/folder.js';
 import type { Finding, ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { AcceleratorChoice } from '../vm/machine.js';
 
 /** `failures`: for what did not pass with a set that is not the whole tree. */
 export type ReferencePolicy = 'always' | 'failures' | 'never';
@@ -21,12 +18,9 @@ export interface DifferenceOptions {
   policy: ReferencePolicy;
   /** What to compare with, as it is; each variant's own kernel with its whole tree unless given. */
   image?: PreparedImage | undefined;
-  accelerator: AcceleratorChoice;
-  cache: Cache;
+  executor: Executor;
   /** The run's folder. */
   folder: string;
-  jobs?: number | undefined;
-  signal?: AbortSignal | undefined;
   logger?: Logger | undefined;
 }
 
@@ -41,9 +35,6 @@ export async function compareWithReferences(
   results: readonly ScenarioResult[],
   options: DifferenceOptions,
 ): Promise<ScenarioResult[]> {
-  const { default: PQueue } = await import('p-queue');
-  const queue = new PQueue({ concurrency: options.jobs ?? Math.max(1, hostCapacity(undefined, 1).cpus) });
-  const gate = new AdmissionGate(hostCapacity(options.jobs, 1));
   const known = new Map<string, ReturnType<typeof referenceFor>>();
   return Promise.all(
     results.map(async (result) => {
@@ -51,13 +42,7 @@ export async function compareWithReferences(
       const scenario = options.scenarios.find((one) => one.name === result.scenario);
       if (!prepared || !scenario || !isWanted(result, prepared, options.policy)) return result;
       // A run that boots the whole tree anyway is its own reference; install sets of one scenario share theirs.
-      const booting =
-        known.get(scenario.name) ??
-        (queue.add(() =>
-          gate.run({ memoryMiB: scenario.memoryMiB, cpus: scenario.cpus }, () =>
-            boot(prepared, scenario, options),
-          ),
-        ) as ReturnType<typeof referenceFor>);
+      const booting = known.get(scenario.name) ?? boot(prepared, scenario, options);
       known.set(scenario.name, booting);
       try {
         const { reference, cached } = await booting;
@@ -78,18 +63,16 @@ function isWanted(result: ScenarioResult, { set, index }: PreparedImage, policy:
 }
 
 async function boot(prepared: PreparedImage, scenario: Scenario, options: DifferenceOptions) {
-  const { accelerator, cache, image, signal } = options;
-  signal?.throwIfAborted();
+  const { executor, image } = options;
+  executor.signal.throwIfAborted();
   const folder = join(options.folder, scenarioFolder(scenario.name, undefined, 1), 'reference');
   await mkdir(folder, { recursive: true });
   return referenceFor({
     prepared: image ?? prepared,
     set: image ? 'own' : 'whole',
     scenario,
-    accelerator,
-    cache,
+    executor,
     folder,
-    ...(signal ? { signal } : {}),
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Executor } from '../boot/executor.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
 import type { Reporter } from '../report/reporter.js';
@@ -17,6 +18,8 @@ export interface RunOptions {
   cache: Cache;
   /** The results folder. */
   results: string;
+  /** What boots the guests, where other boots share it; one of its own unless given. */
+  executor?: Executor;
   /** Guests at once; as many as cores and memory allow unless given. */
   jobs?: number;
   /** When the same scenarios are booted with the whole tree; for failures unless given. */

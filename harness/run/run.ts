@@ -1,3 +1,5 @@
+import type { Logger } from 'pino';
+import { Executor } from '../boot/executor.js';
 import { bootOf, notBooted } from '../boot/job.js';
 import { EXIT } from '../errors.js';
 import { writeContents } from '../image/contents.js';
@@ -9,26 +11,50 @@ import { makeRunFolder, pointLatest, type RunFolder } from '../results/folder.js
 import type { RunResult } from '../results/run-result.js';
 import { countVerdicts, resultName, type ScenarioResult, speaksAgainst } from '../results/scenario-result.js';
 import { writeRunJson } from '../results/write.js';
+import { bootAll } from './boots.js';
 import { describeImage, describeInstallSets } from './describe.js';
 import { compareWithReferences } from './difference.js';
 import type { RunOptions } from './options.js';
-import { bootAll } from './pool.js';
 import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
+import { lockRun } from './writer-lock.js';
 
-/** Boots every scenario of a plan, each judged by itself, and writes the run's folder. */
-export async function runPlan(options: RunOptions): Promise<{ result: RunResult; folder: RunFolder }> {
-  const { plan, results } = options;
+export interface FinishedRun {
+  result: RunResult;
+  folder: RunFolder;
+}
+
+/**
+ * Boots every scenario of a plan, each judged by itself, and writes the run's folder, which nobody else may write meanwhile.
+ * @throws BootgateError blame `user`, E_RUN_BUSY: the run to resume has not ended.
+ */
+export async function runPlan(options: RunOptions): Promise<FinishedRun> {
   const variants = [options.prepared].flat() as [PreparedImage, ...PreparedImage[]];
+  const started = options.resume?.started ?? new Date();
+  const folder =
+    options.resume?.folder ?? (await makeRunFolder(options.results, variants[0].image.name, started));
+  const lock = lockRun(folder.path);
+  try {
+    return await runInFolder(options, variants, folder, started);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runInFolder(
+  options: RunOptions,
+  variants: readonly [PreparedImage, ...PreparedImage[]],
+  folder: RunFolder,
+  started: Date,
+): Promise<FinishedRun> {
+  const { plan, results } = options;
   const boots = variants.flatMap((prepared) => plan.boots.map((scenario) => bootOf(prepared, scenario)));
   const skips = variants.flatMap((prepared) =>
     plan.skips.map(({ scenario, reason }) => notBooted(bootOf(prepared, scenario), 'skip', reason)),
   );
   const { resume } = options;
-  const started = resume?.started ?? new Date();
   const cpuBefore = process.cpuUsage();
   const clock = performance.now();
   const image = await describeImage(variants, options.cache);
-  const folder = resume?.folder ?? (await makeRunFolder(results, variants[0].image.name, started));
   if (resume) await withdrawVerdict(folder);
   await writePlan(folder, started, variants[0].image.name);
   const kept = resume ? await keepFinished(resume, boots, options) : [];
@@ -49,28 +75,30 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   for (const prepared of variants) await writeContents(folder.path, prepared);
   const booted: ScenarioResult[] = [...kept];
   const rest = boots.filter(({ name }) => !names.has(name));
-  await bootAll(options, rest, folder, reporter, logger, (result) => {
-    booted.push(result);
-    reporter.onResult?.(result);
-    logger?.info(
-      { scenario: resultName(result), verdict: result.verdict, seconds: result.seconds },
-      'judged',
-    );
+  const executor = options.executor ?? executorOf(options, logger);
+  await bootAll(rest, {
+    executor,
+    folder,
+    retries: options.retries ?? 0,
+    reporter,
+    logger,
+    onResult: (result) => {
+      booted.push(result);
+      reporter.onResult?.(result);
+      const { verdict, seconds } = result;
+      logger?.info({ scenario: resultName(result), verdict, seconds }, 'judged');
+    },
   });
 
-  const { accelerator, cache, jobs, signal } = options;
   const finished = [
     ...skips,
     ...(await compareWithReferences(booted, {
       variants,
       scenarios: plan.boots,
-      policy: signal?.aborted ? 'never' : (options.reference ?? 'failures'),
+      policy: executor.signal.aborted ? 'never' : (options.reference ?? 'failures'),
       image: options.referenceImage,
-      accelerator,
-      cache,
+      executor,
       folder: folder.path,
-      jobs,
-      signal,
       logger,
     })),
   ];
@@ -114,6 +142,20 @@ export async function runPlan(options: RunOptions): Promise<{ result: RunResult;
   await reporter.onRunEnd?.(result);
   logger?.info({ verdict: result.verdict, counts: result.counts }, 'run ended');
   return { result, folder };
+}
+
+function executorOf({ accelerator, cache, jobs, plan, signal, warn }: RunOptions, logger?: Logger): Executor {
+  return new Executor({
+    accelerator,
+    cache,
+    jobs,
+    guestCpus: Math.max(1, ...plan.boots.map(({ cpus }) => cpus)),
+    signal,
+    onNote: (sentence) => {
+      logger?.warn(sentence);
+      warn?.(sentence);
+    },
+  });
 }
 
 /**

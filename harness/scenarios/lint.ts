@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../exec.js';
+import { SCENARIO } from '../limits.js';
 import { guestDir } from '../paths.js';
 import { didYouMean } from '../suggest.js';
 
@@ -58,15 +59,33 @@ for script; do
   n=$((n + 1))
 done`;
 
-/** What sh says of those scripts that it would not run, in one go. */
+/** All arguments of a program together may have a quarter of the stack's limit, 2 MiB as a rule (execve(2)). */
+const ARGUMENT_BYTES = 1 << 20;
+
+/** What sh says of those scripts that it would not run, in as few goes as the system allows. */
 export async function syntaxErrors(scripts: readonly string[]): Promise<Map<string, string>> {
-  const distinct = [...new Set(scripts)];
-  if (distinct.length === 0) return new Map();
-  const { stdout } = await exec('sh', ['-c', READ_ALL, 'sh', ...distinct], { okCodes: [0, 1, 2] });
   const errors = new Map<string, string>();
-  for (const [, number, message] of stdout.matchAll(/^(\d+) (.*)$/gm)) {
-    const script = distinct[Number(number)];
-    if (script !== undefined) errors.set(script, message?.replace(/^sh: /, '') || 'syntax error');
+  let batch: string[] = [];
+  let bytes = 0;
+  const read = async () => {
+    if (batch.length === 0) return;
+    const { stdout } = await exec('sh', ['-c', READ_ALL, 'sh', ...batch], { okCodes: [0, 1, 2] });
+    for (const [, number, message] of stdout.matchAll(/^(\d+) (.*)$/gm)) {
+      const script = batch[Number(number)];
+      if (script !== undefined) errors.set(script, message?.replace(/^sh: /, '') || 'syntax error');
+    }
+  };
+  for (const script of new Set(scripts)) {
+    // One that is too long or holds a NUL cannot be handed over; the schema says so.
+    const size = Buffer.byteLength(script) + 16;
+    if (size > SCENARIO.stepBytes + 16 || script.includes('\0')) continue;
+    if (bytes + size > ARGUMENT_BYTES) {
+      await read();
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(script);
+    bytes += size;
   }
+  await read();
   return errors;
 }

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
+import { SCENARIO } from '../limits.js';
 import { didYouMean } from '../suggest.js';
 import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
 import { knownHelpers, lintStep, syntaxErrors } from './lint.js';
@@ -88,11 +89,12 @@ function toScenario(
     if (words.includes(word)) return;
     wrong(path, `unknown ${what} ${word}${didYouMean(word, words)}`, `known: ${words.join(', ')}`);
   };
-  const mebibytes = (path: PropertyKey[], text: string | number, least: number) => {
+  const mebibytes = (path: PropertyKey[], text: string | number, least: number, most: number) => {
     const match = /^([1-9]\d{0,6}) ?(MiB|GiB)$/.exec(String(text));
     const size = Number(match?.[1]) * (match?.[2] === 'GiB' ? 1024 : 1);
-    if (match && size >= least && size <= 1024 * 1024) return size;
-    wrong(path, `expected a size from ${least}MiB to 1024GiB such as 64MiB or 2GiB, not ${text}`);
+    if (match && size >= least && size <= most) return size;
+    const shown = String(text).slice(0, 40);
+    wrong(path, `expected a size from ${least}MiB to ${most / 1024}GiB such as 64MiB or 2GiB, not ${shown}`);
     return least;
   };
 
@@ -111,7 +113,7 @@ function toScenario(
     file: document.file,
     line: document.locate(['name']).line,
     cpus: value.cpus,
-    memoryMiB: mebibytes(['memory'], value.memory, 128),
+    memoryMiB: mebibytes(['memory'], value.memory, 128, SCENARIO.memoryMiB),
     boot: value.boot,
     disks: value.disks.map((disk, index) => {
       if (!/^[A-Za-z0-9-]{1,20}$/.test(disk.serial))
@@ -120,7 +122,7 @@ function toScenario(
         wrong(['disks', index, 'serial'], `two disks have the serial ${disk.serial}`);
       serials.add(disk.serial);
       known(['disks', index, 'bus'], disk.bus, DISK_BUSES, 'bus');
-      const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1);
+      const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1, SCENARIO.diskMiB);
       return { serial: disk.serial, bus: disk.bus, sizeMiB, verifyPattern: disk.verify === 'pattern' };
     }),
     nics: value.nics.map((nic, index) => {
@@ -137,6 +139,10 @@ function toScenario(
     steps: value.steps.map((step, index) => {
       if (value.steps.findIndex((other) => other.name === step.name) !== index)
         wrong(['steps', index, 'name'], `two steps are named ${step.name}`);
+      if (step.run.includes('\0')) wrong(['steps', index, 'run'], 'a NUL byte cannot stand in a script');
+      // The matrix has been filled in: what was short in the file may be long now.
+      if (Buffer.byteLength(step.run) > SCENARIO.stepBytes)
+        wrong(['steps', index, 'run'], `expected at most ${SCENARIO.stepBytes} bytes`);
       return { name: step.name, run: step.run, timeout: step.timeout ?? value.timeout };
     }),
   };

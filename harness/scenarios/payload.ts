@@ -2,11 +2,14 @@ import type { Entry } from '../initramfs/initramfs.js';
 import type { Scenario } from './scenario.js';
 
 export interface Secrets {
-  /** Authenticates the agent's records: letters and digits, new for each boot, never seen by a step. */
+  /** What the agent's records are sealed with: 16 hexadecimal digits, new for each boot, never seen by a step. */
   nonce: string;
   /** What patterns on disks are made from; steps see it as BOOTGATE_SEED. */
   seed: string;
 }
+
+/** A step that may look at module files itself, instead of asking kmod to load them: they are put where it looks. */
+const LOOKS_AT_FILES = /lib\/modules|modules[./]|insmod|depmod|\.ko\b|find \/ /;
 
 /** What a guest is told, as files below bootgate/scenario/; read by harness/guest/init.sh, which describes the format. */
 export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): Entry[] {
@@ -17,10 +20,14 @@ export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): E
     ...scenario.disks.map(({ serial }) => `disk ${serial}`),
     ...scenario.nics.map(({ mac }, index) => `nic nic${index} ${mac}`),
     ...scenario.steps.map(({ name, timeout }, index) => `step ${index} ${timeout} ${name}`),
+    ...scenario.steps.flatMap(({ run }, index) => (LOOKS_AT_FILES.test(run) ? [`looks ${index}`] : [])),
   ];
   return [
     text('bootgate/scenario/env', facts.join('\n')),
-    ...scenario.steps.map(({ run }, index) => text(`bootgate/scenario/step-${index}.sh`, run.trimEnd())),
+    // A step's shell begins in the agent's own folder (launcher.sh). On the first line, so that sh's line numbers are the step's.
+    ...scenario.steps.map(({ run }, index) =>
+      text(`bootgate/scenario/step-${index}.sh`, `cd /; ${run.trimEnd()}`),
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SCENARIO } from '../limits.js';
 import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
 
 /** `${bus}`: filled in from the matrix before anything is looked at. */
@@ -52,7 +53,8 @@ const share = z
     'A folder of the host over virtio 9p. from-host in it holds the seed; from-guest must, when the guest is gone',
   );
 
-const seconds = (what: string) => z.number().int().min(1).max(3600).describe(`${what}, in guest seconds`);
+const seconds = (what: string) =>
+  z.number().int().min(1).max(SCENARIO.seconds).describe(`${what}, in guest seconds`);
 
 const step = z
   .strictObject({
@@ -60,27 +62,38 @@ const step = z
       .string()
       .regex(/^[ -~]{1,80}$/, 'expected 1 to 80 printable ASCII characters')
       .describe('what it shows, as a sentence'),
-    run: z.string().min(1).describe('POSIX sh with the helpers of harness/guest; status 0 is ok'),
+    run: z
+      .string()
+      .min(1)
+      .max(SCENARIO.stepBytes)
+      .describe('POSIX sh with the helpers of harness/guest; status 0 is ok'),
     timeout: seconds("this step's own limit").optional(),
   })
   .describe('One thing that must work. The first that fails ends the scenario');
 
-const scalar = z.union([z.string(), z.number()]).transform(String);
+const scalar = z.union([z.string().max(SCENARIO.wordBytes), z.number()]).transform(String);
 
 export const scenarioFileSchema = z
   .strictObject({
-    description: z.string().min(1).describe('one sentence: what this proves'),
+    description: z.string().min(1).max(SCENARIO.descriptionBytes).describe('one sentence: what this proves'),
     name: z
       .string()
+      .max(SCENARIO.nameBytes)
       .optional()
       .describe(`AREA/NAME, with \${word} where there is a matrix; the folder and file name unless given`),
     matrix: z
-      .array(z.record(z.string().regex(/^[A-Za-z]\w*$/, 'expected a word'), scalar))
+      .array(
+        z
+          .record(z.string().regex(/^[A-Za-z]\w*$/, 'expected a word'), scalar)
+          .refine((row) => Object.keys(row).length <= SCENARIO.matrixWords, {
+            message: `expected at most ${SCENARIO.matrixWords} words in a row`,
+          }),
+      )
       .min(1)
-      .max(64)
+      .max(SCENARIO.matrixRows)
       .optional()
       .describe(`one scenario for each row; \${word} anywhere stands for the value in the row`),
-    cpus: z.number().int().min(1).max(64).default(1).describe('cores'),
+    cpus: z.number().int().min(1).max(SCENARIO.cpus).default(1).describe('cores'),
     memory: size('guest memory').default('512MiB'),
     boot: z
       .enum(['direct', 'packaged'])
@@ -88,20 +101,22 @@ export const scenarioFileSchema = z
       .describe(
         'direct: the unpacked vmlinux by PVH. packaged: vmlinuz as shipped, through the usual firmware',
       ),
-    disks: z.array(disk).max(8).default([]),
-    nics: z.array(nic).max(4).default([]),
-    shares: z.array(share).max(2).default([]).describe('folders of the host, over virtio 9p'),
+    disks: z.array(disk).max(SCENARIO.disks).default([]),
+    nics: z.array(nic).max(SCENARIO.nics).default([]),
+    shares: z.array(share).max(SCENARIO.shares).default([]).describe('folders of the host, over virtio 9p'),
     tools: z
-      .array(z.string())
+      .array(z.string().max(SCENARIO.nameBytes))
+      .max(SCENARIO.tools)
       .default([])
       .describe('programs for the guest beyond busybox, kmod and ip, by their names in images/userland.yaml'),
     cmdline: z
       .string()
       .regex(/^[ -~]*$/, 'expected printable ASCII')
+      .max(SCENARIO.cmdlineBytes)
       .default('')
       .describe('added to the kernel command line'),
     timeout: seconds('the limit of steps that have none of their own').default(20),
-    steps: z.array(step).min(1).max(64),
+    steps: z.array(step).min(1).max(SCENARIO.steps),
   })
   .describe('A scenario of bootgate: one boot with its machine, disks, network cards and steps');
 

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { Executor } from '../boot/executor.js';
 import { referenceFor } from '../boot/reference.js';
 import { Cache } from '../cache.js';
 import { imageOfRun } from '../image/again.js';
@@ -108,7 +109,8 @@ for (const [at, one] of CASES.entries()) {
       const [prepared, booted] = [variants[0], plan.boots[0]];
       if (!booted) return t.fail(`no scenario ${scenario}`);
       const never = join(folder, 'never');
-      const known = await referenceFor({ prepared, scenario: booted, accelerator, cache, folder: never });
+      const executor = new Executor({ accelerator, cache });
+      const known = await referenceFor({ prepared, scenario: booted, executor, folder: never });
       t.ok(known.cached && !existsSync(never), 'and is not booted a second time');
 
       const story = await storyOf(stored, failed);

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Executor } from '../boot/executor.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -72,7 +73,9 @@ export interface Fix {
 export async function fixRun(options: FixOptions): Promise<Fix> {
   const { run, failed, variants, log = () => {} } = options;
   const folder = await makeFolder(run.folder);
-  const trials = new Trials({ ...options, folder });
+  const { accelerator, cache, signal } = options;
+  const executor = new Executor({ accelerator, cache, signal, onNote: log });
+  const trials = new Trials(executor, folder);
   const kernelsOwn = failed.filter(isKernelsOwn).map(resultName);
   const searches: Fix['searches'] = [];
   const wanted = new Map<string, WantedModule & { evidence: string; prepared: PreparedImage }>();
@@ -93,7 +96,7 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
         log(`${name}: ${next.verdict}${next.reason ? `, ${next.reason}` : ''}`);
         return next;
       },
-      spare: () => spareModules(prepared, scenario, options, folder),
+      spare: () => spareModules(prepared, scenario, executor, folder),
     });
     searches.push({ result: name, remedy });
     if (!remedy.verified) continue;
@@ -116,7 +119,7 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
   const first = [...wanted.values()][0]?.prepared;
   const patch = first ? await patchFor(first, [...wanted.values()], folder, options.cache) : undefined;
   const mended = new Set(searches.filter(({ remedy }) => remedy.verified).map(({ result }) => result));
-  const proof = mended.size > 0 ? await prove(options, mended, [...wanted.keys()], patch) : null;
+  const proof = mended.size > 0 ? await prove(options, executor, mended, [...wanted.keys()], patch) : null;
   const all = searches.length > 0 && searches.every(({ result }) => mended.has(result));
   const fix: Fix = {
     verified: all && kernelsOwn.length === 0 && proof?.verdict === 'pass',
@@ -149,19 +152,12 @@ async function makeFolder(run: string): Promise<string> {
 async function spareModules(
   prepared: PreparedImage,
   scenario: Scenario,
-  { accelerator, cache, signal }: FixOptions,
+  executor: Executor,
   folder: string,
 ): Promise<string[]> {
   const where = join(folder, 'reference', scenario.name);
   await mkdir(where, { recursive: true });
-  const { reference } = await referenceFor({
-    prepared,
-    scenario,
-    accelerator,
-    cache,
-    folder: where,
-    ...(signal ? { signal } : {}),
-  });
+  const { reference } = await referenceFor({ prepared, scenario, executor, folder: where });
   if (reference.verdict !== 'pass') return [];
   const { index, set } = prepared;
   const names = new Set(set.names);
@@ -173,6 +169,7 @@ async function spareModules(
 /** Boots the changed image for all that was mended; without a change to a file, the same set put together by hand. */
 async function prove(
   options: FixOptions,
+  executor: Executor,
   mended: ReadonlySet<string>,
   added: readonly string[],
   patch: Patch | undefined,
@@ -189,6 +186,7 @@ async function prove(
   const { result, folder } = await runPlan({
     prepared: [first, ...rest],
     plan: { boots, skips: [] },
+    executor,
     accelerator,
     cache,
     results,

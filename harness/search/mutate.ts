@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Executor } from '../boot/executor.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -60,7 +61,7 @@ export interface MutateOptions {
 /** A suite that cannot fail is worthless: takes away what each scenario needs, one module at a time, and looks. */
 export async function mutate(options: MutateOptions): Promise<MutationReport> {
   const { scenarios, accelerator, cache, folder, limit, signal } = options;
-  const { default: PQueue } = await import('p-queue');
+  const executor = new Executor({ accelerator, cache, jobs: options.jobs, signal });
   const prepared = {
     ...options.prepared,
     set: wholeTree(options.prepared.index),
@@ -79,8 +80,7 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
   for (const scenario of scenarios) {
     const where = join(folder, 'reference', scenario.name);
     await mkdir(where, { recursive: true });
-    const request = { prepared, scenario, accelerator, cache, folder: where, ...(signal ? { signal } : {}) };
-    const reference = await referenceFor(request).then(
+    const reference = await referenceFor({ prepared, scenario, executor, folder: where }).then(
       (answer) => answer.reference,
       (error: unknown) => {
         signal?.throwIfAborted();
@@ -97,24 +97,19 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
     wanted.push(...needed.map((need) => ({ scenario, need })));
   }
   report.possible = wanted.length;
-  const trials = new Trials({ accelerator, cache, folder, signal });
-  const queue = new PQueue({ concurrency: options.jobs });
+  const trials = new Trials(executor, folder);
   await Promise.all(
-    sample(wanted, limit ?? wanted.length).map((one) =>
-      queue.add(async () => {
-        const { need, scenario } = one;
-        const result = await trials
-          .boot(withoutModules(prepared, need.modules), scenario)
-          .catch((error: unknown) => {
-            signal?.throwIfAborted();
-            report.failed.push({ scenario: scenario.name, modules: need.modules, reason: wordsOf(error) });
-          });
-        if (!result) return;
-        const mutation = judgeMutation(need, result, prepared.index);
-        report.mutations.push(mutation);
-        options.onMutation?.(mutation);
-      }),
-    ),
+    sample(wanted, limit ?? wanted.length).map(async ({ need, scenario }) => {
+      const changed = withoutModules(prepared, need.modules);
+      const result = await trials.boot(changed, scenario).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        report.failed.push({ scenario: scenario.name, modules: need.modules, reason: wordsOf(error) });
+      });
+      if (!result) return;
+      const mutation = judgeMutation(need, result, prepared.index);
+      report.mutations.push(mutation);
+      options.onMutation?.(mutation);
+    }),
   );
   report.boots = trials.count;
   return report;

@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import type { StoredRun } from '../results/read.js';
 import { type Finding, isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { Machine } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
 import { type RequestRecord, readReport } from '../vm/records.js';
 
@@ -81,7 +80,8 @@ export async function storyOf(run: StoredRun, result: ScenarioResult): Promise<S
 
 interface Recipe {
   scenario: Scenario;
-  machine: Machine;
+  /** Not in recipes of older versions. */
+  memoryMiB?: number;
 }
 
 async function readRecipe(folder: string): Promise<Recipe | null> {
@@ -92,12 +92,12 @@ async function readRecipe(folder: string): Promise<Recipe | null> {
   }
 }
 
-function machineOf({ machine }: Recipe): Story['tried']['machine'] {
+function machineOf({ scenario, memoryMiB }: Recipe): Story['tried']['machine'] {
   return {
-    cpus: machine.cpus,
-    memoryMiB: machine.memoryMiB,
-    disks: machine.disks.map(({ bus }) => bus),
-    nics: machine.nics.map(({ model }) => model),
+    cpus: scenario.cpus,
+    memoryMiB: memoryMiB ?? scenario.memoryMiB,
+    disks: scenario.disks.map(({ bus }) => bus),
+    nics: scenario.nics.map(({ model }) => model),
   };
 }
 

@@ -69,7 +69,7 @@ export function overBudget(input: BudgetInput): OverBudget[] {
         hold(name, limit, inside.bytes, inside.modules);
         continue;
       case 'total':
-        hold(name, limit, size.vmlinuz + (size.initramfs ?? 0) + inside.bytes, inside.modules);
+        hold(name, limit, (size.vmlinuz ?? 0) + (size.initramfs ?? 0) + inside.bytes, inside.modules);
         continue;
       case 'memory':
         hold(name, limit, input.memory, []);
@@ -77,7 +77,12 @@ export function overBudget(input: BudgetInput): OverBudget[] {
     }
     const set = installSet(split, name.split(','), index);
     const modules = set.modules.reduce((sum, module) => sum + (index.modules.get(module)?.bytes ?? 0), 0);
-    hold(`install set ${set.name}`, limit, size.vmlinuz + (size.initramfs ?? 0) + modules, set.modules);
+    hold(
+      `install set ${set.name}`,
+      limit,
+      (size.vmlinuz ?? 0) + (size.initramfs ?? 0) + modules,
+      set.modules,
+    );
   }
   return over;
 }

@@ -1,5 +1,5 @@
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { readManyMaybeCompressed } from '../decompress.js';
@@ -30,16 +30,19 @@ export async function compressedSizes(
   cache: Cache,
   options: { signal?: AbortSignal; log?: (sentence: string) => void } = {},
 ): Promise<Map<string, CompressedBytes>> {
-  const path = await cache.entry('compressed-sizes', `1 ${index.digest}`, async (temporary) => {
+  const text = await cache.text('compressed-sizes', `1 ${index.digest}`, async () => {
     options.log?.(`compressing ${index.modules.size} modules to weigh them, once for this kernel`);
-    const sizes = await compressAll(index, options.signal);
-    await writeFile(temporary, JSON.stringify(Object.fromEntries(sizes)));
+    const sizes = await cache.scratch((folder) => compressAll(index, folder, options.signal));
+    return JSON.stringify(Object.fromEntries(sizes));
   });
-  return new Map(Object.entries(JSON.parse(await readFile(path, 'utf8')) as Record<string, CompressedBytes>));
+  return new Map(Object.entries(JSON.parse(text) as Record<string, CompressedBytes>));
 }
 
-async function compressAll(index: ModuleIndex, signal?: AbortSignal): Promise<Map<string, CompressedBytes>> {
-  const folder = await mkdtemp(join(tmpdir(), 'bootgate-weigh-'));
+async function compressAll(
+  index: ModuleIndex,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<Map<string, CompressedBytes>> {
   const found = new Map<string, CompressedBytes>();
   const modules = [...index.modules.values()];
   const chunks: Module[][] = [];
@@ -60,11 +63,7 @@ async function compressAll(index: ModuleIndex, signal?: AbortSignal): Promise<Ma
       await rm(room, { recursive: true });
     }
   };
-  try {
-    await Promise.all(cpus().map((_, worker) => work(worker)));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await Promise.all(cpus().map((_, worker) => work(worker)));
   return found;
 }
 
@@ -76,7 +75,7 @@ async function layOut(modules: readonly Module[], index: ModuleIndex, room: stri
     await Promise.all(files.map((file, at) => symlink(paths[at] as string, file)));
   else {
     let at = 0;
-    for await (const { bytes } of readManyMaybeCompressed(paths))
+    for await (const { bytes } of readManyMaybeCompressed(paths, { scratch: room }))
       await writeFile(files[at++] as string, bytes);
   }
   return files;

@@ -15,8 +15,15 @@ import {
   type SplitPackage,
 } from './split.js';
 
-/** Debian's names of the architectures that bootgate knows. */
-const DEBIAN_ARCH: Record<string, string> = { x86_64: 'amd64', aarch64: 'arm64', x64: 'amd64' };
+/** Debian's names of architectures, by those of uname -m and of Node. */
+const DEBIAN_ARCH: Record<string, string> = {
+  x86_64: 'amd64',
+  x64: 'amd64',
+  aarch64: 'arm64',
+  arm: 'armhf',
+  ppc64: 'ppc64el',
+  loongarch64: 'loong64',
+};
 const FIELDS =
   /^(Package|Package-Type|Provides|Depends|Architecture|Kernel-Version|Section|Priority|Description)(_.+)?$/;
 

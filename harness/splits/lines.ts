@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { BootgateError, type Problem, userError } from '../errors.js';
+import { readInput } from '../input.js';
+import { MAX_FILE } from '../limits.js';
 import type { RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
@@ -28,13 +29,7 @@ export function requireRegular(file: string): void {
  * @throws BootgateError blame `user`, E_SPLIT_TEXT: bytes that are not UTF-8, NULs or CRLF, with their place.
  */
 export async function readLines(file: string, crlf: 'refuse' | 'trim' = 'refuse'): Promise<LineFile> {
-  requireRegular(file);
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    throw userError('E_SPLIT_READ', `cannot read ${file}: ${(cause as Error).message}`, { cause });
-  }
+  const bytes = await readInput(file, { most: MAX_FILE.list, code: 'E_SPLIT_READ' });
   return linesOf(shownFile(file), bytes, crlf);
 }
 

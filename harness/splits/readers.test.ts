@@ -6,9 +6,12 @@ import t from 'tap';
 import type { ModuleIndex } from '../modules/module.js';
 import { grepMatcher } from '../patterns/grep.js';
 import { pythonMatcher } from '../patterns/python.js';
+import { detectFormat } from './detect.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { splitFromPackages } from './packages.js';
-import { detectFormat, readSplit } from './read.js';
+import { readSplit } from './read.js';
+import { findFiles } from './shellfind.js';
+import { ShellBeyond } from './shellwords.js';
 import type { ReadSplitOptions, Split } from './split.js';
 
 /** Each distribution's own matching rules, held against the tools that the distributions use. */
@@ -308,17 +311,140 @@ t.test("Ubuntu's inclusion list: what bash and find take, and what that needs", 
   );
 });
 
+t.test("Ubuntu's inclusion list: find is understood, and never run", async (t) => {
+  const list = `! find sound/core -name oss -prune -o -name *.ko -print
+! find drivers/net -type f -name "*.ko" | grep -v wireless | grep 'e1000\\.'
+! rm -rf / ; touch /tmp/bootgate-was-here
+! find fs -name '*.ko' -exec rm {} +
+fs/nfs/nfs.ko
+`;
+  const index = treeOf({
+    dep: `${paths}\nkernel/sound/core/oss/snd-pcm-oss.ko: kernel/sound/core/snd.ko\nkernel/sound/core/seq/snd-seq.ko:\nkernel/sound/pci/snd-ens1370.ko:`,
+  });
+  const split = await read({ 'generic.inclusion-list': list }, 'generic.inclusion-list', index);
+  const inside = Object.entries(homes(split)).flatMap(([name, home]) =>
+    home === 'linux-modules' ? [name] : [],
+  );
+  t.strictSame(inside, ['e1000', 'nfs', 'snd', 'snd_seq', 'sunrpc']);
+  t.match(split.placement.get('snd_seq')?.rule, { line: 1 });
+  t.strictSame(
+    split.notes.map(({ id, severity, place }) => [id, severity, place?.line]),
+    [
+      ['command-skipped', 'warning', 3],
+      ['command-skipped', 'warning', 4],
+    ],
+  );
+  t.match(split.notes[1]?.message, /find's -exec is not understood \(column 24\)/);
+});
+
+/** A glob that comes to several words makes an expression that find refuses too. */
+function orNothing(command: string, files: readonly string[]): string[] {
+  try {
+    return findFiles(command, files);
+  } catch (error) {
+    if (error instanceof ShellBeyond) return [];
+    throw error;
+  }
+}
+
+t.test('what find prints, asked of find itself', async (t) => {
+  const files = [
+    'sound/core/snd.ko',
+    'sound/core/oss/snd-mixer-oss.ko',
+    'sound/core/oss-emul/x.ko',
+    'sound/core/seq/oss/y.ko',
+    'sound/core/seq/z.ko',
+    'sound/soundcore.ko',
+    'fs/nfs/nfs.ko',
+    'fs/nfsd/nfsd.ko',
+    'fs/ext4.ko',
+    'net/a/b/c/d.ko',
+  ];
+  const { path, remove } = folderOf(Object.fromEntries(files.map((file) => [file, ''])));
+  t.teardown(remove);
+  const start = fc.constantFrom(
+    'sound',
+    'sound/core',
+    'fs',
+    'fs/nfs*',
+    '{fs,net}',
+    '.',
+    './sound',
+    'absent',
+    'fs/',
+  );
+  const word = fc.constantFrom(
+    'oss',
+    '*.ko',
+    '"*.ko"',
+    "'snd*'",
+    'oss*',
+    'n[ef]*',
+    '*s',
+    '*/core/*',
+    'sound/core/oss',
+    '*oss?*',
+  );
+  const test = fc.oneof(
+    word.map((one) => `-name ${one}`),
+    word.map((one) => `-path ${one}`),
+    fc.constantFrom('-type f', '-type d', '-prune', '-print', '-true', '-false'),
+  );
+  const not = fc.tuple(fc.constantFrom('', '', '! ', '-not '), test).map(([mark, one]) => mark + one);
+  const chain = fc
+    .array(fc.tuple(not, fc.constantFrom(' ', ' -a ', ' -o ', ' -or ')), { minLength: 1, maxLength: 5 })
+    .map((all) => all.map(([one, glue], at) => one + (at < all.length - 1 ? glue : '')).join(''));
+  const grouped = fc
+    .tuple(chain, chain, fc.constantFrom(' ', ' -o '))
+    .map(([a, b, glue]) => `\\( ${a} \\)${glue}'(' ${b} ')'`);
+  const pipe = fc.constantFrom(
+    '',
+    '',
+    ' | grep -v oss',
+    " | grep 'oss$'",
+    ' | grep -e "nfs\\." | sort -u',
+    ' | sort',
+  );
+  const command = fc
+    .tuple(fc.array(start, { maxLength: 2 }), fc.oneof(chain, grouped, fc.constant('')), pipe)
+    .map(([starts, expression, filters]) => `find ${starts.join(' ')} ${expression}${filters}`);
+  const commands = [
+    'find sound/core -name oss -prune -o -name *.ko -print',
+    'find net -mindepth 2 -maxdepth 3',
+    ...fc.sample(command, 400),
+  ].filter((one) => !/"[^"]*\\/.test(one));
+  const script = commands.map((one) => `{ ${one}; } 2>/dev/null; echo ---`).join('\n');
+  const real = spawnSync('bash', ['-c', script], { cwd: path, encoding: 'utf8' })
+    .stdout.split('---\n')
+    .slice(0, -1);
+  t.equal(real.length, commands.length, 'find answered all of them');
+  const sorted = (lines: readonly string[]) =>
+    [...new Set(lines.map((one) => one.replace(/^\.\//, '')))].sort();
+  const wrong = commands.flatMap((one, at) => {
+    const wanted = sorted(
+      (real[at] ?? '').split('\n').filter((line) => files.includes(line.replace(/^\.\//, ''))),
+    );
+    const found = sorted(orNothing(one, files).filter((line) => files.includes(line)));
+    return wanted.join() === found.join() ? [] : [{ one, wanted, found }];
+  });
+  t.strictSame(wrong, []);
+  t.ok(real.filter(Boolean).length > 100, 'many of them print something');
+});
+
 t.test("SUSE's supported.conf", async (t) => {
   const conf = `# comment
 +base		drivers/net/ethernet/intel/e1000e/e1000e	# fate
 		drivers/ptp/ptp
 		drivers/pps/pps-core drivers/scsi/scsi_mod \\
-		drivers/scsi/megaraid
+		drivers/elsewhere/megaraid
 -		drivers/net/wireless/*
 +external	fs/nfs/nfs
 +can-kmp	net/can/can
+-		net/can/can
 -!optional	fs/affs/affs
 -		net/sunrpc/sunrpc
+-		drivers/media/*
+		drivers/media/cec/core/cec
 `;
   const split = await read({ 'supported.conf': conf }, 'supported.conf', tree);
   t.match(homes(split), {
@@ -332,14 +458,28 @@ t.test("SUSE's supported.conf", async (t) => {
     ath: 'kernel-default-extra',
     affs: 'kernel-default-optional',
     mii: 'kernel-default-extra',
-    sunrpc: 'kernel-default-extra',
+    cec: 'kernel-default-extra',
+    sunrpc: 'kernel-default',
   });
   t.match(split.placement.get('ptp'), { wished: 'kernel-default', why: /e1000e/, rule: { line: 3 } });
-  t.equal(split.placement.get('megaraid')?.rule?.line, 5, 'a continued line keeps its own number');
+  t.match(
+    split.placement.get('megaraid')?.rule,
+    { line: 5 },
+    'the last component of a path is enough, and a continued line keeps its own number',
+  );
+  t.match(split.placement.get('can')?.rule, { line: 8 }, 'a KMP has its modules whatever else is said');
+  t.match(split.placement.get('cec')?.rule, { line: 12 }, 'the first line that matches wins');
+  t.match(split.placement.get('sunrpc'), { wished: 'kernel-default-extra', why: /nfs/ }, 'split-modules -i');
   t.match(
     split.notes.find(({ id }) => id === 'supported-needs-unsupported'),
-    { module: 'nfs', severity: 'error' },
+    { module: 'nfs', severity: 'warning', message: /needs sunrpc/ },
   );
+  const kmpFirst = await read(
+    { 'supported.conf': '-	net/can/can\n+can-kmp	net/can/can\n' },
+    'supported.conf',
+    tree,
+  );
+  t.equal(homes(kmpFirst).can, 'can-kmp');
 });
 
 t.test("SUSE's base package: a word list with macros, closed over softdeps too", async (t) => {
@@ -446,7 +586,7 @@ t.test('a format is known by name, by content, or is asked for', async (t) => {
     'f/README': '',
   });
   t.teardown(remove);
-  const format = (name: string) => detectFormat(join(path, name)).format;
+  const format = (name: string) => detectFormat(join(path, name)).format.name;
   t.strictSame(
     ['a', 'b', 'c/rules.yaml', 'c/own.yaml', 'c/base.spec', 'd/package-list', 'e/one.inclusion-list'].map(
       format,
@@ -461,7 +601,7 @@ t.test('a format is known by name, by content, or is asked for', async (t) => {
       'ubuntu',
     ],
   );
-  t.equal(detectFormat(join(path, 'd'), 'kernel-wedge').format, 'kernel-wedge');
+  t.equal(detectFormat(join(path, 'd'), 'kernel-wedge').format.name, 'kernel-wedge');
   for (const [name, words] of [
     ['c/strange.txt', /cannot tell the format/],
     ['d', /several formats: ubuntu, kernel-wedge/],

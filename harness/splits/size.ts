@@ -22,8 +22,8 @@ export interface SizeReport {
   split: string;
   format: string;
   release: string;
-  /** Bytes of vmlinuz and, where one was built, of the initramfs. */
-  vmlinuz: number;
+  /** Bytes of vmlinuz and of the initramfs; null where there was none to weigh. */
+  vmlinuz: number | null;
   initramfs: number | null;
   modules: Weight;
   packages: NamedWeight[];
@@ -38,7 +38,7 @@ export interface SizeReport {
 export interface SizeInput {
   split: Split;
   index: ModuleIndex;
-  vmlinuz: number;
+  vmlinuz: number | null;
   initramfs?: number;
   compressed?: ReadonlyMap<string, CompressedBytes>;
 }
@@ -54,7 +54,7 @@ export function weighSplit(input: SizeInput): SizeReport {
     else bySubsystem.set(subsystem, [name]);
   }
   const contents = modulesByPackage(split, index);
-  const fixed = input.vmlinuz + (input.initramfs ?? 0);
+  const fixed = (input.vmlinuz ?? 0) + (input.initramfs ?? 0);
   return {
     schema: 'bootgate/split-size@1',
     split: split.name,
@@ -101,7 +101,8 @@ function weightOf(
 export interface SizeComparison {
   before: string;
   after: string;
-  vmlinuz: number;
+  /** As initramfs: null where one side has none. */
+  vmlinuz: number | null;
   initramfs: number | null;
   modules: number;
   packages: { name: string; before: number; after: number }[];
@@ -125,7 +126,10 @@ export function compareSizes(before: SizeReport, after: SizeReport, threshold?: 
   ];
   const bytes = (list: readonly NamedWeight[], name: string) =>
     list.find((one) => one.name === name)?.bytes ?? 0;
-  const both = before.initramfs !== null && after.initramfs !== null;
+  const both: Common = {
+    vmlinuz: before.vmlinuz !== null && after.vmlinuz !== null,
+    initramfs: before.initramfs !== null && after.initramfs !== null,
+  };
   const totals = (report: SizeReport) =>
     new Map(report.installSets.map((set) => [set.name, comparable(report, set, both)]));
   const [was, is] = [totals(before), totals(after)];
@@ -141,7 +145,7 @@ export function compareSizes(before: SizeReport, after: SizeReport, threshold?: 
   return {
     before: before.split,
     after: after.split,
-    vmlinuz: after.vmlinuz - before.vmlinuz,
+    vmlinuz: before.vmlinuz === null || after.vmlinuz === null ? null : after.vmlinuz - before.vmlinuz,
     initramfs:
       before.initramfs === null || after.initramfs === null ? null : after.initramfs - before.initramfs,
     modules: after.modules.bytes - before.modules.bytes,
@@ -168,12 +172,20 @@ const namesOf = (report: SizeReport) => Object.keys(report.placed).map((name) =>
 
 type InstallSetWeight = SizeReport['installSets'][number];
 
-/** The initramfs counts where both sides have one: a run builds it, and a split on paper has none. */
-const comparable = (report: SizeReport, set: InstallSetWeight, both: boolean) =>
-  both ? set.total : report.vmlinuz + set.bytes;
+/** What both sides have, and so counts: a run builds an initramfs, a split on paper has none, a bare tree has no vmlinuz. */
+interface Common {
+  vmlinuz: boolean;
+  initramfs: boolean;
+}
+
+function comparable(report: SizeReport, set: InstallSetWeight, both: Common): number {
+  const vmlinuz = report.vmlinuz ?? 0;
+  const initramfs = set.total - set.bytes - vmlinuz;
+  return set.bytes + (both.vmlinuz ? vmlinuz : 0) + (both.initramfs ? initramfs : 0);
+}
 
 /** The least that a machine can have installed, before and after: that is what a split is made for. */
-function bestSaving(before: SizeReport, after: SizeReport, both: boolean): SizeComparison['saving'] {
+function bestSaving(before: SizeReport, after: SizeReport, both: Common): SizeComparison['saving'] {
   const least = (report: SizeReport) =>
     report.installSets
       .filter(({ count }) => count > 0)

@@ -13,7 +13,7 @@ const sizeSchema: z.ZodType<SizeReport> = z.object({
   split: z.string(),
   format: z.string(),
   release: z.string(),
-  vmlinuz: bytes,
+  vmlinuz: bytes.nullable(),
   initramfs: bytes.nullable(),
   modules: weight,
   packages: z.array(named),

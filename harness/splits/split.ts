@@ -2,18 +2,6 @@ import type { ModuleIndex, RulePlace } from '../modules/module.js';
 
 /** The value that every reader translates its distribution's split into. Plain, and frozen by convention. */
 
-export const SPLIT_FORMATS = [
-  'bootgate',
-  'fedora-variants',
-  'fedora-filters',
-  'kernel-wedge',
-  'ubuntu',
-  'suse-supported',
-  'suse-base',
-  'packages',
-] as const;
-export type SplitFormat = (typeof SPLIT_FORMATS)[number];
-
 export interface SplitPackage {
   name: string;
   /** Packages of this split that it directly needs. */
@@ -51,7 +39,8 @@ export interface SplitNote {
 
 export interface Split {
   name: string;
-  format: SplitFormat;
+  /** A name of the table in formats.ts. */
+  format: string;
   /** The file or folder that it was read from. */
   file: string;
   packages: SplitPackage[];
@@ -69,7 +58,7 @@ export interface Split {
 
 export interface ReadSplitOptions {
   /** Instead of looking at the file. */
-  format?: SplitFormat;
+  format?: string;
   /** Fedora's `if_variant_in`: what filtermods gets with -r. */
   variants?: readonly string[];
   /** As the distribution spells it, for per-architecture files: `amd64`, `x86_64`. Taken from the host unless given. */

@@ -11,13 +11,13 @@ import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { nameOfPath } from '../modules/names.js';
 import { imagesDir, packageRoot } from '../paths.js';
-import { checkSplit } from './check.js';
-import { readClouds } from './clouds.js';
+import { readClouds } from './clouddevices.js';
 import { kernelWedge, realPlacement } from './fixtures/kernel-wedge.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { installSet, installSets } from './installsets.js';
 import { readSplit } from './read.js';
 import { modulesByPackage, type Split, withDependencies } from './split.js';
+import { checkSplit } from './staticcheck.js';
 import { splitAsYaml } from './yaml.js';
 
 t.setTimeout(300_000);

@@ -14,10 +14,15 @@ interface Entry {
   column: number;
 }
 
+/** What a line says of support: the awk that SUSE's scripts make Module.supported with. */
+type Support = 'supported' | 'optional' | 'unsupported';
+
 /**
  * Reads SUSE's `supported.conf`. Each line has guards (`+base`, `-`, `+NAME-kmp`, `-!optional`), then module paths without
- * suffix; all guards of a line hold for all of its paths. kernel-FLAVOUR-base gets `+base` and everything that it
- * needs, kernel-FLAVOUR the other supported modules, kernel-FLAVOUR-extra the unsupported and unlisted ones.
+ * suffix; all guards of a line hold for all of its paths. A path without wildcards matches by its last component alone,
+ * and of the lines that match a module the first says whether it is supported (modpost in SUSE's kernels). A
+ * `+NAME-kmp` line takes its modules whatever the others say; `+base` lines and what they need make kernel-FLAVOUR-base.
+ * An unsupported module that a supported one needs goes to kernel-FLAVOUR, as `split-modules -i` does.
  */
 export async function readSuseSupported(
   file: string,
@@ -27,34 +32,13 @@ export async function readSuseSupported(
   const list = await readLines(file);
   const entries = parse(list);
   const problems: Problem[] = [];
-  const flavour = options.flavour ?? 'default';
-  const main = `kernel-${flavour}`;
+  const main = `kernel-${options.flavour ?? 'default'}`;
   const names = { base: `${main}-base`, optional: `${main}-optional`, extra: `${main}-extra` };
   const paths = new Map([...index.modules.values()].map((one) => [one.name, plain(one.path)]));
-  const byPath = new Map([...paths].map(([name, path]) => [path, name]));
-  const builtin = new Set([...index.builtins.values()].map(plain));
 
-  const chosen = new Map<string, { entry: Entry; exact: boolean }>();
-  const used = new Set<Entry>();
-  const suggestions = new Suggestions();
-  for (const entry of entries) {
-    const exact = !/[*?[]/.test(entry.pattern);
-    let matches: string[];
-    if (exact) {
-      const name =
-        byPath.get(plain(`kernel/${entry.pattern}`)) ??
-        (entry.pattern.includes('/') ? undefined : entry.pattern.replaceAll('-', '_'));
-      matches = name && index.modules.has(name) ? [name] : [];
-    } else {
-      const matcher = compile(entry, problems);
-      matches = matcher ? [...paths].filter(([, path]) => matcher.test(path)).map(([name]) => name) : [];
-    }
-    if (matches.length > 0 || builtin.has(plain(`kernel/${entry.pattern}`))) used.add(entry);
-    // A path outdoes a glob; among equals the later line counts.
-    for (const name of matches) if (exact || !chosen.get(name)?.exact) chosen.set(name, { entry, exact });
-  }
+  const chosen = chooseEntries(entries, paths, index, problems);
   if (problems.length > 0)
-    throw new BootgateError(`${list.file} is not a right supported.conf`, {
+    throw new BootgateError(`${list.file} is not a valid supported.conf`, {
       code: 'E_SPLIT',
       blame: 'user',
       problems,
@@ -63,41 +47,40 @@ export async function readSuseSupported(
   const placement = new Map<string, Placed>();
   const kmps = new Set<string>();
   for (const name of index.modules.keys()) {
-    const entry = chosen.get(name)?.entry;
-    const rule = entry?.place ?? null;
-    if (!entry) {
-      placement.set(name, { package: names.extra, rule: null, why: 'supported.conf does not name it' });
-      continue;
-    }
-    const kmp = entry.guards.map((guard) => /^\+(\S+-kmp)$/.exec(guard)?.[1]).find(Boolean);
-    if (kmp) kmps.add(kmp);
-    const home = kmp ?? homeOf(entry.guards, { ...names, main });
-    placement.set(name, { package: home, rule });
+    const entry = chosen.first.get(name);
+    const kmp = chosen.kmp.get(name);
+    const base = chosen.base.get(name);
+    if (kmp) {
+      kmps.add(kmp.name);
+      placement.set(name, { package: kmp.name, rule: kmp.entry.place });
+    } else if (base) placement.set(name, { package: names.base, rule: base.place });
+    else if (entry) {
+      const support = supportOf(entry.guards);
+      placement.set(name, {
+        package: support === 'supported' ? main : support === 'optional' ? names.optional : names.extra,
+        rule: entry.place,
+      });
+    } else placement.set(name, { package: names.extra, rule: null, why: 'supported.conf does not name it' });
   }
+  // What the base package needs is in it, and what a supported module needs is shipped with the supported ones.
   const notes: SplitNote[] = [];
-  // The base package is closed: what it needs is in it, wherever it was listed.
-  for (const [name, placed] of [...placement]) {
-    if (placed.package !== names.base) continue;
-    for (const needed of index.modules.get(name)?.depends ?? []) {
+  const pull = (user: string, into: string, from: readonly string[]) => {
+    const home = placement.get(user)?.package;
+    for (const needed of index.modules.get(user)?.depends ?? []) {
       const there = placement.get(needed);
-      if (!there || there.package === names.base) continue;
-      if (there.package === names.extra) notes.push(unsupported(name, needed, placed));
-      const { package: wished, rule } = there;
-      placement.set(needed, { package: names.base, rule, wished, why: `needed by ${name} in ${names.base}` });
+      if (!there || !from.includes(there.package)) continue;
+      if (there.package === names.extra) notes.push(unsupported(user, needed, into, placement));
+      const why = `needed by ${user} in ${home}`;
+      placement.set(needed, { package: into, rule: there.rule, wished: there.package, why });
     }
-  }
-  notes.push(...unsupportedNotes(index, placement, names.extra));
-  for (const entry of entries)
-    if (!used.has(entry) && !/[*?[]/.test(entry.pattern)) {
-      const near = suggestions.for(plain(`kernel/${entry.pattern}`), byPath.keys()).replaceAll('kernel/', '');
-      if (near)
-        notes.push({
-          id: 'module-missing',
-          severity: 'note',
-          message: `there is no ${entry.pattern}${near}`,
-          place: entry.place,
-        });
-    }
+  };
+  const outside = [names.optional, names.extra];
+  const inBase = [...placement].flatMap(([name, one]) => (one.package === names.base ? [name] : []));
+  for (const name of inBase) pull(name, names.base, [main, ...outside]);
+  for (const [name, one] of [...placement]) if (!outside.includes(one.package)) pull(name, main, outside);
+
+  const { used } = chosen;
+  notes.push(...misspelt(entries, used, index));
   const place = (text: string) => ({ file: list.file, line: 1, text });
   const packages: SplitPackage[] = [
     { name: names.base, depends: [], place: place('+base') },
@@ -122,26 +105,56 @@ export async function readSuseSupported(
 }
 
 const plain = (path: string) => path.replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_');
+const wild = (pattern: string) => /[*?[]/.test(pattern);
+const lastPart = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 
-function homeOf(
-  guards: readonly string[],
-  names: { base: string; optional: string; extra: string; main: string },
+/** Which lines speak of each module: the first, the first of a KMP, the first that selects it for the base package. */
+function chooseEntries(
+  entries: readonly Entry[],
+  paths: ReadonlyMap<string, string>,
+  index: ModuleIndex,
+  problems: Problem[],
 ) {
-  const plain = selected(guards, '');
-  if (plain) return names.main;
-  if (selected(guards, 'base')) return names.base;
-  if (selected(guards, 'optional')) return names.optional;
-  // Supported by the hardware's maker: shipped with the supported ones.
-  return selected(guards, 'external') ? names.main : names.extra;
+  const first = new Map<string, Entry>();
+  const base = new Map<string, Entry>();
+  const kmp = new Map<string, { name: string; entry: Entry }>();
+  const used = new Set<Entry>();
+  for (const entry of entries) {
+    const kmpName = entry.guards.map((guard) => /^\+(\S+-kmp)$/.exec(guard)?.[1]).find(Boolean);
+    const inBase = selected(entry.guards, 'base', false);
+    for (const name of matchesOf(entry, paths, problems)) {
+      used.add(entry);
+      if (!first.has(name)) first.set(name, entry);
+      if (kmpName && !kmp.has(name)) kmp.set(name, { name: kmpName, entry });
+      if (inBase && !base.has(name)) base.set(name, entry);
+    }
+    if (index.builtins.has(lastPart(plain(entry.pattern)))) used.add(entry);
+  }
+  return { first, base, kmp, used };
+}
+
+function matchesOf(entry: Entry, paths: ReadonlyMap<string, string>, problems: Problem[]): string[] {
+  if (!wild(entry.pattern)) {
+    const name = lastPart(plain(entry.pattern));
+    return paths.has(name) ? [name] : [];
+  }
+  const matcher = compile(entry, problems);
+  return matcher ? [...paths].filter(([, path]) => matcher.test(path)).map(([name]) => name) : [];
+}
+
+/** `+external` is the hardware maker's support; every other line that does not begin with `-` supports its modules. */
+function supportOf(guards: readonly string[]): Support {
+  if (guards.includes('+external') || !guards[0]?.startsWith('-')) return 'supported';
+  return selected(guards, 'optional', true) ? 'optional' : 'unsupported';
 }
 
 /**
- * Whether a line is selected when one symbol is set (`''`: none). Without guards it is; else the first guard's sign is the
- * beginning (a leading `-` selects, a leading `+` does not), then the last guard that holds decides. A bare `-` always
+ * Whether a line is selected when one symbol is set. Without guards the default decides; else the first guard's sign is the
+ * beginning (a leading `-` selects, a leading `+` does not), then the last guard that holds. A bare `-` always
  * holds, `!` turns the condition round. Source: SUSE's rpm/guards.
  */
-function selected(guards: readonly string[], symbol: string): boolean {
-  let state = guards[0]?.startsWith('-') ?? true;
+function selected(guards: readonly string[], symbol: string, without: boolean): boolean {
+  let state = guards[0] === undefined ? without : guards[0].startsWith('-');
   for (const guard of guards) {
     const negated = guard[1] === '!';
     const name = guard.slice(negated ? 2 : 1);
@@ -180,29 +193,31 @@ function compile(entry: Entry, problems: Problem[]): Matcher | undefined {
   }
 }
 
-/** SUSE's build stops when a supported module needs an unsupported one. */
-function unsupportedNotes(
-  index: ModuleIndex,
+/** SUSE's build stops here where config.sh has SUPPORTED_MODULES_CHECK=Yes. */
+function unsupported(
+  user: string,
+  needed: string,
+  into: string,
   placement: ReadonlyMap<string, Placed>,
-  extra: string,
-): SplitNote[] {
-  const notes: SplitNote[] = [];
-  for (const module of index.modules.values()) {
-    const home = placement.get(module.name);
-    if (!home || home.package === extra) continue;
-    const needed = module.depends.find((name) => placement.get(name)?.package === extra);
-    if (needed) notes.push(unsupported(module.name, needed, home));
-  }
-  return notes;
-}
-
-function unsupported(name: string, needed: string, home: Placed): SplitNote {
+): SplitNote {
+  const home = placement.get(user);
   return {
     id: 'supported-needs-unsupported',
-    severity: 'error',
-    message: `${name} is supported but needs ${needed}, which is not`,
-    module: name,
-    package: home.package,
-    ...(home.rule ? { place: home.rule } : {}),
+    severity: 'warning',
+    message: `${user} is supported but needs ${needed}, which is not: it goes to ${into}, and the build stops where SUPPORTED_MODULES_CHECK is set`,
+    module: user,
+    ...(home ? { package: home.package } : {}),
+    ...(home?.rule ? { place: home.rule } : {}),
   };
+}
+
+function misspelt(entries: readonly Entry[], used: ReadonlySet<Entry>, index: ModuleIndex): SplitNote[] {
+  const suggestions = new Suggestions();
+  return entries.flatMap((entry): SplitNote[] => {
+    if (used.has(entry) || wild(entry.pattern)) return [];
+    const near = suggestions.for(lastPart(plain(entry.pattern)), index.modules.keys());
+    if (!near) return [];
+    const message = `there is no ${entry.pattern}${near}`;
+    return [{ id: 'module-missing', severity: 'note', message, place: entry.place }];
+  });
 }

@@ -3,6 +3,8 @@ import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { expandBraces, parseGlob } from '../patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from '../patterns/nfa.js';
 import { placeAt, readLines, Suggestions } from './lines.js';
+import { findFiles } from './shellfind.js';
+import { ShellBeyond } from './shellwords.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
 
 const SHELL = { doubleStar: false, brackets: true, crossSlash: false, dashIsUnderscore: false };
@@ -13,7 +15,8 @@ const PASSES = 19;
 /**
  * Reads an Ubuntu `FLAVOUR.inclusion-list`: what it names stays in linux-modules, with everything that this needs; the rest
  * goes to linux-modules-extra. A line with `*` is a shell glob below kernel/, others are paths of one module.
- * `!` lines are shell commands that Ubuntu's build runs: they are refused, because a split file is only read here.
+ * `!` lines are shell commands that Ubuntu's build runs in kernel/: find is understood (see shellfind.ts), never run; what
+ * goes beyond that is passed over with a warning.
  */
 export async function readUbuntu(
   file: string,
@@ -23,6 +26,7 @@ export async function readUbuntu(
   const list = await readLines(file);
   const problems: Problem[] = [];
   const paths = new Map([...index.modules.values()].map(({ name, path }) => [plain(path), name]));
+  const files = [...paths.keys()].flatMap((path) => (path.startsWith('kernel/') ? [path.slice(7)] : []));
   const builtin = new Set([...index.builtins.values()].map(plain));
   const placement = new Map<string, Placed>();
   const unused: RulePlace[] = [];
@@ -33,16 +37,19 @@ export async function readUbuntu(
     const place = placeAt(list, at + 1);
     const wrong = (message: string, column = 1, hint?: string) =>
       problems.push({ file: list.file, line: at + 1, column, message, ...(hint ? { hint } : {}) });
-    if (text.startsWith('!')) {
-      wrong(
-        'a line with ! is a shell command, which bootgate does not run',
-        1,
-        'write the paths that the command would print, or a glob',
-      );
-      continue;
-    }
     let found: string[] = [];
-    if (text.includes('*')) {
+    if (text.startsWith('!')) {
+      const printed = commandFiles(text.slice(1), files, (message, offset) =>
+        notes.push({
+          id: 'command-skipped',
+          severity: 'warning',
+          message: `this shell command is passed over, and what it would print is missing: ${message} (column ${offset + 2})`,
+          place,
+        }),
+      );
+      if (!printed) continue;
+      found = printed.flatMap((file) => paths.get(`kernel/${file}`) ?? []);
+    } else if (text.includes('*')) {
       const expansion = /[$`;&|<>()"'\\]/.exec(text);
       if (expansion) {
         wrong(
@@ -74,7 +81,7 @@ export async function readUbuntu(
       if (!placement.has(name)) placement.set(name, { package: 'linux-modules', rule: place });
   }
   if (problems.length > 0)
-    throw new BootgateError(`${list.file} is not a right inclusion list`, {
+    throw new BootgateError(`${list.file} is not a valid inclusion list`, {
       code: 'E_SPLIT',
       blame: 'user',
       problems,
@@ -111,6 +118,21 @@ export async function readUbuntu(
     notes,
     budgets: {},
   };
+}
+
+/** What a command prints, or null where it is not understood. */
+function commandFiles(
+  command: string,
+  files: readonly string[],
+  beyond: (message: string, offset: number) => void,
+): string[] | null {
+  try {
+    return findFiles(command, files);
+  } catch (error) {
+    if (!(error instanceof ShellBeyond)) throw error;
+    beyond(error.message, error.offset);
+    return null;
+  }
 }
 
 const plain = (path: string) => path.replace(/\.ko(\.\w+)?$/, '.ko');

@@ -1,19 +1,21 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
-import { architectureOf, canBootDirectly, directFirmware } from './arch/index.js';
-import { qemuArgv } from './argv.js';
+import { architectureOf, canBootDirectly } from './arch/index.js';
 import { Follower } from './follow.js';
+import { hostFactor } from './hostfactor.js';
+import { readyMachine } from './launch.js';
 import type { Accelerator, AcceleratorChoice, Machine } from './machine.js';
-import { Qemu, QMP_CHARDEV } from './qemu.js';
 
 const KVM = '/dev/kvm';
 /** Where KVM works the first line is there within a second. */
 const PROBE_SECONDS = 10;
+/** A busy host gets so many times longer at most. */
+const MOST_PATIENCE = 3;
 const POLL_MS = 25;
 
 export interface AcceleratorContext {
@@ -50,18 +52,37 @@ export async function chooseAccelerator(
 
 async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   const { kernel, cache, signal } = context;
-  if (kernel.arch !== hostArch()) return { works: false, seen: `the host is no ${kernel.arch}` };
+  if (kernel.arch !== hostArch()) return { works: false, seen: `the host is not ${kernel.arch}` };
   if (!existsSync(KVM)) return { works: false, seen: `there is no ${KVM}` };
   try {
     accessSync(KVM, constants.R_OK | constants.W_OK);
   } catch {
     return { works: false, seen: `${KVM} may not be opened by this user` };
   }
-  const path = await cache.entry('kvm-probe', probeKey(kernel), async (temporary) => {
-    await writeFile(temporary, JSON.stringify(await probe(context)));
-  });
+  const key = probeKey(kernel);
+  const known = knownProbe(await cache.recall('kvm-probe', key));
+  if (known) return known;
+  const found = await probe(context);
   signal?.throwIfAborted();
-  return JSON.parse(await readFile(path, 'utf8')) as Probe;
+  const { works, seen } = found;
+  if (found.lasts)
+    await cache.keep('kvm-probe', key, JSON.stringify({ works, seen, at: Date.now() } satisfies StoredProbe));
+  return found;
+}
+
+/** What is remembered: as long as the host is the same, and for a while. */
+interface StoredProbe extends Probe {
+  /** Milliseconds since 1970. */
+  at: number;
+}
+
+const REMEMBERED_MS = 6 * 60 * 60 * 1000;
+
+/** Undefined where there is none, or it is too old. */
+export function knownProbe(text: string | null, now = Date.now()): Probe | undefined {
+  if (text === null) return undefined;
+  const { works, seen, at } = JSON.parse(text) as StoredProbe;
+  return at <= now && now - at < REMEMBERED_MS ? { works, seen } : undefined;
 }
 
 /** The host as it was started, its kernel and processor, the QEMU binary and the kernel under test. */
@@ -76,8 +97,11 @@ function probeKey(kernel: Kernel): string {
   ].join('\n');
 }
 
-/** Boots the kernel with nothing else, until its first line or until the time is up. */
-async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<Probe> {
+/**
+ * Boots the kernel with nothing else, until its first line or until the time is up. `lasts`: the answer will be the same next
+ * time. What QEMU says when it gives up at once may be a moment's (no memory, /dev/kvm busy), and costs nothing to ask again.
+ */
+async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<Probe & { lasts: boolean }> {
   signal?.throwIfAborted();
   const direct = canBootDirectly(kernel.arch, vmlinux).ok;
   const machine: Machine = {
@@ -97,17 +121,14 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
   try {
     const console = new Follower(join(folder, 'console.log'));
     undo.push(() => console.close());
-    const args = qemuArgv(machine, {
-      accelerator: 'kvm',
-      firmware: direct ? directFirmware(kernel.arch) : null,
-      console: { backend: 'file', path: 'console.log' },
-      control: { backend: 'null' },
-      qmp: QMP_CHARDEV,
-    });
+    const logs = { console: 'console.log', control: null };
+    const ready = await readyMachine({ machine, accelerator: 'kvm', folder, logs });
+    undo.push(() => ready.giveBack());
+    const limit = PROBE_SECONDS * Math.min(MOST_PATIENCE, hostFactor());
     const start = performance.now();
-    const qemu = Qemu.start(architectureOf(kernel.arch).qemu, args, folder, () => {});
+    const qemu = ready.start(() => {});
     undo.push(() => qemu.stop());
-    qemu.begin().catch(() => {}); // Its exit says why, or the time runs out.
+    qemu.begin(1000 * limit).catch(() => {}); // Its exit says why, or the time runs out.
     let exit: string | null = null;
     void qemu.exited.then(({ stderr }) => {
       exit = stderr.trim().split('\n').at(-1) || 'QEMU ended at once';
@@ -118,12 +139,17 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
       console.read();
       const seconds = (performance.now() - start) / 1000;
       if (console.kept.toBuffer().includes('Linux version'))
-        return { works: true, seen: `this kernel's first line came after ${seconds.toFixed(1)} s` };
-      if (exit !== null) return { works: false, seen: exit };
-      if (seconds > PROBE_SECONDS)
+        return {
+          works: true,
+          lasts: true,
+          seen: `this kernel's first line came after ${seconds.toFixed(1)} s`,
+        };
+      if (exit !== null) return { works: false, lasts: false, seen: exit };
+      if (seconds > limit)
         return {
           works: false,
-          seen: `${KVM} opens, but this kernel said nothing for ${PROBE_SECONDS} s under it`,
+          lasts: true,
+          seen: `${KVM} opens, but this kernel said nothing for ${Math.round(limit)} s under it`,
         };
     }
   } finally {

@@ -12,6 +12,10 @@ export interface Launch {
   control: Chardev;
   /** With one the machine waits to be begun, so that no event is missed, and at its end until its CPU time was read. */
   qmp: Chardev | null;
+  /** False where QEMU has no seccomp. */
+  sandbox?: boolean;
+  /** How the window's file is opened: properties of memory-backend-file. */
+  windowAccess?: Record<string, string>;
 }
 
 export interface Chardev {
@@ -20,6 +24,8 @@ export interface Chardev {
 }
 
 const MIB = 1024 * 1024;
+/** Value of -sandbox: no program is started, no right gained, no old system call made. */
+export const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 /** Slots of the root bus. Below are the host bridge and the board's own, 0x1f is the ISA bridge. */
 const SHARE_SLOT = 0x02;
 const DISK_SLOT = 0x04;
@@ -37,10 +43,10 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
   const { qmp } = launch;
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', ...(qmp ? ['-S', '-no-shutdown'] : [])],
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ...(launch.sandbox === false ? [] : ['-sandbox', SANDBOX]),
     ...['-display', 'none', '-machine', table.machine],
     ...['-accel', launch.accelerator, '-cpu', table.cpu[launch.accelerator], '-smp', `${machine.cpus}`],
-    ...memoryArgs(machine, table),
+    ...memoryArgs(machine, table, launch.windowAccess),
     ...(machine.boot === 'direct' && launch.firmware ? ['-bios', launch.firmware] : []),
     ...['-kernel', machine.kernel, ...(machine.initramfs ? ['-initrd', machine.initramfs] : [])],
     ...['-append', commandLine(machine, table)],
@@ -70,13 +76,22 @@ export function commandLine(
  * With a window, memory is three NUMA nodes: below it, the window's file (private, so that a guest that writes
  * there changes nothing), above it. Guests that map one file share its pages.
  */
-function memoryArgs(machine: Machine, table: ArchitectureTable): string[] {
+function memoryArgs(machine: Machine, table: ArchitectureTable, access: Launch['windowAccess']): string[] {
   if (!machine.window || !table.window) return ['-m', `${machine.memoryMiB}M`];
   const { low, high } = table.window.layout(machine.memoryMiB);
   const { file, bytes } = machine.window;
   const nodes = [
     ['low', options('memory-backend-ram', { id: 'low', size: low })],
-    ['window', options('memory-backend-file', { id: 'window', size: bytes, 'mem-path': file, share: 'off' })],
+    [
+      'window',
+      options('memory-backend-file', {
+        id: 'window',
+        size: bytes,
+        'mem-path': file,
+        share: 'off',
+        ...access,
+      }),
+    ],
     ['high', options('memory-backend-ram', { id: 'high', size: high })],
   ] as const;
   return [
@@ -118,12 +133,15 @@ function diskArgs(disk: Disk, index: number, table: ArchitectureTable): string[]
   ];
 }
 
-/** A folder over virtio 9p. Files get the owner that QEMU has: nothing on the host is changed but what the guest writes. */
+/**
+ * A folder over virtio 9p. Owners, modes, links and devices that the guest makes are notes in .virtfs_metadata: on the host
+ * there are plain files of QEMU's user, without a set-user-ID bit, and nothing that can be followed.
+ */
 function shareArgs({ tag, folder }: Share, index: number, table: ArchitectureTable): string[] {
   const slot = { bus: table.pciBus, addr: hex(SHARE_SLOT + index) };
   return [
     '-fsdev',
-    options('local', { id: `share${index}`, path: folder, security_model: 'none' }),
+    options('local', { id: `share${index}`, path: folder, security_model: 'mapped-file' }),
     '-device',
     options('virtio-9p-pci', { ...slot, fsdev: `share${index}`, mount_tag: tag }),
   ];

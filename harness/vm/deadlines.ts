@@ -11,12 +11,17 @@ const BASE: Record<Phase, number> = {
   shutdown: 15,
 };
 
+/** Until QEMU has greeted, taken its capabilities and begun: 50 ms, but for a host that swaps. */
+const BEGIN_SECONDS = 20;
+
 /** Emulation is some ten times slower than KVM in the kernel; the bases leave room for the rest. */
 const ACCELERATOR_SCALE: Record<Accelerator, number> = { kvm: 1, tcg: 4 };
 
 export interface Limits {
   /** Seconds on the host's clock, from the entry into the phase. */
   phase: Record<Phase, number>;
+  /** From QEMU's start to the moment that the machine runs. */
+  begin: number;
   /** From the first sign of a fatal report to its end at the latest. */
   grace: number;
   /** From its last line to the end: QEMU ends by itself after a panic, and says how. */
@@ -45,5 +50,6 @@ export function phaseLimits({ accelerator, hostFactor, stepSeconds, scale = 1 }:
     Object.entries(BASE).map(([name, seconds]) => [name, factor * seconds]),
   ) as Record<Phase, number>;
   phase.steps += hostFactor * scale * stepSeconds;
-  return { phase, grace: 5 * factor, linger: 0.5 * factor, floodBytes: 8 * 1024 * 1024 };
+  const begin = BEGIN_SECONDS * hostFactor * scale;
+  return { phase, begin, grace: 5 * factor, linger: 0.5 * factor, floodBytes: 8 * 1024 * 1024 };
 }

@@ -1,14 +1,14 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { architectureOf, directFirmware } from './arch/index.js';
-import { type Launch, qemuArgv, shellLine } from './argv.js';
+import { qemuArgv, shellLine } from './argv.js';
 import { phaseLimits } from './deadlines.js';
 import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
+import { type ReadyMachine, readyMachine } from './launch.js';
 import type { Accelerator, Ending, Machine, Phase, Recording } from './machine.js';
 import { Monitor } from './monitor.js';
-import { Qemu, QMP_CHARDEV } from './qemu.js';
+import type { Qemu } from './qemu.js';
 import { CONSOLE_LOG, CONTROL_LOG, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
 import { Watch } from './watch.js';
@@ -24,6 +24,8 @@ export interface GuestOptions {
   stepSeconds: number;
   signal?: AbortSignal;
   onPhase?: (phase: Phase) => void;
+  /** Told what rights QEMU keeps that it does not need, and what it lacks; one sentence each. */
+  onNote?: ((sentence: string) => void) | undefined;
   /** Multiplies all deadlines; 1 unless given. */
   timeScale?: number;
 }
@@ -34,23 +36,13 @@ const DISK_FULL_BYTES = 64 * 1024;
 
 /**
  * Boots one guest, watches it to its end and records it. Whatever happens, QEMU is gone when this settles.
- * @throws the signal's reason when aborted; BootgateError blame `user` for a machine that cannot be built. A guest
- *   or a QEMU that dies, or cannot even start, is no error but an ending.
+ * @throws the signal's reason when aborted; BootgateError blame `user` for a machine that cannot be built, blame `host` when
+ *   QEMU does not even print its version. A guest that dies, or a QEMU that does, is no error but an ending.
  */
 export async function runGuest(options: GuestOptions): Promise<Recording> {
-  const { machine, folder, nonce, signal } = options;
+  const { machine, folder, nonce, signal, accelerator, onNote } = options;
   signal?.throwIfAborted();
-  const { qemu: program } = architectureOf(machine.arch);
-  const launch: Launch = {
-    accelerator: options.accelerator,
-    firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
-    console: { backend: 'file', path: CONSOLE_LOG },
-    control: { backend: 'file', path: CONTROL_LOG },
-    qmp: QMP_CHARDEV,
-  };
-  const args = qemuArgv(machine, launch);
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'qemu.sh'), script(program, machine, launch), { mode: 0o755 });
 
   // Undone in reverse, each registered before the next thing is begun.
   const undo: (() => unknown)[] = [];
@@ -63,8 +55,13 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
       control: new Follower(join(folder, CONTROL_LOG)),
     };
     undo.push(() => Promise.all([uarts.console.close(), uarts.control.close()]));
+    const logs = { console: CONSOLE_LOG, control: CONTROL_LOG };
+    const ready = await readyMachine({ machine, accelerator, folder, logs, onNote });
+    undo.push(() => ready.giveBack());
+    await writeFile(join(folder, 'qemu.sh'), script(machine, ready), { mode: 0o755 });
+    signal?.throwIfAborted();
     const limits = phaseLimits({
-      accelerator: options.accelerator,
+      accelerator,
       hostFactor: hostFactor(),
       stepSeconds: options.stepSeconds,
       scale: options.timeScale ?? 1,
@@ -72,11 +69,11 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
     const monitor = new Monitor({ limits, records: new RecordReader(nonce), onPhase: options.onPhase });
     const watch = new Watch(monitor, uarts, signal);
     undo.push(() => watch.close());
-    const qemu = Qemu.start(program, args, folder, (event) => watch.feed({ kind: 'qmp', ...event }));
+    const qemu = ready.start((event) => watch.feed({ kind: 'qmp', ...event }));
     undo.push(() => qemu.stop());
     void qemu.exited.then((exit) => watch.feed({ kind: 'exit', ...exit }));
     // Where QEMU is gone its exit says why, and is heard first or at the same time.
-    qemu.begin().catch(async ({ message }: Error) => {
+    qemu.begin(1000 * limits.begin).catch(async ({ message }: Error) => {
       await Promise.race([qemu.exited, sleep(EXIT_MS)]);
       watch.feed({ kind: 'broken', message });
     });
@@ -104,7 +101,7 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
 }
 
 /** The same machine for a person: the console on the terminal, nothing of the recording touched. */
-function script(program: string, machine: Machine, launch: Launch): string {
+function script(machine: Machine, { program, launch }: ReadyMachine): string {
   const args = qemuArgv(machine, {
     ...launch,
     console: { backend: 'stdio', signal: 'off' },

@@ -144,7 +144,11 @@ export class Monitor {
     // What setpriv says when there is no such program, or it may not be run.
     if (event.status === 127 || event.status === 126)
       return infra(`QEMU could not be started${words} (see bootgate doctor)`);
+    if (event.status === null) return infra(`QEMU could not be started${words} (see bootgate doctor)`);
     if (event.status !== 0) return infra(`QEMU ended with status ${event.status}${words}`);
+    // A guest that never began has not crashed.
+    if (this.#bytes.console + this.#bytes.control === 0)
+      return infra(`QEMU ended at once, before the guest said anything${words}`);
     return this.#last(at) ?? { kind: 'exit', status: 0, signal: null };
   }
 

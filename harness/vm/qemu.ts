@@ -1,21 +1,32 @@
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
-import { execa } from 'execa'; // 150 ms cold: this file is only imported where a guest is booted
 import { hostError } from '../errors.js';
+import { killGroup, qemuEnvironment } from './brief.js';
+import { callersRights } from './privileges.js';
 import { Qmp, type QmpEvent } from './qmp.js';
 
 export interface Exit {
+  /** Null with a signal, and where it was never started: `stderr` then says why. */
   status: number | null;
   signal: string | null;
   stderr: string;
+}
+
+/** How QEMU is started. */
+export interface StartOptions {
+  /** setpriv's arguments; the caller's rights unless given. */
+  setpriv?: readonly string[];
+  /** Descriptors that QEMU gets as 4, 5, ... */
+  fds?: readonly number[];
 }
 
 /** The first descriptor after the usual three: a socket pair, so that there is no path and no limit on its length. */
 const QMP_FD = 3;
 export const QMP_CHARDEV = { backend: 'socket', fd: QMP_FD } as const;
 
-/** QEMU greets after 50 ms; a host that swaps may take long. */
-const GREETING_MS = 60_000;
+/** How long its pipe may outlive it: a program that a wrapper left behind may hold it for ever. */
+const DRAIN_MS = 200;
 const STDERR_BYTES = 64 * 1024;
 /** USER_HZ, the unit of /proc/PID/stat: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -46,47 +57,60 @@ export class Qemu {
     args: readonly string[],
     cwd: string,
     onEvent: (event: QmpEvent) => void,
+    { setpriv = callersRights.setpriv, fds = [] }: StartOptions = {},
   ): Qemu {
-    // The parent-death signal survives exec: QEMU is killed by the kernel when this process is, even by SIGKILL.
-    const child = execa('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
+    const child = spawn('setpriv', [...setpriv, program, ...args], {
       cwd,
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-      buffer: false,
-      reject: false,
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...fds],
       // A process group of its own: Ctrl+C on the terminal is for us, and we end QEMU in order.
       detached: true,
-      // The monitor and stop() decide when QEMU ends; execa's own clean-up would only add listeners to the process.
-      cleanup: false,
+      env: qemuEnvironment(),
     });
     let stderr = '';
     child.stderr?.on('data', (bytes: Buffer) => {
       stderr = (stderr + bytes.toString('latin1')).slice(-STDERR_BYTES);
     });
-    const exited = child.then((result): Exit => {
-      const missing = result.code === 'ENOENT' ? `setpriv is not installed (util-linux)` : '';
-      return { status: result.exitCode ?? null, signal: result.signal ?? null, stderr: missing || stderr };
+    const exited = new Promise<Exit>((resolve) => {
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        const missing = error.code === 'ENOENT' && error.path === 'setpriv';
+        const why = missing ? 'setpriv is not installed (util-linux)' : error.message;
+        resolve({ status: null, signal: null, stderr: why });
+      });
+      child.on('exit', (status, signal) => {
+        killGroup(child.pid, 'SIGKILL');
+        const settle = () => resolve({ status, signal, stderr });
+        child.on('close', settle);
+        setTimeout(() => {
+          child.stderr?.destroy();
+          settle();
+        }, DRAIN_MS).unref();
+      });
     });
     const socket = child.stdio[QMP_FD] as Duplex | null | undefined;
     const qmp = new Qmp(socket ?? new Duplex().destroy(), onEvent);
-    return new Qemu(child.pid ?? 0, qmp, exited, (signal) => void child.kill(signal));
+    return new Qemu(child.pid ?? 0, qmp, exited, (signal) => killGroup(child.pid, signal));
   }
 
-  /** Lets the machine run, once we hear its events. @throws BootgateError blame `host` E_QMP when it cannot be begun. */
-  async begin(): Promise<void> {
+  /**
+   * Lets the machine run, once we hear its events; `limitMs` for all of it.
+   * @throws BootgateError blame `host` E_QMP when it cannot be begun.
+   */
+  async begin(limitMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      const error = hostError('E_QMP', `QEMU did not greet within ${GREETING_MS / 1000} s`);
-      timer = setTimeout(() => reject(error), GREETING_MS);
+      const error = hostError('E_QMP', `QEMU did not answer on QMP within ${Math.round(limitMs / 1000)} s`);
+      timer = setTimeout(() => reject(error), limitMs);
     });
+    const begun = this.qmp.ready.then(() => this.qmp.execute('cont', {}, limitMs));
+    begun.catch(() => {});
     try {
-      await Promise.race([this.qmp.ready, late]);
+      await Promise.race([begun, late]);
     } finally {
       clearTimeout(timer);
     }
-    await this.qmp.execute('cont', {}, GREETING_MS);
   }
 
-  /** User and system seconds of all its threads, as last seen. Read it once more before it ends: see `stop`. */
+  /** User and system seconds of all its threads, as last seen; `stop` reads it a last time. */
   get cpuSeconds(): number {
     return this.#cpuSeconds;
   }

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { hostError } from '../errors.js';
+import { BootgateError, hostError } from '../errors.js';
 
 export interface QmpEvent {
   event: string;
@@ -12,6 +12,8 @@ interface Pending {
   timer: NodeJS.Timeout;
 }
 
+/** What a timer of Node's can hold. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
 /** A reply of `info registers` for 255 CPUs stays far below this. */
 const LONGEST_LINE = 4 * 1024 * 1024;
 
@@ -24,6 +26,7 @@ export class Qmp {
   readonly #pending = new Map<number, Pending>();
   readonly #onEvent: (event: QmpEvent) => void;
   #greet: (() => void) | null = null;
+  #greeted = false;
   #partial = '';
   #next = 1;
   #closed: Error | null = null;
@@ -45,8 +48,9 @@ export class Qmp {
     });
     ended.catch(() => {});
     stream.on('data', (bytes: Buffer) => this.#read(bytes));
+    // Whoever waits for it has a limit for all of it: a busy host may take long over the first answers.
     this.ready = Promise.race([greeted, ended]).then(async () => {
-      await this.execute('qmp_capabilities');
+      await this.execute('qmp_capabilities', {}, LONGEST_WAIT_MS);
     });
     this.ready.catch(() => {});
   }
@@ -91,11 +95,17 @@ export class Qmp {
     try {
       message = JSON.parse(line) as Record<string, unknown>;
     } catch {
-      return; // Not ours to mend: what waits for it runs into its time limit.
+      // After the greeting what waits for an answer runs into its time limit.
+      if (this.#greeted || line.trim() === '') return;
+      const words = line.replace(/[^\x20-\x7e]/g, '?').slice(0, 80);
+      this.#stream.destroy(hostError('E_QMP', `QEMU does not speak QMP: it said "${words}"`));
+      return;
     }
     if (message === null || typeof message !== 'object') return;
-    if ('QMP' in message) this.#greet?.();
-    else if (typeof message.event === 'string')
+    if ('QMP' in message) {
+      this.#greeted = true;
+      this.#greet?.();
+    } else if (typeof message.event === 'string')
       this.#onEvent({ event: message.event, data: (message.data ?? {}) as Record<string, unknown> });
     else this.#reply(message);
   }
@@ -111,6 +121,7 @@ export class Qmp {
   }
 
   #end(error?: Error): void {
+    if (error instanceof BootgateError) this.#closed ??= error;
     this.#closed ??= hostError('E_QMP', 'the connection to QEMU has ended', error ? { cause: error } : {});
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);

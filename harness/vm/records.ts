@@ -1,7 +1,10 @@
 /** What the guest's agent reports, as authenticated records. The format is described in harness/guest/README.md. */
+import { type SealKey, sealKey, sealOf } from './seal.js';
 
 export interface StepRecord {
   name: string;
+  /** Guest uptime in seconds at its own start record; null where none came before its end record. */
+  startedAt: number | null;
   ok: boolean;
   /** Exit status of the step; 124, 137 or 143 with `timedOut`. */
   status: number;
@@ -58,7 +61,7 @@ export interface GuestReport {
   /** modprobe's complaints: `could not insert 'x': Unknown symbol in module`. */
   loadErrors: string[];
   notes: string[];
-  /** Lines that looked like records and were not: wrong nonce, checksum or sequence. They change nothing else. */
+  /** Lines that looked like records and were not: wrong seal or sequence. They change nothing else. */
   rejected: number;
   /** Sequence numbers that never arrived. */
   missing: number;
@@ -73,7 +76,9 @@ export interface AgentRecord {
 }
 
 /** What every record has in its line. */
-export const MARK = '@bg1 ';
+export const MARK = '@bg2 ';
+/** What they had before they were sealed: runs that were recorded then can still be judged again. */
+const OLD_MARK = '@bg1 ';
 /** A record has at most 900 bytes; a "line" that has grown past this is noise and is forgotten. */
 const LONGEST_LINE = 4096;
 
@@ -88,14 +93,18 @@ export function fieldOf(record: AgentRecord, key: string): string {
  */
 export class RecordReader {
   readonly #nonce: string;
+  readonly #key: SealKey | null;
   readonly #partial = { control: '', console: '' };
   readonly #report: GuestReport = emptyReport();
   #seq = 0;
   #output = '';
+  #startedAt: number | null = null;
   #unboundAt = '';
 
+  /** @param nonce The boot's secret: 16 hexadecimal digits. */
   constructor(nonce: string) {
     this.#nonce = nonce;
+    this.#key = sealKey(nonce);
   }
 
   /** Bytes of one channel, in order. Returns the records that these bytes completed. */
@@ -104,9 +113,10 @@ export class RecordReader {
     const lines = (this.#partial[channel] + Buffer.from(bytes).toString('latin1')).split('\n');
     this.#partial[channel] = (lines.pop() ?? '').slice(-LONGEST_LINE);
     for (const line of lines) {
-      const at = line.lastIndexOf(MARK);
+      const at = Math.max(line.lastIndexOf(MARK), line.lastIndexOf(OLD_MARK));
       if (at < 0) continue;
-      const record = parseRecord(line.slice(at + MARK.length).replace(/\r+$/, ''), this.#nonce);
+      const text = line.slice(at + MARK.length).replace(/\r+$/, '');
+      const record = line.startsWith(MARK, at) ? parseSealed(text, this.#key) : parseOld(text, this.#nonce);
       if (!record || record.seq <= this.#seq || this.#report.ended) {
         this.#report.rejected++;
         continue;
@@ -140,6 +150,7 @@ export class RecordReader {
         break;
       case 'step-start':
         report.unfinishedStep = value('name');
+        this.#startedAt = numberOr(value('up'), 0);
         this.#output = '';
         break;
       case 'output':
@@ -150,6 +161,7 @@ export class RecordReader {
         const timedOut = value('timedOut') === '1';
         report.steps.push({
           name: value('name'),
+          startedAt: report.unfinishedStep === value('name') ? this.#startedAt : null,
           ok: status === 0 && !timedOut,
           status,
           timedOut,
@@ -210,12 +222,23 @@ export function readReport(nonce: string, control: Uint8Array, console: Uint8Arr
   return reader.report();
 }
 
-/** `NONCE SEQ CRC TYPE KEY=VALUE...`; null when it is not a record of this boot. */
-function parseRecord(text: string, nonce: string): AgentRecord | null {
-  const parts = text.split(' ');
-  const [theirs, seq, crc, type, ...payload] = parts;
-  if (theirs !== nonce || !seq || !crc || !type || !/^[1-9]\d{0,8}$/.test(seq)) return null;
-  if (crc !== String(cksum([theirs, seq, type, ...payload].join(' ')))) return null;
+/** `SEQ SEAL TYPE KEY=VALUE...`; null when it is not a record of this boot. */
+function parseSealed(text: string, key: SealKey | null): AgentRecord | null {
+  const [seq, seal, ...rest] = text.split(' ');
+  if (!key || !seq || seal !== sealOf(key, [seq, ...rest].join(' '))) return null;
+  return recordOf(seq, rest);
+}
+
+/** `NONCE SEQ CRC TYPE KEY=VALUE...`: a record that shows its secret. */
+function parseOld(text: string, nonce: string): AgentRecord | null {
+  const [theirs, seq, crc, ...rest] = text.split(' ');
+  if (theirs !== nonce || !seq) return null;
+  if (crc !== String(cksum([theirs, seq, ...rest].join(' ')))) return null;
+  return recordOf(seq, rest);
+}
+
+function recordOf(seq: string, [type, ...payload]: readonly string[]): AgentRecord | null {
+  if (!type || !/^[1-9]\d{0,8}$/.test(seq)) return null;
   const pairs = payload.map((pair): [string, string] => {
     const equals = pair.indexOf('=');
     return equals < 0 ? [decode(pair), ''] : [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];

@@ -194,7 +194,7 @@ t.test('argv: QEMU itself takes every machine', needsQemu, async (t) => {
   t.match(tree, /addr = 10\.0/, 'the first NIC is where it should be');
   t.match(await qemu.qmp.registers(), /[ER]IP=/);
   t.match(await qemu.qmp.execute('query-status'), { status: 'prelaunch' }, 'nothing runs before it is begun');
-  await qemu.begin();
+  await qemu.begin(20_000);
   t.match(await qemu.qmp.execute('query-status'), { running: true });
   const group = readFileSync(`/proc/${qemu.pid}/stat`, 'latin1').split(') ')[1]?.split(' ')[2];
   t.equal(group, String(qemu.pid), 'Ctrl+C on the terminal does not reach it');
@@ -482,7 +482,7 @@ t.test('monitor: what is the host’s fault is infra, in QEMU’s own words', as
   t.match(message(new FakeGuest().happens({ kind: 'qmp', event: 'STOP', data: {} })), /internal error/);
   t.equal(new FakeGuest().happens({ kind: 'qmp', event: 'RTC_CHANGE', data: {} }), null);
   t.match(message(new FakeGuest().happens({ kind: 'broken', message: 'no greeting' })), 'no greeting');
-  t.match(new FakeGuest().exits(0), { kind: 'exit', status: 0 });
+  t.match(message(new FakeGuest().exits(0)), /ended at once/);
 });
 
 t.test('monitor: any chunking of a log comes to the same', async (t) => {

@@ -1,45 +1,11 @@
-import type { ModuleIndex, RulePlace } from '../modules/module.js';
-import { cloudDevices, softEdges, symbolEdges } from './check-edges.js';
+import { findDangling, sayDangling } from '../modules/dangling.js';
+import { cloudDevices } from './clouddevices.js';
+import { softEdges, symbolEdges } from './edgefindings.js';
+import type { CheckFinding, CheckInput } from './finding.js';
+import { requestFindings } from './requestedges.js';
 import { listed } from './settle.js';
+import { ignoredSoftdeps } from './softdeplines.js';
 import { modulesByPackage, type Severity, type Split } from './split.js';
-
-/** One thing that the static check says. `id` and `key` are stable from run to run. */
-export interface CheckFinding {
-  id: string;
-  /** `id` and what it is about: two runs' findings with one key are the same. */
-  key: string;
-  severity: Severity;
-  message: string;
-  module?: string;
-  package?: string;
-  /** The rule that put the module there. */
-  place?: RulePlace;
-  /** The smallest move that would mend it: `move crc_itu_t to core (+4 KiB)`. */
-  mend?: string;
-}
-
-/** What the check reads from the modules' files, where that was done. Names as in the index. */
-export interface ModuleFacts {
-  vermagic?: string | null;
-  signed?: boolean;
-  firmware?: readonly string[];
-}
-
-export interface CheckInput {
-  split: Split;
-  index: ModuleIndex;
-  facts?: { get(name: string): ModuleFacts | undefined };
-  /** CONFIG_MODULE_SIG_FORCE, or the command line, says that unsigned modules are not loaded. */
-  signaturesEnforced?: boolean;
-  /** Devices of clouds by name, with an alias of each: see images/clouds.yaml. */
-  clouds?: readonly CloudDevice[];
-}
-
-export interface CloudDevice {
-  cloud: string;
-  device: string;
-  alias: string;
-}
 
 /**
  * What can be said about a split without booting it. Edges are those that depmod found in the whole tree, so a symbol
@@ -50,6 +16,9 @@ export function checkSplit(input: CheckInput): CheckFinding[] {
     ...fromReading(input.split),
     ...symbolEdges(input),
     ...softEdges(input),
+    ...ignoredSoftdeps(input),
+    ...requestFindings(input),
+    ...danglingDepends(input),
     ...cycles(input),
     ...placing(input),
     ...fromFiles(input),
@@ -91,6 +60,29 @@ function cycles({ index }: CheckInput): CheckFinding[] {
           module: module.name,
         });
   return findings;
+}
+
+/** What modpost wrote into the modules and no file has: depmod says nothing of it. */
+function danglingDepends({ split, index, facts }: CheckInput): CheckFinding[] {
+  if (!facts) return [];
+  const details = {
+    get: (name: string) => ({
+      info: facts.get(name)?.info?.map(([key, value]): [string, string] => [key, value]) ?? [],
+    }),
+  };
+  return findDangling(index, details).map((one): CheckFinding => {
+    const placed = split.placement.get(one.users[0] as string);
+    return {
+      id: 'dependency-nowhere',
+      key: `dependency-nowhere:${one.module}`,
+      severity: 'error',
+      message: sayDangling(one, index),
+      module: one.module,
+      ...(placed ? { package: placed.package } : {}),
+      ...(placed?.rule ? { place: placed.rule } : {}),
+      mend: `give the package that has ${one.module}, or leave out ${listed(one.users, (user) => user)}`,
+    };
+  });
 }
 
 function placing({ split, index }: CheckInput): CheckFinding[] {

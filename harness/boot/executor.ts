@@ -1,0 +1,160 @@
+import { mkdir } from 'node:fs/promises';
+import type PQueue from 'p-queue';
+import type { Cache } from '../cache.js';
+import { BootgateError } from '../errors.js';
+import type { PreparedImage } from '../image/prepare.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
+import type { Scenario } from '../scenarios/scenario.js';
+import type { AcceleratorChoice, Phase } from '../vm/machine.js';
+import { AdmissionGate } from './admission.js';
+import { bootScenario } from './boot.js';
+import { hostCapacity } from './capacity.js';
+import { bootOf, notBooted } from './job.js';
+import { memoryFor } from './memory.js';
+import { bootWithRetries } from './retries.js';
+
+export interface ExecutorOptions {
+  accelerator: AcceleratorChoice;
+  cache: Cache;
+  /** Guests at once; as many as cores and memory allow unless given. */
+  jobs?: number | undefined;
+  /** Cores of the largest guest, which `jobs` is counted in; 1 unless given. */
+  guestCpus?: number | undefined;
+  /** Ends all guests in order, and starts none any more. */
+  signal?: AbortSignal | undefined;
+  /** What a person should know of how guests are booted; each sentence once. */
+  onNote?: ((sentence: string) => void) | undefined;
+}
+
+/** One boot that is asked for. */
+export interface BootJob {
+  prepared: PreparedImage;
+  scenario: Scenario;
+  /** Where the logs of each attempt go: absolute, and as the result names it. */
+  folder(attempt: number): { path: string; relative: string };
+  /** How often a failure is booted again, to learn whether it is flaky; 0 unless given. */
+  retries?: number | undefined;
+  /** Higher comes first; the heavier of two guests unless given. */
+  priority?: number | undefined;
+  onStart?(): void;
+  onPhase?(phase: Phase): void;
+  /** The host was at fault, and it is booted again. */
+  onInfra?(result: ScenarioResult): void;
+  /** It could not even be started. */
+  onError?(error: unknown): void;
+}
+
+/** What a guest costs beyond its own memory: QEMU itself and its translation cache, as measured under TCG. */
+const QEMU_OVERHEAD_MIB = 192;
+
+/**
+ * Everything that boots goes through here, in one order: runs, references, trials of a search. p-queue keeps the order and the
+ * number of guests, the gate their memory and cores, retries give the host a second chance, and an abort ends all of it. What
+ * one guest may take of time is in vm/deadlines.ts.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #gate: AdmissionGate;
+  readonly #limit: number;
+  readonly #stopped = new AbortController();
+  /** Aborted from outside, or by `stop`. */
+  readonly signal: AbortSignal;
+  readonly #noted = new Set<string>();
+  #queue: Promise<PQueue> | undefined;
+  /** Guests that were begun. */
+  boots = 0;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.signal = AbortSignal.any([this.#stopped.signal, ...(options.signal ? [options.signal] : [])]);
+    const capacity = hostCapacity(options.jobs, options.guestCpus ?? 1);
+    this.#gate = new AdmissionGate(capacity);
+    this.#limit = options.jobs ?? Math.max(1, capacity.cpus);
+  }
+
+  get accelerator(): AcceleratorChoice {
+    return this.#options.accelerator;
+  }
+
+  get cache(): Cache {
+    return this.#options.cache;
+  }
+
+  /** Ends all guests in order, as an abort from outside does. */
+  stop(reason: unknown): void {
+    this.#stopped.abort(reason);
+  }
+
+  /**
+   * Boots once there is room, to a result: infra where the host would not let it, undefined where it was aborted.
+   * @throws BootgateError blame `user` for a guest that cannot be built.
+   */
+  async boot(job: BootJob): Promise<ScenarioResult | undefined> {
+    const queue = await this.#makeQueue();
+    const { scenario, prepared } = job;
+    const weight = { memoryMiB: memoryFor(scenario, prepared) + QEMU_OVERHEAD_MIB, cpus: scenario.cpus };
+    return queue.add(
+      async () => {
+        if (this.signal.aborted) return undefined;
+        return this.#gate.run(weight, () =>
+          bootWithRetries(
+            (attempt) => this.#bootOnce(job, attempt),
+            job.retries ?? 0,
+            job.onInfra?.bind(job),
+          ),
+        );
+      },
+      { priority: job.priority ?? heaviness(scenario) },
+    );
+  }
+
+  async #bootOnce(job: BootJob, attempt: number): Promise<ScenarioResult | undefined> {
+    const { signal } = this;
+    if (signal.aborted) return undefined;
+    const { path, relative } = job.folder(attempt);
+    const { prepared, scenario } = job;
+    this.boots++;
+    job.onStart?.();
+    try {
+      await mkdir(path, { recursive: true });
+      const result = await bootScenario({
+        prepared,
+        scenario,
+        accelerator: this.accelerator,
+        cache: this.cache,
+        folder: path,
+        relativeFolder: relative,
+        attempt,
+        signal,
+        onPhase: (phase) => job.onPhase?.(phase),
+        onNote: (sentence) => this.#note(sentence),
+      });
+      return signal.aborted ? undefined : result;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      // What the host did is this scenario's infra.
+      if (error instanceof BootgateError && error.blame === 'user') throw error;
+      job.onError?.(error);
+      return {
+        ...notBooted(bootOf(prepared, scenario), 'infra', (error as Error).message),
+        attempts: attempt,
+      };
+    }
+  }
+
+  #note(sentence: string): void {
+    if (this.#noted.has(sentence)) return;
+    this.#noted.add(sentence);
+    this.#options.onNote?.(sentence);
+  }
+
+  #makeQueue(): Promise<PQueue> {
+    this.#queue ??= import('p-queue').then(({ default: Queue }) => new Queue({ concurrency: this.#limit }));
+    return this.#queue;
+  }
+}
+
+/** A packaged boot decompresses its kernel and takes about three times as long as a direct one. */
+function heaviness(scenario: Scenario): number {
+  return (scenario.boot === 'packaged' ? 3 : 1) * scenario.memoryMiB;
+}

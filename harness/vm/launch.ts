@@ -1,0 +1,89 @@
+import { architectureOf, directFirmware } from './arch/index.js';
+import { type Launch, qemuArgv } from './argv.js';
+import { type HandedOver, handOver } from './handover.js';
+import type { Accelerator, Machine } from './machine.js';
+import { callersRights, droppedRights, groupsFor, type Rights } from './privileges.js';
+import { Qemu, QMP_CHARDEV } from './qemu.js';
+import { qemuFacts, windowAccess } from './qemu-facts.js';
+import type { QmpEvent } from './qmp.js';
+
+export interface LaunchOptions {
+  machine: Machine;
+  accelerator: Accelerator;
+  /** Where QEMU runs; the logs lie in it, made already. */
+  folder: string;
+  /** The UARTs' files in the folder; without a control log that UART leads nowhere. */
+  logs: { console: string; control: string | null };
+  /** Whom it concerns that QEMU has more rights than it needs, or lacks something: one sentence each. */
+  onNote?: ((sentence: string) => void) | undefined;
+}
+
+/** A machine that can be started: QEMU's arguments by its real paths, for people, and how it is really started. */
+export interface ReadyMachine {
+  program: string;
+  launch: Launch;
+  start(onEvent: (event: QmpEvent) => void): Qemu;
+  /** Once QEMU is gone. */
+  giveBack(): void;
+}
+
+/**
+ * Chooses the rights that QEMU gets, the fewest that it can do with: where the caller is root, those of a user of no account,
+ * with open descriptors instead of paths. Where that cannot be, the caller's, and a sentence says so.
+ * @throws BootgateError blame `host`: QEMU, or setpriv, cannot be started at all.
+ */
+export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine> {
+  const { machine, accelerator, folder, logs, onNote = () => {} } = options;
+  const { qemu: program } = architectureOf(machine.arch);
+  const facts = await qemuFacts(program);
+  for (const note of facts.notes) onNote(note);
+  const { rights, handed, kept } = facts.drops ? dropped(options) : AS_CALLER;
+  if (kept) onNote(`QEMU runs as root: ${kept}`);
+  const file = (path: string | null) =>
+    path === null ? ({ backend: 'null' } as const) : ({ backend: 'file', path } as const);
+  const launch: Launch = {
+    accelerator,
+    firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
+    console: file(logs.console),
+    control: file(logs.control),
+    qmp: QMP_CHARDEV,
+    sandbox: facts.sandbox,
+    windowAccess: windowAccess(facts),
+  };
+  const [console = logs.console, control = logs.control] = handed?.logs ?? [];
+  const args = qemuArgv(handed?.machine ?? machine, {
+    ...launch,
+    console: file(console),
+    control: file(control),
+  });
+  return {
+    program,
+    launch,
+    start: (onEvent) =>
+      Qemu.start(program, args, folder, onEvent, { setpriv: rights.setpriv, fds: handed?.fds ?? [] }),
+    giveBack: () => handed?.giveBack(),
+  };
+}
+
+interface Chosen {
+  rights: Rights;
+  handed: HandedOver | null;
+  /** Why the rights are the caller's although that is root. */
+  kept: string;
+}
+
+const AS_CALLER: Chosen = { rights: callersRights, handed: null, kept: '' };
+
+function dropped({ machine, accelerator, folder, logs }: LaunchOptions): Chosen {
+  const groups = groupsFor(accelerator);
+  if (typeof groups === 'string') return { ...AS_CALLER, kept: groups };
+  const rights = droppedRights(groups);
+  const names = [logs.console, ...(logs.control === null ? [] : [logs.control])];
+  try {
+    return { rights, handed: handOver(machine, folder, names, rights.uid ?? 0), kept: '' };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // What is not there is QEMU's to say.
+    return { ...AS_CALLER, kept: code === 'ENOENT' ? '' : message };
+  }
+}
