@@ -4,7 +4,7 @@ ARGS  ?=
 BOOTGATE = node dist/cli/main.js
 SOURCES := $(shell find harness -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: run test check bench mutate setup tools build unit lint types clean hooks
+.PHONY: run test check bench mutate fuzz setup tools build unit lint types clean hooks
 
 run: setup
 	$(BOOTGATE) run --image $(IMAGE) $(ARGS)
@@ -32,6 +32,11 @@ bench: setup
 # Takes away what each scenario needs, one module at a time: ARGS='storage filesystems --limit 40'.
 mutate: setup
 	$(BOOTGATE) mutate $(ARGS)
+
+# Changed inputs for every reader of what others wrote: inputs that end in anything but an answer or the user's blame fail.
+SECONDS = 600
+fuzz: setup
+	node dist/fuzz/main.js --seconds $(SECONDS) $(if $(N),--inputs $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # Set-up. Doing it twice costs seconds: each step looks first.
 setup: tools node_modules/.package-lock.json dist/.tsbuildinfo

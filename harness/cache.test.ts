@@ -168,19 +168,24 @@ t.test('whatever happens to an entry: the answer is right, and the damage is sai
     const path = files[below(files.length)] ?? '';
     const [name = '', damage] = Object.entries(DAMAGES)[below(5)] ?? [];
     damage?.(path, below);
+    // Modules are looked at when they are read: half the time, something reads them.
+    const isModule = path.endsWith('.ko');
+    const isRead = isModule && below(2) === 0;
+    if (isRead)
+      for (const made of ['windows', 'segments', 'modules-scan'])
+        rmSync(join(root, made), { recursive: true });
     said.length = 0;
     const what = `${name} ${path.slice(root.length + 1)}`;
     const userland = kind === 'segments' || kind === 'userland-memo'; // it takes most of the time
     const got = await answer(userland).catch((error: Error) => `${error.stack}`);
     if (got !== (userland ? whole : right)) wrong.push(`${what}: ${got.slice(0, 300)}`);
-    // A file of a package is the union's as well: one inode, two sentences.
-    if (
-      said.length > (/^(package|union)$/.test(kind) ? 2 : 1) ||
-      said.some((sentence) => sentence.includes('\n'))
-    )
-      wrong.push(`${what}: ${said.join(' | ')}`);
+    // A file of a package is the union's as well, and what nobody read in an earlier trial is said now.
+    const [strange] = said.filter(
+      (one) => !/^a cache entry was damaged and is rebuilt: \S+ \([^\n]+\)$/.test(one),
+    );
+    if (strange) wrong.push(`${what}: ${strange}`);
     // A text that is removed was never there; anything else is seen, or lies in an entry that nobody needed.
-    if (said.length === 0 && name !== 'remove') unseen++;
+    if (said.length === 0 && name !== 'remove' && (isRead || !isModule)) unseen++;
     if (readdirSync(join(root, 'tmp')).length > 0) wrong.push(`${what}: something is left in tmp`);
   }
   t.same(wrong, [], 'never another answer');

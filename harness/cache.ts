@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from './folders.js';
 import { cacheDir } from './paths.js';
+import { cleanLine, forTerminal } from './printable.js';
 import { makeScratch, sweepScratch } from './scratch.js';
 import {
   checkSeal,
+  type Depth,
   isGone,
   openSealedText,
+  partOf,
   readSeal,
   type Seal,
   sealOf,
@@ -18,11 +21,17 @@ import {
 } from './seal.js';
 
 /** Raise it when entries of an older layout can no longer be read. */
-const LAYOUT = '2';
+const LAYOUT = '3';
 /** How often an entry is put in place while others do the same. */
 const MOST_TRIES = 5;
 
 type Make = (temporary: string) => Promise<void>;
+
+interface Used {
+  make: Make;
+  /** Files that only `settle` and `recheck` look at: modules, which most commands do not read. */
+  bulk: RegExp | null;
+}
 
 /**
  * The content-addressed cache: `ROOT/KIND/ab/cdef.../`, with the file or folder `content` and its `seal`, or one sealed text.
@@ -33,7 +42,7 @@ type Make = (temporary: string) => Promise<void>;
 export class Cache {
   readonly root: string;
   readonly #say: (sentence: string) => void;
-  readonly #used = new Map<string, Make>();
+  readonly #used = new Map<string, Used>();
   #swept: Promise<unknown> | undefined;
 
   /** `say` gets a sentence for each damaged entry; standard error unless given. */
@@ -51,14 +60,16 @@ export class Cache {
   /**
    * The path of the entry's file or folder, which was checked; on a miss `make(temporary)` builds it at the temporary path first.
    * The folder of `temporary` is make's own to use. Whoever renames first wins; the other's work is thrown away.
+   * @param bulk Paths of files that are many and that `settle` is called for before they are read.
    */
-  async entry(kind: string, key: string, make: Make): Promise<string> {
+  async entry(kind: string, key: string, make: Make, bulk: RegExp | null = null): Promise<string> {
     await this.#sweep();
     const folder = this.path(kind, key);
-    this.#used.set(folder, make);
-    const state = await this.#check(folder, false);
-    if (state === 'absent') await this.#build(folder, make);
-    else if (state !== 'sound') await this.#rebuild(folder, state, make);
+    const used = { make, bulk };
+    this.#used.set(folder, used);
+    const state = await this.#check(folder, used, bulk ? 'light' : 'stamps');
+    if (state === 'absent') await this.#build(folder, used);
+    else if (state !== 'sound') await this.#rebuild(folder, state, used);
     return join(folder, 'content');
   }
 
@@ -103,40 +114,55 @@ export class Cache {
    * @param files Paths below those that `entry` has returned; others are left alone.
    * @returns a sentence for each entry that was damaged.
    */
-  async recheck(files: readonly string[]): Promise<string[]> {
+  recheck(files: readonly string[]): Promise<string[]> {
+    return this.#verify(files, 'bytes');
+  }
+
+  /** The same by the files' stamps: for whoever is about to read what `entry` takes for granted, the bulk of an entry. */
+  settle(files: readonly string[]): Promise<string[]> {
+    return this.#verify(files, 'stamps');
+  }
+
+  async #verify(files: readonly string[], depth: Depth): Promise<string[]> {
     const sentences: string[] = [];
-    for (const [folder, make] of this.#used) {
-      if (!files.some((file) => file.startsWith(`${folder}/`))) continue;
-      const state = await this.#check(folder, true);
+    const real = await realpath(this.root).catch(() => this.root);
+    for (const [folder, used] of this.#used) {
+      const below = `${folder.slice(this.root.length)}/`;
+      if (!files.some((file) => file.startsWith(this.root + below) || file.startsWith(real + below)))
+        continue;
+      const state = await this.#check(folder, used, depth);
       if (state === 'sound') continue;
-      sentences.push(await this.#rebuild(folder, state === 'absent' ? 'it is gone' : state, make));
+      sentences.push(await this.#rebuild(folder, state === 'absent' ? 'it is gone' : state, used));
     }
     return sentences;
   }
 
   /** `absent`, `sound`, or what is wrong with an entry. */
-  async #check(folder: string, deep: boolean): Promise<'absent' | 'sound' | (string & {})> {
-    const content = join(folder, 'content');
-    const seal = readSeal(join(folder, 'seal'));
-    if (seal === null) return (await exists(folder)) ? 'its seal is damaged or gone' : 'absent';
-    const { damage, ...checked } = await checkSeal(content, seal, deep);
-    if (damage !== null) return damage;
-    const restamped = 'restamped' in checked ? checked.restamped : null;
-    if (restamped) await this.#restamp(folder, restamped).catch(() => undefined); // it may be read-only
+  async #check(folder: string, { bulk }: Used, depth: Depth): Promise<'absent' | 'sound' | (string & {})> {
+    const light = readSeal(join(folder, SEAL.light));
+    if (light === null) return (await exists(folder)) ? 'its seal is damaged or gone' : 'absent';
+    const heavy = bulk && depth !== 'light' ? readSeal(join(folder, SEAL.bulk)) : undefined;
+    if (heavy === null) return 'its seal is damaged or gone';
+    const seal = heavy ? { ...light, files: [...light.files, ...heavy.files] } : light;
+    const checked = await checkSeal(join(folder, 'content'), seal, depth);
+    if (checked.damage !== null) return checked.damage;
+    const { restamped } = checked;
+    if (restamped) await this.#restamp(folder, restamped, bulk, depth).catch(() => undefined); // it may be read-only
     return 'sound';
   }
 
-  #restamp(folder: string, seal: Seal): Promise<void> {
+  #restamp(folder: string, seal: Seal, bulk: RegExp | null, depth: Depth): Promise<void> {
     return this.scratch(async (scratch) => {
-      await writeFile(join(scratch, 'seal'), writeSeal(seal));
-      await sync(join(scratch, 'seal'));
-      await rename(join(scratch, 'seal'), join(folder, 'seal'));
+      await writeSeals(scratch, seal, bulk);
+      for (const name of Object.values(SEAL))
+        if (name === SEAL.light || (bulk && depth !== 'light'))
+          await rename(join(scratch, name), join(folder, name));
     });
   }
 
-  async #rebuild(folder: string, why: string, make: Make): Promise<string> {
+  async #rebuild(folder: string, why: string, used: Used): Promise<string> {
     const sentence = this.#sayDamaged(folder, why);
-    await this.#build(folder, make);
+    await this.#build(folder, used);
     return sentence;
   }
 
@@ -146,18 +172,17 @@ export class Cache {
     return sentence;
   }
 
-  #build(folder: string, make: Make): Promise<void> {
+  #build(folder: string, used: Used): Promise<void> {
     return this.scratch(async (scratch) => {
       const whole = join(scratch, 'entry');
       await makeFolder(whole);
       const work = join(scratch, 'work');
       await makeFolder(work);
-      await make(join(work, 'content'));
+      await used.make(join(work, 'content'));
       await rename(join(work, 'content'), join(whole, 'content'));
-      await writeFile(join(whole, 'seal'), writeSeal(await sealOf(join(whole, 'content'))));
-      await sync(join(whole, 'seal'));
+      await writeSeals(whole, await sealOf(join(whole, 'content')), used.bulk);
       await sync(whole);
-      await this.#place(whole, folder, async () => (await this.#check(folder, true)) === 'sound');
+      await this.#place(whole, folder, async () => (await this.#check(folder, used, 'bytes')) === 'sound');
     });
   }
 
@@ -194,8 +219,21 @@ export class Cache {
   }
 }
 
+/** The seal of an entry's bulk stands apart, so that it is not read each time. */
+const SEAL = { light: 'seal', bulk: 'seal.bulk' } as const;
+
+async function writeSeals(folder: string, seal: Seal, bulk: RegExp | null): Promise<void> {
+  const parts = bulk
+    ? { [SEAL.light]: partOf(seal, bulk, false), [SEAL.bulk]: partOf(seal, bulk, true) }
+    : { [SEAL.light]: seal };
+  for (const [name, part] of Object.entries(parts)) {
+    await writeFile(join(folder, name), writeSeal(part));
+    await sync(join(folder, name));
+  }
+}
+
 function sayOnStderr(sentence: string): void {
-  process.stderr.write(`bootgate: ${sentence}\n`);
+  process.stderr.write(`${forTerminal(`bootgate: ${cleanLine(sentence)}`)}\n`);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -95,7 +95,9 @@ export async function parseDocument<T>(
       return issue.keys.slice(0, MAX_PROBLEMS).map((key) => ({
         file,
         ...locateKey(issue.path, key),
-        message: `${formatPath([...issue.path, key])}: unknown key${didYouMean(key, known)}`,
+        message: isKey(key)
+          ? `${formatPath([...issue.path, key])}: unknown key${didYouMean(key, known)}`
+          : 'unknown key',
       }));
     }
     return [problem(issue.path, issue.message)];
@@ -146,6 +148,11 @@ function formatPath(path: readonly PropertyKey[]): string {
       typeof part === 'number' ? `${text}[${part}]` : `${text}${text && '.'}${cut(String(part))}`,
     '',
   );
+}
+
+/** Whether it reads like a key. Anything else may be a line of a file that is none of ours, and logs are read by many. */
+function isKey(text: string): boolean {
+  return /^[A-Za-z][\w.-]{0,59}$/.test(text);
 }
 
 /** A key may be as long as the file. */

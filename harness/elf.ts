@@ -3,9 +3,6 @@ import { type BootgateError, userError } from './errors.js';
 
 export { type ByteSource, bufferSource, fileSource } from './bytes.js';
 
-/** e_machine of the architectures that are met here. */
-export const ELF_MACHINE = { i386: 3, x86_64: 62, aarch64: 183 } as const;
-
 export interface ElfSection {
   name: string;
   /** sh_type: 2 SHT_SYMTAB, 7 SHT_NOTE, 8 SHT_NOBITS, ... */

@@ -1,3 +1,5 @@
+import { cleanLine, cleanText } from './printable.js';
+
 /**
  * Errors carry blame. The exit code follows from it, and so does how much is printed: a known error is
  * short and says what to do next; only a bug keeps its stack.
@@ -82,25 +84,27 @@ export function describeError(error: unknown): string {
   if (!(error instanceof BootgateError)) {
     const host = describeSystemError(error);
     if (host) return host;
-    return `bootgate: unexpected error, please report it\n${error instanceof Error ? error.stack : String(error)}`;
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return `bootgate: unexpected error, please report it\n${cleanText(told)}`;
   }
-  const lines = [`bootgate: ${error.message}`];
+  // Messages quote files, packages and guests: each stays one line, whatever it holds.
+  const lines = [`bootgate: ${cleanLine(error.message)}`];
   for (const problem of error.problems) {
     const place = placeOf(problem);
-    lines.push(`  ${place ? `${place}: ` : ''}${problem.message}`);
-    if (problem.hint) lines.push(`    ${problem.hint}`);
+    lines.push(`  ${cleanLine(`${place ? `${place}: ` : ''}${problem.message}`)}`);
+    if (problem.hint) lines.push(`    ${cleanLine(problem.hint)}`);
   }
-  if (error.hint) lines.push(`  -> ${error.hint}`);
-  if (error.blame === 'bug' && error.stack) lines.push(error.stack);
+  if (error.hint) lines.push(`  -> ${cleanLine(error.hint)}`);
+  if (error.blame === 'bug' && error.stack) lines.push(cleanText(error.stack));
   return lines.join('\n');
 }
 
 /** What is wrong with a path, by the system's name for it. */
 const PLACES: Readonly<Record<string, string>> = {
-  EEXIST: 'there is something of that name already',
-  ENOTDIR: 'a folder is wanted where there is none',
-  EISDIR: 'it is a folder, and a file is wanted',
-  ENOENT: 'there is no such file or folder',
+  EEXIST: 'it exists already',
+  ENOTDIR: 'not a directory',
+  EISDIR: 'it is a directory, not a file',
+  ENOENT: 'no such file or directory',
 };
 
 /**
@@ -109,15 +113,17 @@ const PLACES: Readonly<Record<string, string>> = {
  */
 function describeSystemError(error: unknown): string | undefined {
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
-  const where = path ? ` (${path})` : '';
+  const where = path ? ` (${cleanLine(path)})` : '';
   if (code === 'ENOSPC')
     return `bootgate: no space left on the disk${where}\n  -> free some space, or set BOOTGATE_CACHE or --results to another disk`;
+  if (code === 'EIO')
+    return `bootgate: input/output error${where}\n  -> check the disk, or the terminal that the output goes to`;
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM')
     return `bootgate: not allowed to write or read${where}\n  -> check the permissions of that path`;
   if (code === 'EMFILE' || code === 'ENFILE')
     return `bootgate: too many open files\n  -> raise the limit (ulimit -n)`;
   // Without a path these are more likely ours, and keep their stack.
   const place = path === undefined ? undefined : PLACES[code ?? ''];
-  if (place) return `bootgate: ${path}: ${place}\n  -> check that path, and what lies at it`;
+  if (place) return `bootgate: ${cleanLine(path ?? '')}: ${place}\n  -> check that path`;
   return undefined;
 }

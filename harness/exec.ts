@@ -31,38 +31,18 @@ export async function exec(
   args: readonly string[],
   options: ExecOptions = {},
 ): Promise<ExecResult> {
-  const { stdout, stderr, exitCode } = await start(file, args, options, 'utf8');
-  return { stdout: stdout as string, stderr: stderr as string, exitCode };
-}
-
-/** The same, with standard output as bytes. */
-export async function execBytes(
-  file: string,
-  args: readonly string[],
-  options: ExecOptions = {},
-): Promise<{ stdout: Uint8Array; stderr: string; exitCode: number }> {
-  const { stdout, stderr, exitCode } = await start(file, args, options, 'buffer');
-  return { stdout: stdout as Uint8Array, stderr: new TextDecoder().decode(stderr as Uint8Array), exitCode };
-}
-
-async function start(
-  file: string,
-  args: readonly string[],
-  options: ExecOptions,
-  encoding: 'utf8' | 'buffer',
-) {
   const { execa } = await import('execa'); // 150 ms cold: only when a program is really run
   const { okCodes = [0], timeout = 60_000, maxBuffer = 1 << 30, signal, ...rest } = options;
   const result = await execa(file, args, {
     ...rest,
     timeout,
-    encoding,
+    encoding: 'utf8',
     reject: false,
     stripFinalNewline: false,
     maxBuffer,
     ...(signal ? { cancelSignal: signal } : {}),
   });
-  const stderr = typeof result.stderr === 'string' ? result.stderr : new TextDecoder().decode(result.stderr);
+  const { stdout, stderr } = result;
   if (result.code === 'ENOENT') {
     throw hostError('E_TOOL_MISSING', `${file} is not installed`, {
       hint: 'run `bootgate doctor` for the package that has it',
@@ -78,5 +58,5 @@ async function start(
       `${file} ${args[0] ?? ''} failed (${result.signal ?? `status ${result.exitCode}`})${tail ? `: ${tail}` : ''}`,
     );
   }
-  return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode };
+  return { stdout, stderr, exitCode: result.exitCode };
 }

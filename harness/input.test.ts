@@ -91,6 +91,25 @@ t.test('keys are unique, at their places; a second document is one too many', as
   t.ok(describeError(await errorOf(parseDocument('a.yaml', `${secret}: 1`, strings))).length < 500);
 });
 
+t.test('what is not ours is not quoted: an error ends in a log', async (t) => {
+  const shadow = 'root:*:20228:0:99999:7:::\ndaemon:!:20228:0:99999:7:::\n';
+  const all = z.strictObject({ list: z.array(z.string()).optional() });
+  for (const text of [
+    shadow,
+    shadow.replaceAll(':', ': '),
+    `\u0060${shadow}`,
+    `%${shadow}`,
+    `- "${shadow}`,
+    `{${shadow}`,
+    `@${shadow}`,
+  ])
+    t.notMatch(
+      describeError(await errorOf(parseDocument('x.yaml', text, all))),
+      /20228|daemon/,
+      JSON.stringify(text),
+    );
+});
+
 t.test('what a scenario may ask for has limits', async (t) => {
   const problems = async (change: string) => {
     const dir = t.testdir({ a: {} });

@@ -5,7 +5,7 @@ import { packageRoot } from './paths.js';
 
 /** Imports only go down. A folder may import from its own row and from the rows below. */
 const LAYERS: string[][] = [
-  ['cli', 'bench'],
+  ['cli', 'bench', 'fuzz'],
   ['fleet'],
   ['search'],
   ['gate'],
@@ -23,6 +23,7 @@ const LAYERS: string[][] = [
   ['patterns'],
   ['modules'],
   ['kernel'],
+  ['arch'],
   ['.'],
 ];
 

@@ -10,7 +10,7 @@ const GiB = 1024 * MiB;
 /** Files that are read whole. */
 export const MAX_FILE = {
   /** A YAML document: the largest split in use has 0.3 MiB. */
-  document: 2 * MiB,
+  document: 4 * MiB,
   /** A module list or a list of a distribution's split. */
   list: 16 * MiB,
   /** vmlinuz, a module, a kernel configuration: also what they unpack to. */
@@ -39,12 +39,16 @@ export const MAX_PROBLEMS = 50;
 
 /** One scenario's machine and words. */
 export const SCENARIO = {
+  leastMemoryMiB: 128,
   memoryMiB: 64 * 1024,
   diskMiB: 64 * 1024,
   cpus: 64,
   disks: 8,
   nics: 4,
   shares: 2,
+  devices: 8,
+  tags: 8,
+  needs: 32,
   tools: 64,
   steps: 64,
   matrixRows: 64,

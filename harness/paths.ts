@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The repository or installed package: this file lies one folder below it, in harness/ as well as in dist/. */
@@ -14,4 +14,10 @@ export const imagesDir = join(packageRoot, 'images');
 export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
   if (env.BOOTGATE_CACHE) return env.BOOTGATE_CACHE;
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bootgate');
+}
+
+/** A file as it is shown in messages and results: relative to the working directory when it lies below it. */
+export function shownFile(file: string): string {
+  const below = relative(process.cwd(), file);
+  return below === '' || below.startsWith('..') ? file : below;
 }

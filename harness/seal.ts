@@ -14,7 +14,7 @@ type SealedFile =
  * one of those has changed, and where a caller asks for it.
  */
 export interface Seal {
-  version: 1;
+  version: 2;
   /** Null when every file was synced; else the boot in which the entry was made: after a crash of the machine, blocks may be lost. */
   boot: string | null;
   files: SealedFile[];
@@ -24,6 +24,12 @@ export interface Seal {
 const MOST_SYNCED = 64;
 /** Longer than a tick of any kernel's clock: a file that is written within it after being hashed would keep its time. */
 const CLOCK_TICK_MS = 25;
+
+/**
+ * How much of an entry is compared: `light` all but its bulk, by stamps (a tree of thousands of modules takes 30 ms, and most
+ * commands read none of them); `stamps` all files, and that there are no others; `bytes` the bytes of all files.
+ */
+export type Depth = 'light' | 'stamps' | 'bytes';
 
 /** Seals what lies at `path`, a file or a folder: reads all of it, and syncs it where it is few files. */
 export async function sealOf(path: string): Promise<Seal> {
@@ -39,19 +45,24 @@ export async function sealOf(path: string): Promise<Seal> {
     else files.push({ path: name, digest: await hashFile(file), ...stampOf(found) });
     if (synced && found.isFile()) await sync(file);
   }
-  return { version: 1, boot: synced ? null : bootId(), files };
+  return { version: 2, boot: synced ? null : bootId(), files };
 }
 
 /** What a check came to: why an entry can no longer be used, or the seal with new stamps where only those had changed. */
 export type Checked = { damage: string } | { damage: null; restamped: Seal | null };
 
+/** The part of a seal that is about the files which fit, or about the others. */
+export function partOf(seal: Seal, bulk: RegExp, fits: boolean): Seal {
+  return { ...seal, files: seal.files.filter((file) => bulk.test(file.path) === fits) };
+}
+
 /**
- * Compares what lies at `path` with its seal. With `deep` every byte is read.
+ * Compares what lies at `path` with its seal, or with a part of it (`light`).
  * @throws the system's error when a file may not be read.
  */
-export async function checkSeal(path: string, seal: Seal, deep: boolean): Promise<Checked> {
+export async function checkSeal(path: string, seal: Seal, depth: Depth): Promise<Checked> {
   try {
-    return await compare(path, seal, deep);
+    return await compare(path, seal, depth);
   } catch (error) {
     // Also while it is looked at: another process may be replacing it.
     if (!isGone(error)) throw error;
@@ -59,8 +70,8 @@ export async function checkSeal(path: string, seal: Seal, deep: boolean): Promis
   }
 }
 
-async function compare(path: string, seal: Seal, deep: boolean): Promise<Checked> {
-  const stats = walk(path);
+async function compare(path: string, seal: Seal, depth: Depth): Promise<Checked> {
+  const stats = depth === 'light' ? statsOf(path, seal) : walk(path);
   const rebooted = seal.boot !== null && seal.boot !== bootId();
   let changed = rebooted;
   const files: SealedFile[] = [];
@@ -81,7 +92,7 @@ async function compare(path: string, seal: Seal, deep: boolean): Promise<Checked
       return { damage: `${name} has ${found.size} bytes instead of ${sealed.bytes}` };
     const stamp = stampOf(found);
     const moved = stamp.mtimeMs !== sealed.mtimeMs || stamp.inode !== sealed.inode;
-    if ((deep || moved || rebooted) && (await hashFile(file)) !== sealed.digest)
+    if ((depth === 'bytes' || moved || rebooted) && (await hashFile(file)) !== sealed.digest)
       return { damage: `${name} has other bytes` };
     changed ||= moved;
     files.push({ ...sealed, ...stamp });
@@ -89,7 +100,7 @@ async function compare(path: string, seal: Seal, deep: boolean): Promise<Checked
   const [extra] = stats.keys();
   if (extra !== undefined) return { damage: `${extra || 'its file'} does not belong to it` };
   const boot = seal.boot === null ? null : bootId();
-  return { damage: null, restamped: changed ? { version: 1, boot, files } : null };
+  return { damage: null, restamped: changed ? { version: 2, boot, files } : null };
 }
 
 /** A seal as text, with its own digest in front: a seal may be damaged as well. */
@@ -102,7 +113,7 @@ export function readSeal(path: string): Seal | null {
   const text = readSealedText(path);
   if (text === null) return null;
   const seal = JSON.parse(text) as Seal;
-  return seal.version === 1 ? seal : null;
+  return seal.version === 2 ? seal : null;
 }
 
 /** `DIGEST\nTEXT` */
@@ -129,6 +140,15 @@ function readSealedText(path: string): string | null {
 /** Whether a path is not there, or is something else than it was. */
 export function isGone(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function statsOf(path: string, seal: Seal): Map<string, Stats> {
+  const found = new Map<string, Stats>();
+  for (const file of seal.files) {
+    const stats = lstatSync(file.path ? join(path, file.path) : path, { throwIfNoEntry: false });
+    if (stats) found.set(file.path, stats);
+  }
+  return found;
 }
 
 /** Files and symbolic links at or below a path, by relative path; '' for the path itself. */

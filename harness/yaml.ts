@@ -24,7 +24,10 @@ export function parseYaml(file: string, text: string): YamlText {
   };
   const problems: Problem[] = [];
   const complain = (offset: number, message: string) => {
-    problems.push({ file, ...placeOf(offset), message: shorten(message.split('\n')[0] ?? '') });
+    // Some of the library's messages end with the text that they are about, up to a whole line of it.
+    const [first = ''] = message.split('\n');
+    const plain = first.replace(/: "[^"]{20,}"?.*$/, '');
+    problems.push({ file, ...placeOf(offset), message: shorten(plain) });
     if (problems.length >= MAX_PROBLEMS) throw new Enough();
   };
   // The library's own check for unique keys compares every key with every other.

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bootSupport } from '../arch/index.js';
 import { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
 import { loadImage } from '../image/image-file.js';
@@ -10,7 +11,6 @@ import { assemble, buildInitramfs } from '../initramfs/build.js';
 import { packageRoot, scenariosDir } from '../paths.js';
 import { loadScenarios } from '../scenarios/load.js';
 import { scenarioEntries } from '../scenarios/payload.js';
-import { architectureOf } from '../vm/arch/index.js';
 import { commandLine, qemuArgv } from '../vm/argv.js';
 import { createDisk } from '../vm/disks.js';
 import type { Machine } from '../vm/machine.js';
@@ -126,7 +126,7 @@ async function plainBoot(scratch: string): Promise<{ qemu: string; plain: Argv; 
       ],
     ];
   };
-  return { qemu: architectureOf(prepared.kernel.arch).qemu, plain, same };
+  return { qemu: bootSupport(prepared.kernel.arch).qemu, plain, same };
 }
 
 /** QEMU's arguments; each round has files of its own. */

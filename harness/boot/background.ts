@@ -6,12 +6,17 @@ import { loadModuleDetails } from '../modules/details.js';
 import type { Split } from '../splits/split.js';
 import type { GuestReport } from '../vm/records.js';
 
+/** Where modules are placed: a split, or what a run has kept of it. */
+export interface Placing {
+  split: Pick<Split, 'placement'> | null;
+}
+
 /**
  * What findings are made from beyond the recording, read only where it can matter: the kernel's configuration when a request
  * found no answer, the modules' own files when one was refused.
  */
 export async function backgroundOf(
-  { kernel, index, split }: Pick<PreparedImage, 'kernel' | 'index' | 'split'>,
+  { kernel, index, split }: Placing & Pick<PreparedImage, 'kernel' | 'index'>,
   report: GuestReport,
   cache: Cache,
 ): Promise<Background> {
@@ -26,7 +31,7 @@ export async function backgroundOf(
 }
 
 /** Which package of the split has a module, and the line that put it there. */
-function packageOf(split: Split): PackageOf {
+function packageOf(split: Pick<Split, 'placement'>): PackageOf {
   return (module) => {
     const placed = split.placement.get(module);
     if (!placed) return undefined;

@@ -2,19 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cache } from '../cache.js';
-import { judge } from '../diagnose/judge.js';
+import { type Judgement, judge } from '../diagnose/judge.js';
+import { ConsoleWatch } from '../diagnose/watch.js';
 import type { PreparedImage } from '../image/prepare.js';
-import type { ScenarioResult, StepResult, Verdict } from '../results/scenario-result.js';
+import { forJson } from '../printable.js';
+import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { verifyPattern } from '../vm/disks.js';
 import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
 import { LocalFiles } from './local-files.js';
 import { materialise } from './materialise.js';
+import { checkOutside, type Outside, writeOutside } from './outside.js';
 import { type BootRequest, makeRequest, RECIPE } from './request.js';
-import { checkShares } from './shares.js';
 
 export interface BootOptions {
   prepared: PreparedImage;
@@ -49,32 +50,25 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       scenarioPath: join(scratch, 'scenario.cpio'),
       files,
     });
-    await writeFile(join(folder, RECIPE), `${JSON.stringify(request, null, 2)}\n`);
+    await writeFile(join(folder, RECIPE), forJson(request));
     const machine = await materialise(request, files, scratch, undo);
     if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
     const recording = await bootMachine(machine, request, options);
-    const outside = await checkOutside(machine, request, recording);
-    const report = readReport(request.nonce, recording.control, recording.console);
-    const judged = judge({
-      scenario,
-      recording,
-      report,
-      outside,
-      set: prepared.set,
-      tree: prepared.index,
-      ...(await backgroundOf(prepared, report, cache)),
-    });
+    const outside: Outside =
+      recording.ending.kind === 'infra'
+        ? { checks: [] }
+        : await checkOutside(scenario, machine.disks, machine.shares ?? [], request.seed);
+    const judged = await judgeOutside(options, request, recording, outside);
     // A damaged cache is never a verdict: what the guest was made from is read anew before anything is held against it.
-    const damaged = BAD.has(judged.verdict) ? await cache.recheck(files.all()) : [];
-    if (damaged.length > 0)
-      Object.assign(judged, { verdict: 'infra', reason: damaged.join('; '), findings: [] });
-    return resultOf(options, recording, judged);
+    const damaged = isFailure(judged) ? await cache.recheck(files.all()) : [];
+    const whole = damaged.length > 0 ? { ...outside, damaged: damaged.join('; ') } : outside;
+    await writeOutside(folder, whole);
+    const last = whole === outside ? judged : await judgeOutside(options, request, recording, whole);
+    return resultOf(options, recording, last);
   } finally {
     for (const step of undo.reverse()) await step().catch(() => {});
   }
 }
-
-const BAD: ReadonlySet<Verdict> = new Set(['fail', 'crash', 'hang']);
 
 function bootMachine(
   machine: Machine,
@@ -86,6 +80,7 @@ function bootMachine(
     accelerator: options.accelerator.used,
     folder: options.folder,
     nonce,
+    watcher: new ConsoleWatch(),
     stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
     onNote: options.onNote,
     ...(options.signal ? { signal: options.signal } : {}),
@@ -93,35 +88,31 @@ function bootMachine(
   });
 }
 
-/** What the guest left in its disks and shares. */
-async function checkOutside(
-  machine: Machine,
-  { scenario, seed }: BootRequest,
+/** The verdict on what was recorded and on what was found on the host, as both are stored. */
+async function judgeOutside(
+  { prepared, cache }: BootOptions,
+  { nonce, scenario }: BootRequest,
   recording: Recording,
-): Promise<StepResult[]> {
-  if (recording.ending.kind === 'infra') return [];
-  const outside: StepResult[] = [];
-  const started = performance.now();
-  for (const [number, disk] of scenario.disks.entries()) {
-    const file = machine.disks[number]?.file;
-    if (!disk.verifyPattern || !file) continue;
-    const { ok, message } = await verifyPattern(file, disk.sizeMiB, seed);
-    const seconds = (performance.now() - started) / 1000;
-    outside.push({
-      name: `pattern in the disk file of ${disk.serial}`,
-      ok,
-      seconds,
-      where: 'outside',
-      message,
-    });
-  }
-  return [...outside, ...(await checkShares(machine.shares ?? [], seed))];
+  { checks, trouble, damaged }: Outside,
+): Promise<Judgement> {
+  const report = readReport(nonce, recording.control, recording.console);
+  return judge({
+    scenario,
+    recording,
+    report,
+    outside: checks,
+    trouble,
+    damaged,
+    set: prepared.set,
+    tree: prepared.index,
+    ...(await backgroundOf(prepared, report, cache)),
+  });
 }
 
 function resultOf(
   { prepared, scenario, attempt, relativeFolder }: BootOptions,
   recording: Recording,
-  judged: ReturnType<typeof judge>,
+  judged: Judgement,
 ): ScenarioResult {
   const at = (name: string) => join(relativeFolder, name);
   return {

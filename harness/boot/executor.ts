@@ -7,11 +7,14 @@ import type { ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { AdmissionGate } from './admission.js';
-import { bootScenario } from './boot.js';
+import { type BootOptions, bootScenario } from './boot.js';
 import { hostCapacity } from './capacity.js';
 import { bootOf, notBooted } from './job.js';
 import { memoryFor } from './memory.js';
 import { bootWithRetries } from './retries.js';
+
+/** Boots one guest to its result. There is one today: a QEMU for each guest. */
+export type Backend = (options: BootOptions) => Promise<ScenarioResult>;
 
 export interface ExecutorOptions {
   accelerator: AcceleratorChoice;
@@ -22,6 +25,8 @@ export interface ExecutorOptions {
   guestCpus?: number | undefined;
   /** Ends all guests in order, and starts none any more. */
   signal?: AbortSignal | undefined;
+  /** `bootScenario` unless given. */
+  backend?: Backend | undefined;
   /** What a person should know of how guests are booted; each sentence once. */
   onNote?: ((sentence: string) => void) | undefined;
 }
@@ -54,6 +59,7 @@ const QEMU_OVERHEAD_MIB = 192;
  */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #backend: Backend;
   readonly #gate: AdmissionGate;
   readonly #limit: number;
   readonly #stopped = new AbortController();
@@ -66,6 +72,7 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#backend = options.backend ?? bootScenario;
     this.signal = AbortSignal.any([this.#stopped.signal, ...(options.signal ? [options.signal] : [])]);
     const capacity = hostCapacity(options.jobs, options.guestCpus ?? 1);
     this.#gate = new AdmissionGate(capacity);
@@ -117,7 +124,7 @@ export class Executor {
     job.onStart?.();
     try {
       await mkdir(path, { recursive: true });
-      const result = await bootScenario({
+      const result = await this.#backend({
         prepared,
         scenario,
         accelerator: this.accelerator,

@@ -3,9 +3,10 @@ import { hostError } from '../errors.js';
 import { assemble } from '../initramfs/build.js';
 import { writeCpio } from '../initramfs/cpio.js';
 import { scenarioEntries } from '../scenarios/payload.js';
+import type { DiskBus, NicModel, OtherDevice } from '../vm/devices/index.js';
 import { createDisk } from '../vm/disks.js';
 import { startFarEnd } from '../vm/farend.js';
-import type { DiskBus, Machine, NicModel } from '../vm/machine.js';
+import type { Machine } from '../vm/machine.js';
 import type { LocalFiles } from './local-files.js';
 import type { BootRequest } from './request.js';
 import { makeShares } from './shares.js';
@@ -27,6 +28,7 @@ export function machineOf(request: BootRequest, places: Places): Machine {
   const { scenario, kernel, window } = request;
   return {
     arch: kernel.arch,
+    board: scenario.machine,
     cpus: scenario.cpus,
     memoryMiB: request.memoryMiB,
     boot: kernel.boot,
@@ -45,6 +47,7 @@ export function machineOf(request: BootRequest, places: Places): Machine {
       farEndPort: places.farEnds.get(mac) ?? null,
     })),
     shares: places.shares,
+    devices: scenario.devices as OtherDevice[] | undefined,
   };
 }
 
@@ -85,7 +88,7 @@ export async function materialise(
   });
 }
 
-/** The archive's segments; the scenario's own is written anew where nobody has it. */
+/** The archive's segments; the scenario's own is written again where it is missing. */
 async function segmentsOf(request: BootRequest, files: LocalFiles, scratch: string) {
   const { scenario, nonce, seed } = request;
   const segments = [];

@@ -4,13 +4,13 @@ import type { Scenario } from '../scenarios/scenario.js';
 const MIB = 1024 * 1024;
 /** The kernel itself, its page tables and what init needs: a Debian kernel boots with less. */
 const KERNEL_MIB = 192;
-/** The largest userland with all tools, and the indexes of a whole tree. */
-const USERLAND_MIB = 96;
+/** The userland with all tools, and the indexes of a whole tree. */
+const USERLAND_MIB = 48;
 
 /**
  * The memory that a guest gets: what its scenario declares, or more where the modules travel in the archive. While the kernel
- * unpacks an archive it holds it twice, and its root file system may fill half of the memory (Documentation/filesystems/tmpfs,
- * `size`): both come to twice the archive.
+ * unpacks an archive it holds it twice (init/initramfs.c), and its root file system may fill half of what is free by then
+ * (mm/shmem.c, shmem_default_max_blocks): what is left beside the archive must be twice its size.
  */
 export function memoryFor(
   { memoryMiB }: Pick<Scenario, 'memoryMiB'>,
@@ -18,6 +18,6 @@ export function memoryFor(
 ): number {
   if (delivery === 'window') return memoryMiB;
   const archive = Math.ceil(set.bytes / MIB) + USERLAND_MIB;
-  const needed = 2 * archive + KERNEL_MIB;
+  const needed = 3 * archive + KERNEL_MIB;
   return Math.max(memoryMiB, Math.ceil(needed / 64) * 64);
 }

@@ -1,37 +1,30 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { bootSupport } from '../arch/index.js';
 import { type Cache, digestOf } from '../cache.js';
+import { type ReferenceFacts, referenceFacts } from '../diagnose/reference-facts.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { buildInitramfs } from '../initramfs/build.js';
 import { wholeTree } from '../modules/set.js';
-import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
+import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import { architectureOf } from '../vm/arch/index.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
 import { type GuestReport, readReport } from '../vm/records.js';
 import type { Executor } from './executor.js';
 
-/** A scenario booted with every module that there is: what fails here too is not the set's fault. */
-export interface Reference {
+/** A scenario booted with every module that there is: what fails here too is the kernel's fault, not the set's. */
+export interface Reference extends ReferenceFacts {
   /** Goes up when what is kept, or how a boot is judged, changes: older answers are then asked for anew. */
   version: 1;
   scenario: string;
-  verdict: Verdict;
   /** It failed when it was booted a second time, too. */
   confirmed?: true;
   /** One sentence; empty for a pass. */
   reason: string;
-  /** What the guest asked modprobe for: names that were answered, and names that were not. */
-  answered: string[];
-  unanswered: string[];
   /** What steps asked for, of the answered. */
   askedBySteps: string[];
-  /** Modaliases that had no driver at the end. */
-  unbound: string[];
-  /** Names in /proc/modules at the end, sorted: what the scenario came to load. */
-  modulesLoaded: string[];
   /** Driver -> devices bound. */
   bound: Record<string, number>;
 }
@@ -81,13 +74,11 @@ export async function believed(
   signal?: AbortSignal,
 ): Promise<Reference> {
   const first = await boot(false);
-  if (!DOUBTED.has(first.verdict)) return first;
+  if (!isFailure(first)) return first;
   signal?.throwIfAborted();
   const second = await boot(true);
-  return DOUBTED.has(second.verdict) ? { ...second, confirmed: true } : second;
+  return isFailure(second) ? { ...second, confirmed: true } : second;
 }
-
-const DOUBTED: ReadonlySet<Verdict> = new Set(['fail', 'crash', 'hang']);
 
 /** A hang may be a busy host's, a crash a race's: true today, and no answer for the time to come. */
 export function isWorthKeeping({ verdict, confirmed }: Pick<Reference, 'verdict' | 'confirmed'>): boolean {
@@ -110,18 +101,13 @@ async function bootReference(
   });
   if (!result) throw executor.signal.reason;
   const report = await reportOf(path, result);
-  const names = (requests: typeof report.requests) => [...new Set(requests.map((one) => one.name))].sort();
-  const answered = report.requests.filter((one) => one.status === 0);
+  const bySteps = report.requests.filter((one) => one.status === 0 && one.step !== '');
   return {
     version: 1,
     scenario: scenario.name,
-    verdict: result.verdict,
     reason: result.reason,
-    answered: names(answered),
-    unanswered: names(report.requests.filter((one) => one.status !== 0)),
-    askedBySteps: names(answered.filter((one) => one.step !== '')),
-    unbound: [...new Set(report.unbound.map((one) => one.modalias))].sort(),
-    modulesLoaded: [...result.modulesLoaded].sort(),
+    ...referenceFacts(result.verdict, report),
+    askedBySteps: [...new Set(bySteps.map((one) => one.name))].sort(),
     bound: report.bound,
   };
 }
@@ -150,17 +136,17 @@ export async function keyOf(
   const told = scenarioEntries(scenario, { nonce: 'nonce', seed: 'seed' }).map((entry) =>
     'data' in entry ? digestOf(entry.path, entry.data) : entry.path,
   );
-  const { cpus, memoryMiB, boot, disks, nics, shares, cmdline } = scenario;
+  const { machine, cpus, memoryMiB, boot, disks, nics, shares, devices, cmdline } = scenario;
   return [
     'reference 2',
     kernel.digest,
     initramfs.digest,
     ...told,
-    JSON.stringify({ cpus, memoryMiB, boot, disks, nics, shares, cmdline }),
+    JSON.stringify({ machine, cpus, memoryMiB, boot, disks, nics, shares, devices, cmdline }),
     // The board, the processor and the command line that all machines have.
-    JSON.stringify(architectureOf(kernel.arch)),
+    JSON.stringify(bootSupport(kernel.arch)),
     accelerator.used,
-    programIdentity(architectureOf(kernel.arch).qemu),
+    programIdentity(bootSupport(kernel.arch).qemu),
   ].join('\n');
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
+import { canBootDirectly } from '../arch/index.js';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -7,7 +8,7 @@ import { buildInitramfs } from '../initramfs/build.js';
 import type { ModuleDelivery, Segment } from '../initramfs/initramfs.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { packageRoot } from '../paths.js';
-import { scenarioEntries } from '../scenarios/payload.js';
+import { type Secrets, scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Machine } from '../vm/machine.js';
 import type { LocalFiles } from './local-files.js';
@@ -62,17 +63,27 @@ export interface RequestOptions {
 /** `image + scenario -> request`: builds or finds the initramfs, and names everything by its content. */
 export async function makeRequest(options: RequestOptions): Promise<BootRequest> {
   const { prepared, scenario, cache, nonce, seed, files } = options;
-  const { kernel, vmlinux, set, index, delivery } = prepared;
-  const { segments, bytes, digest, window } = await buildInitramfs({
-    set,
+  const built = await buildInitramfs({
+    set: prepared.set,
     tools: scenario.tools,
     scenarioEntries: scenarioEntries(scenario, { nonce, seed }),
-    delivery,
+    delivery: prepared.delivery,
     cache,
-    arch: kernel.arch,
+    arch: prepared.kernel.arch,
     scenarioPath: options.scenarioPath,
   });
-  const boot = scenario.boot === 'direct' && vmlinux.pvhEntry !== null ? 'direct' : 'packaged';
+  return requestOf(prepared, scenario, { nonce, seed }, built, files);
+}
+
+/** The request of an initramfs that is built; `files` learns where its files lie. */
+export function requestOf(
+  { kernel, vmlinux, set, index, delivery }: PreparedImage,
+  scenario: Scenario,
+  { nonce, seed }: Secrets,
+  { segments, bytes, digest, window }: Awaited<ReturnType<typeof buildInitramfs>>,
+  files: LocalFiles,
+): BootRequest {
+  const boot = scenario.boot === 'direct' && canBootDirectly(kernel.arch, vmlinux).ok ? 'direct' : 'packaged';
   const content = contentOf(boot === 'direct' ? 'vmlinux' : 'vmlinuz', kernel.digest);
   files.add(content, boot === 'direct' ? vmlinux.path : kernel.vmlinuz);
   for (const segment of segments) files.add(segment.digest, segment.path);
@@ -91,7 +102,7 @@ export async function makeRequest(options: RequestOptions): Promise<BootRequest>
     delivery,
     initramfs: { segments: segments.map(({ path: _path, ...segment }) => segment), bytes, digest },
     window: window && { content: windowContent, bytes: window.bytes },
-    memoryMiB: memoryFor(scenario, prepared),
+    memoryMiB: memoryFor(scenario, { delivery, set }),
     nonce,
     seed,
   };

@@ -1,13 +1,13 @@
-import type { ScenarioResult } from '../results/scenario-result.js';
+import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
 
-/** How often a guest is started anew when the host, not the kernel, was at fault. */
+/** how often a guest is started again when the host, not the kernel, was at fault. */
 const INFRA_ATTEMPTS = 2;
 
 /** Boots once; the attempts of one scenario are numbered from 1. Undefined when interrupted. */
 export type BootOnce = (attempt: number) => Promise<ScenarioResult | undefined>;
 
 /**
- * One scenario to its result; undefined when interrupted. A guest that the host let down is started anew, a bounded
+ * One scenario to its result; undefined when interrupted. A guest that the host let down is started again, a bounded
  * number of times. A guest that failed is booted again (`retries` times at most, until it passes) only to learn whether it
  * is flaky: the result stays that of its first boot.
  */
@@ -25,23 +25,30 @@ export async function bootWithRetries(
     }
   };
   const first = await bootUntilDecided();
-  if (!first || !isBad(first)) return first;
+  if (!first || !isFailure(first)) return first;
   const tries = [first];
-  while (tries.length <= retries && tries.every(isBad)) {
+  while (tries.length <= retries && tries.every(isFailure)) {
     const again = await bootUntilDecided();
     if (!again) return undefined;
     // The host is out of order: what is known of the guest stays known.
     if (again.verdict === 'infra') break;
     tries.push(again);
   }
-  if (tries.length === 1) return { ...first, attempts: attempt };
+  return triedAgain({ ...first, attempts: attempt }, tries);
+}
+
+/**
+ * The first boot's result with what all of its tries came to: flaky where one of them passed. What passed at first, or was tried
+ * once, has no tries to tell of.
+ */
+export function triedAgain(
+  first: ScenarioResult,
+  tries: readonly Pick<ScenarioResult, 'verdict' | 'reason' | 'files'>[],
+): ScenarioResult {
+  if (tries.length < 2 || !isFailure(first)) return first;
   return {
     ...first,
-    attempts: attempt,
-    ...(tries.every(isBad) ? {} : { flaky: true }),
+    ...(tries.every(isFailure) ? {} : { flaky: true }),
     tries: tries.map(({ verdict, reason, files }) => ({ verdict, reason, console: files.console })),
   };
 }
-
-const isBad = ({ verdict }: ScenarioResult): boolean =>
-  verdict === 'fail' || verdict === 'crash' || verdict === 'hang';

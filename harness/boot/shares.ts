@@ -21,19 +21,26 @@ export async function makeShares(scenario: Scenario, scratch: string, seed: stri
   return shares;
 }
 
-/** Whether the guest's bytes have arrived in each folder, once the guest is gone. */
-export async function checkShares(shares: readonly Share[], seed: string): Promise<StepResult[]> {
-  const checks: StepResult[] = [];
+/** Whether the guest's bytes have arrived in each folder, once the guest is gone; what the host did to a file is `trouble`. */
+export async function checkShares(
+  shares: readonly Share[],
+  seed: string,
+): Promise<{ check: StepResult; trouble?: string }[]> {
+  const checks: { check: StepResult; trouble?: string }[] = [];
   for (const { tag, folder } of shares) {
-    const message = await whyNotWritten(folder, lineOf(seed));
-    const ok = message === null;
-    checks.push({
+    let trouble: string | undefined;
+    const message = await whyNotWritten(folder, lineOf(seed)).catch((error: Error) => {
+      trouble = `the share ${tag} cannot be read: ${error.message}`;
+      return trouble;
+    });
+    const check: StepResult = {
       name: `what the guest wrote to the share ${tag}`,
-      ok,
+      ok: message === null,
       seconds: 0,
       where: 'outside',
       message: message ?? 'from-guest is as it was written',
-    });
+    };
+    checks.push({ check, ...(trouble === undefined ? {} : { trouble }) });
   }
   return checks;
 }

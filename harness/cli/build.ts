@@ -1,104 +1,110 @@
-import { copyFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import {
-  deliveryOption,
-  imageOption,
-  jsonOption,
-  kernelOption,
-  modulesOption,
-  strictOption,
-} from './options.js';
+import type { BuildAnswer } from '../image/built.js';
+import type { PreparedImage } from '../image/prepare.js';
+import type { Initramfs } from '../initramfs/initramfs.js';
+import { type SharedFlags, share } from './options.js';
 
-interface BuildFlags {
-  image?: string;
-  kernel?: string[];
-  modules?: string;
-  strict?: boolean;
-  delivery?: 'window' | 'archive';
+interface BuildFlags extends SharedFlags {
   tools?: string[];
   output?: string;
-  json?: boolean;
 }
 
 export function buildCommand(): Command {
-  return new Command('build')
-    .description('build an image without booting it: vmlinuz, vmlinux, initramfs.cpio and what they weigh')
-    .addOption(imageOption())
-    .addOption(kernelOption())
-    .addOption(modulesOption())
-    .addOption(strictOption())
-    .addOption(deliveryOption())
-    .addOption(new Option('--tools <name...>', 'userland tools beyond the base, from images/userland.yaml'))
-    .addOption(new Option('-o, --output <dir>', 'where the files go; only weighed unless given'))
-    .addOption(jsonOption())
-    .action(build);
+  const command = new Command('build').description(
+    'build an image without booting it: vmlinuz, vmlinux, initramfs.cpio and what they weigh',
+  );
+  share(command, 'image', 'kernel', 'modules', 'split', 'install', 'strict', 'delivery')
+    .addOption(new Option('--tools <name...>', 'userland tools beyond the base, from userland.yaml'))
+    .addOption(
+      new Option(
+        '-o, --output <dir>',
+        'where the files go, for `bootgate run --built DIR`; only weighed unless given',
+      ),
+    );
+  return share(command, 'json').action(build);
 }
 
 /** Modules travel in the archive unless asked otherwise: what is built here boots with any QEMU. */
 async function build(flags: BuildFlags): Promise<void> {
-  const { Cache } = await import('../cache.js');
+  const { withSession } = await import('./session.js');
   const { makeFolder } = await import('../folders.js');
-  const { loadImage } = await import('../image/image-file.js');
-  const { prepareImage } = await import('../image/prepare.js');
-  const { assemble, buildInitramfs } = await import('../initramfs/build.js');
+  const { writeBuilt } = await import('../image/built.js');
+  const { buildInitramfs } = await import('../initramfs/build.js');
   const { loadDangling, refuseDangling } = await import('../modules/dangling.js');
-  const { formatAdditions } = await import('../modules/set.js');
-  const { formatBytes, formatPercent } = await import('../units.js');
+  const { printJson, write } = await import('./output.js');
 
-  const cache = new Cache();
-  const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
-    ...(flags.kernel ? { kernel: flags.kernel } : {}),
-    ...(flags.modules ? { modules: flags.modules } : {}),
+  await withSession({ ...flags, delivery: flags.delivery ?? 'archive' }, async (session) => {
+    const prepared = await session.prepareOne(await session.image());
+    const { kernel, set, index, delivery } = prepared;
+    // A run logs it and shows what fails; what is built here goes elsewhere, so it is refused.
+    refuseDangling(index, await loadDangling(index, session.cache), set.names);
+    const initramfs = await buildInitramfs({
+      set,
+      tools: flags.tools ?? [],
+      scenarioEntries: [],
+      delivery,
+      cache: session.cache,
+      arch: kernel.arch,
+    });
+    const answer = await answerOf(prepared, initramfs);
+    if (flags.output) {
+      const folder = resolve(flags.output);
+      await makeFolder(folder);
+      await writeBuilt(folder, prepared, initramfs, answer);
+    }
+    if (flags.json) printJson(answer);
+    else write(await buildText(prepared, answer, flags.output));
   });
-  const { kernel, vmlinux, set, index, delivery } = await prepareImage(image, {
-    cache,
-    strict: flags.strict ?? false,
-    delivery: flags.delivery ?? 'archive',
-    log: (sentence) => process.stderr.write(`bootgate: ${sentence}\n`),
-  });
-  // A run logs it and shows what fails; what is built here goes elsewhere, so it is refused.
-  refuseDangling(index, await loadDangling(index, cache), set.names);
-  const initramfs = await buildInitramfs({
-    set,
-    tools: flags.tools ?? [],
-    scenarioEntries: [],
-    delivery,
-    cache,
-  });
+}
 
-  const answer = {
+async function answerOf(
+  { image, kernel, set, index, delivery }: PreparedImage,
+  initramfs: Initramfs,
+): Promise<BuildAnswer> {
+  const { digestOfFile } = await import('../cache.js');
+  const { digestOfAssembled } = await import('../image/built.js');
+  const { bytes, buildMs, segments } = initramfs;
+  return {
+    schema: 'bootgate/build@1',
     release: kernel.release,
-    kernel: { source: kernel.source, resolved: kernel.resolved, digest: kernel.digest },
+    image: { name: image.name, file: image.file },
+    kernel: {
+      source: kernel.source,
+      resolved: kernel.resolved,
+      digest: kernel.digest,
+      vmlinuz: { bytes: (await stat(kernel.vmlinuz)).size, digest: await digestOfFile(kernel.vmlinuz) },
+    },
     modules: { count: set.names.length, bytes: set.bytes, ofCount: index.modules.size, ofBytes: index.bytes },
     additions: set.additions,
     initramfs: {
-      bytes: initramfs.bytes,
-      digest: initramfs.digest,
-      buildMs: initramfs.buildMs,
+      bytes,
+      digest: await digestOfAssembled(initramfs),
+      buildMs,
       delivery,
-      segments: initramfs.segments,
+      segments: segments.map((segment) => ({
+        kind: segment.kind,
+        bytes: segment.bytes,
+        digest: segment.digest,
+      })),
     },
   };
-  if (flags.output) {
-    const folder = resolve(flags.output);
-    await makeFolder(folder);
-    await copyFile(kernel.vmlinuz, join(folder, 'vmlinuz'));
-    await copyFile(vmlinux.path, join(folder, 'vmlinux'));
-    await assemble(initramfs.segments, join(folder, 'initramfs.cpio'));
-    await writeFile(join(folder, 'modules.txt'), `${set.names.join('\n')}\n`);
-    await writeFile(join(folder, 'build.json'), `${JSON.stringify(answer, null, 2)}\n`);
-  }
-  if (flags.json) {
-    process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
-    return;
-  }
+}
+
+async function buildText(
+  { image, kernel, set, index }: PreparedImage,
+  { initramfs }: BuildAnswer,
+  output: string | undefined,
+): Promise<string> {
+  const { formatAdditions } = await import('../modules/set.js');
+  const { formatBytes, formatPercent } = await import('../units.js');
   const lines = [
-    `${image.name}: ${kernel.release} from ${kernel.resolved.join(', ')}`,
+    `${image.name}: ${kernel.release} from ${kernel.resolved.length > 3 ? `${kernel.resolved.length} packages` : kernel.resolved.join(', ')}`,
     ...formatAdditions(set).map((line) => `  ${line}`),
     `modules    ${set.names.length} of ${index.modules.size}, ${formatBytes(set.bytes)} of ${formatBytes(index.bytes)} (${formatPercent(set.bytes, index.bytes)})`,
     `initramfs  ${formatBytes(initramfs.bytes)} in ${Math.round(initramfs.buildMs)} ms, ${initramfs.digest}`,
   ];
-  if (flags.output) lines.push(`written to ${flags.output}`);
-  process.stdout.write(`${lines.join('\n')}\n`);
+  if (output) lines.push(`written to ${output}`);
+  return `${lines.join('\n')}\n`;
 }

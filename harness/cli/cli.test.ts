@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { describeError, exitCodeOf } from '../errors.js';
@@ -86,4 +86,17 @@ t.test("the version is the package's", async (t) => {
     version: string;
   };
   t.equal(bootgate('--version').stdout.trim(), version);
+});
+
+t.test('golden files have one switch: BOOTGATE_UPDATE', async (t) => {
+  const harness = join(packageRoot, 'harness');
+  const tests = readdirSync(harness, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.test\.ts$/.test(file),
+  );
+  const switches = tests.flatMap((file) =>
+    [...readFileSync(join(harness, file), 'utf8').matchAll(/process\.env\.(\w*UPDATE\w*)/g)].map(
+      ([, name]) => name,
+    ),
+  );
+  t.same([...new Set(switches)], ['BOOTGATE_UPDATE']);
 });

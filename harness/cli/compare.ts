@@ -1,34 +1,27 @@
-import { Command, Option } from 'commander';
-import { EXIT } from '../errors.js';
-import { jsonOption } from './options.js';
+import { Command } from 'commander';
+import { type SharedFlags, share } from './options.js';
+import { printJson, standardOutput, write } from './output.js';
 
 export function compareCommand(): Command {
-  return new Command('compare')
-    .description('what changed from one run to another; exit 1 when something fails that did not')
+  const command = new Command('compare')
+    .description(
+      'what changed from one run to another; exit 1 when something fails that did not, 3 when that is undecided',
+    )
     .argument('<before>', "a run's folder, its run.json, its id, or latest")
-    .argument('<after>', 'the same')
-    .addOption(jsonOption())
-    .addOption(new Option('--results <dir>', 'where runs lie (BOOTGATE_RESULTS, else results)'))
-    .action(compare);
+    .argument('<after>', 'the same');
+  return share(command, 'json', 'results').action(compare);
 }
 
-async function compare(
-  before: string,
-  after: string,
-  flags: { json?: boolean; results?: string },
-): Promise<void> {
-  const { compareRuns } = await import('../results/compare.js');
+async function compare(before: string, after: string, flags: SharedFlags): Promise<void> {
+  const { compareRuns, verdictOfComparison } = await import('../results/compare.js');
   const { comparisonText } = await import('../report/comparetext.js');
-  const { readRun } = await import('../results/read.js');
-  const { screenOf, styleOf } = await import('../report/screen.js');
-  const results = flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results';
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
+  const { storedRun } = await import('./session.js');
   const comparison = compareRuns(
-    (await readRun(before, results)).result,
-    (await readRun(after, results)).result,
+    (await storedRun(before, flags)).result,
+    (await storedRun(after, flags)).result,
   );
-  const screen = screenOf(process.stdout);
-  screen.write(
-    flags.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, styleOf(screen)),
-  );
-  if (comparison.newFailures.length > 0) process.exitCode = EXIT.no;
+  if (flags.json) printJson(comparison);
+  else write(comparisonText(comparison, standardOutput().style));
+  process.exitCode = exitCodeOfVerdict(verdictOfComparison(comparison));
 }

@@ -1,21 +1,19 @@
 import { Command } from 'commander';
 import { EXIT } from '../errors.js';
-import { jsonOption, kernelOption } from './options.js';
+import { type SharedFlags, share } from './options.js';
+import { printJson, printTable } from './output.js';
 
-const MARKS = { ok: 'ok     ', poor: 'poor   ', missing: 'MISSING' } as const;
+const MARKS = { ok: 'ok', poor: 'poor', missing: 'MISSING' } as const;
 
 export function doctorCommand(): Command {
-  return new Command('doctor')
-    .description(
-      'what this machine has and lacks: tools, KVM, firmware, memory, disk; exit 3 if runs cannot work',
-    )
-    .addOption(kernelOption())
-    .addOption(jsonOption())
-    .action(doctor);
+  const command = new Command('doctor').description(
+    'what this machine has and lacks: tools, KVM, firmware, memory, disk; exit 3 if runs cannot work',
+  );
+  return share(command, 'kernel', 'json').action(doctor);
 }
 
 /** With `--kernel` KVM is asked to boot it really; without, it is only opened, and that is all that is said. */
-async function doctor(flags: { kernel?: string[]; json?: boolean }): Promise<void> {
+async function doctor(flags: SharedFlags): Promise<void> {
   const { examineHost } = await import('../setup/doctor.js');
   const checks = await examineHost(flags.kernel !== undefined);
   if (flags.kernel && checks.every((check) => check.state !== 'missing')) {
@@ -36,13 +34,14 @@ async function doctor(flags: { kernel?: string[]; json?: boolean }): Promise<voi
       detail: `${choice.used}: ${choice.reason}`,
     });
   }
-  if (flags.json) {
-    process.stdout.write(`${JSON.stringify(checks, null, 2)}\n`);
-  } else {
-    const width = Math.max(...checks.map((check) => check.name.length));
-    for (const { name, state, detail, hint } of checks) {
-      process.stdout.write(`${MARKS[state]}  ${name.padEnd(width)}  ${detail}${hint ? ` -> ${hint}` : ''}\n`);
-    }
-  }
+  if (flags.json) printJson(checks);
+  else
+    printTable(
+      checks.map(({ name, state, detail, hint }) => [
+        MARKS[state],
+        name,
+        `${detail}${hint ? ` -> ${hint}` : ''}`,
+      ]),
+    );
   if (checks.some((check) => check.state === 'missing')) process.exitCode = EXIT.undecided;
 }

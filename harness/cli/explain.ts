@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander';
+import { cleanLine } from '../printable.js';
 import type { StoredRun } from '../results/read.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
-import { jsonOption } from './options.js';
+import { type SharedFlags, share } from './options.js';
+import { print, printJson, standardOutput, write } from './output.js';
 
-interface ExplainFlags {
+interface ExplainFlags extends SharedFlags {
   coverage?: boolean;
-  results?: string;
-  json?: boolean;
 }
 
 /** So many failures are told in full; more of them are first put together by their cause. */
@@ -14,21 +14,19 @@ const MOST_STORIES = 2;
 const MOST_UNTOUCHED = 8;
 
 export function explainCommand(): Command {
-  return new Command('explain')
+  const command = new Command('explain')
     .description(
       'the story of a failure: how far it got, what was asked for, what is missing, what to add from where',
     )
     .argument('<run>', 'a run: its folder, its id, or `latest`')
     .argument('[scenario...]', 'which of its results; all that failed or could not be tried unless given')
-    .addOption(new Option('--coverage', 'instead: how much of the set any scenario has loaded'))
-    .addOption(new Option('--results <dir>', 'where runs lie (BOOTGATE_RESULTS, else results)'))
-    .addOption(jsonOption())
-    .action(explain);
+    .addOption(new Option('--coverage', 'instead: how much of the set any scenario has loaded'));
+  return share(command, 'results', 'json').action(explain);
 }
 
 async function explain(where: string, names: string[], flags: ExplainFlags): Promise<void> {
-  const { readRun } = await import('../results/read.js');
-  const run = await readRun(where, flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
+  const { storedRun } = await import('./session.js');
+  const run = await storedRun(where, flags);
   if (flags.coverage) return explainCoverage(run, flags);
 
   const { resultsOf, unsettledOf } = await import('../results/choose.js');
@@ -38,23 +36,20 @@ async function explain(where: string, names: string[], flags: ExplainFlags): Pro
   for (const result of chosen) stories.push(await storyOf(run, result));
   if (flags.json) return printJson({ run: run.result.id, verdict: run.result.verdict, stories });
 
-  const { MOST_COLUMNS, screenOf, styleOf } = await import('../report/screen.js');
   const { storyText } = await import('../search/storytext.js');
-  const screen = screenOf(process.stdout);
-  const [width, style] = [Math.min(screen.columns, MOST_COLUMNS), styleOf(screen)];
+  const { style, width } = standardOutput();
   if (stories.length === 0)
     print(
-      `${run.result.id}: nothing failed${run.result.verdict === 'incomplete' ? ', but not everything was tried' : ''}\n`,
+      `${run.result.id}: nothing failed${run.result.verdict === 'incomplete' ? ', but not everything was tried' : ''}`,
     );
   else if (stories.length <= MOST_STORIES || names.length > 0)
-    print(stories.map((story) => storyText(story, where, width, style)).join('\n'));
-  else print(await causesText(chosen, where));
+    write(stories.map((story) => storyText(story, where, width, style)).join('\n'));
+  else write(await causesText(chosen, where));
 }
 
 /** Many failures, by what is at the top of their findings. */
 async function causesText(failed: readonly ScenarioResult[], where: string): Promise<string> {
   const { resultName, isKernelsOwn } = await import('../results/scenario-result.js');
-  const { screenOf, styleOf } = await import('../report/screen.js');
   const { table } = await import('../report/table.js');
   const { formatBytes } = await import('../units.js');
   const causes = new Map<string, { row: string[]; results: string[] }>();
@@ -75,17 +70,13 @@ async function causesText(failed: readonly ScenarioResult[], where: string): Pro
   const rows = [...causes.values()]
     .sort((a, b) => b.results.length - a.results.length)
     .map(({ row, results }) => [
-      ...row.map((text) => ({ text, left: true })),
+      ...row.map((text) => ({ text: cleanLine(text), left: true })),
       {
         text: `${results.length}: ${results.slice(0, 3).join(', ')}${results.length > 3 ? ', ...' : ''}`,
         left: true,
       },
     ]);
-  const text = table(
-    ['cause', 'cost', 'package', 'rule', 'failures'],
-    rows,
-    styleOf(screenOf(process.stdout)),
-  );
+  const text = table(['cause', 'cost', 'package', 'rule', 'failures'], rows, standardOutput().style);
   return `${text}\nmore on one: bootgate explain ${where} ${failed[0]?.scenario}; what mends them: bootgate fix ${where}\n`;
 }
 
@@ -96,20 +87,12 @@ async function explainCoverage(run: StoredRun, flags: ExplainFlags): Promise<voi
   if (flags.json) return printJson({ run: run.result.id, coverage: rows });
   const count = run.result.results.filter((one) => one.verdict !== 'skip').length;
   for (const { name, modules, bytes, loaded, loadedBytes, untouched } of rows) {
-    const share = formatPercent(modules - loaded, modules);
+    const portion = formatPercent(modules - loaded, modules);
     print(
-      `${share === '100 %' && loaded > 0 ? 'over 99 %' : share} of ${name} was never touched by any scenario (${count} booted): ` +
-        `${modules - loaded} of ${modules} modules, ${formatBytes(bytes - loadedBytes)} of ${formatBytes(bytes)}\n`,
+      `${portion === '100 %' && loaded > 0 ? 'over 99 %' : portion} of ${name} was never touched by any scenario (${count} booted): ` +
+        `${modules - loaded} of ${modules} modules, ${formatBytes(bytes - loadedBytes)} of ${formatBytes(bytes)}`,
     );
     const largest = untouched.slice(0, MOST_UNTOUCHED).map((one) => `${one.name} ${formatBytes(one.bytes)}`);
-    if (largest.length > 0) print(`  the largest: ${largest.join(', ')}\n`);
+    if (largest.length > 0) print(`  the largest: ${largest.join(', ')}`);
   }
-}
-
-function printJson(value: unknown): void {
-  print(`${JSON.stringify(value, null, 2)}\n`);
-}
-
-function print(text: string): void {
-  process.stdout.write(text);
 }

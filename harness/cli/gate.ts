@@ -1,23 +1,10 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Growth, GrowthOf } from '../image/gate-section.js';
-import type { ModuleDelivery } from '../initramfs/initramfs.js';
-import {
-  deliveryOption,
-  imageOption,
-  jsonOption,
-  kernelOption,
-  modulesOption,
-  wholeNumber,
-} from './options.js';
+import { type SharedFlags, share, wholeNumber } from './options.js';
 
-interface GateFlags {
-  image?: string;
-  kernel?: string[];
-  modules?: string;
-  split?: string;
-  install?: string[];
+interface GateFlags extends SharedFlags {
   baseline?: string;
   growth?: [GrowthOf, string][];
   check?: 'error' | 'warning' | 'off';
@@ -26,27 +13,15 @@ interface GateFlags {
   allowKnown?: boolean;
   resume?: string;
   knownIssues?: string;
-  reference?: 'always' | 'failures' | 'never';
-  accel?: 'auto' | 'kvm' | 'tcg';
-  jobs?: number;
-  reporter?: 'terminal' | 'tap' | 'json';
-  json?: boolean;
-  results?: string;
-  delivery?: ModuleDelivery;
-  verbose?: boolean;
 }
 
 export function gateCommand(): Command {
-  return new Command('gate')
+  const command = new Command('gate')
     .description(
       'everything at once for CI: static check, boots, budgets, comparison; exit 0 holds, 1 does not',
     )
-    .argument('[pattern...]', 'scenarios to boot; all of the image unless given')
-    .addOption(imageOption())
-    .addOption(kernelOption())
-    .addOption(modulesOption())
-    .addOption(new Option('-s, --split <file>', 'a package split, or `packages` for the files of --kernel'))
-    .addOption(new Option('--install <set...>', 'install sets to boot: core, core,extra, or each'))
+    .argument('[pattern...]', 'scenarios to boot; those tagged quick unless given');
+  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install')
     .addOption(new Option('-b, --baseline <run>', 'compare with this run: its folder, its run.json, its id'))
     .addOption(
       new Option(
@@ -77,23 +52,21 @@ export function gateCommand(): Command {
     )
     .addOption(
       new Option(
-        '--reference <when>',
-        'boot the whole module tree too, to compare: for failures unless given',
-      ).choices(['always', 'failures', 'never']),
-    )
-    .addOption(
-      new Option('--known-issues <file>', 'the ledger; known-issues.yaml beside the image unless given'),
-    )
-    .addOption(new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']))
-    .addOption(new Option('-j, --jobs <n>', 'guests at once').argParser(wholeNumber))
-    .addOption(
-      new Option('--reporter <which>', 'what standard output gets').choices(['terminal', 'tap', 'json']),
-    )
-    .addOption(jsonOption())
-    .addOption(new Option('--results <dir>', 'where the run folder goes (BOOTGATE_RESULTS, else results)'))
-    .addOption(deliveryOption())
-    .addOption(new Option('-v, --verbose', 'the log on standard error as well'))
-    .action(gate);
+        '--known-issues <file>',
+        "the ledger; the project's known-issues.yaml, or the one beside the image, unless given",
+      ),
+    );
+  return share(
+    command,
+    'reference',
+    'accel',
+    'jobs',
+    'reporter',
+    'json',
+    'results',
+    'delivery',
+    'verbose',
+  ).action(gate);
 }
 
 /** From 0 up: 0 lays itself over what the image says. */
@@ -108,95 +81,55 @@ function growth(text: string, before: [GrowthOf, string][] = []): [GrowthOf, str
   return [...before, [what as GrowthOf, limit]];
 }
 
-/** Precedence: flag, environment, file, default. */
 async function gate(patterns: string[], flags: GateFlags): Promise<void> {
-  const { Cache } = await import('../cache.js');
-  const { scenariosDir } = await import('../paths.js');
-  const { exitCodeOfGate, runGate } = await import('../gate/gate.js');
-  const { onInterrupt } = await import('./interrupt.js');
-  const { loadImage } = await import('../image/image-file.js');
-  const { openRunLog } = await import('../run/log.js');
-  const { planRun } = await import('../run/plan.js');
-  const { prepareImages } = await import('../image/prepare.js');
-  const { findResumable } = await import('../run/resume.js');
+  const { storedRun, withSession } = await import('./session.js');
+  const { runGate } = await import('../gate/gate.js');
+  const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { gateSettings } = await import('../gate/thresholds.js');
-  const { loadScenarios } = await import('../scenarios/load.js');
-  const { chooseAccelerator } = await import('../vm/accelerator.js');
-  const { githubAnnotations } = await import('../report/annotations.js');
-  const { gateText } = await import('../report/gatetext.js');
-  const { readRun } = await import('../results/read.js');
-  const { makeReporters } = await import('../report/reporters.js');
-  const { screenOf, styleOf } = await import('../report/screen.js');
+  const { findResumable } = await import('../run/resume.js');
 
-  const cache = new Cache();
-  const say = (sentence: string) => process.stderr.write(`bootgate: ${sentence}\n`);
-  const interrupt = onInterrupt(() => say('stopping the guests; once more to end at once'));
-  const { signal } = interrupt;
-  try {
-    const results = resolve(flags.results ?? process.env.BOOTGATE_RESULTS ?? 'results');
-    const image = await loadImage(flags.image ?? process.env.BOOTGATE_IMAGE ?? 'debian-2014', {
-      ...(flags.kernel ? { kernel: flags.kernel } : {}),
-      ...(flags.modules ? { modules: flags.modules } : {}),
-      ...(flags.split ? { split: flags.split } : {}),
-      ...(flags.install ? { install: flags.install } : {}),
-    });
-    const limits = await growthOf(flags.growth ?? []);
-    const settings = gateSettings({ ...flags, growth: limits }, image.gate);
-    const baseline = flags.baseline ? (await readRun(flags.baseline, results)).result : null;
-    const resume = flags.resume ? await findResumable(flags.resume, results, image.name) : undefined;
-    const scenarios = await loadScenarios(scenariosDir);
-    const knownIssues = await ledgerOf(
-      flags.knownIssues,
-      image.file,
-      scenarios.map(({ name }) => name),
-    );
-    const plan = planRun(image, scenarios, patterns);
-    const prepared = await prepareImages(image, {
-      cache,
-      log: say,
-      signal,
-      ...(flags.delivery ? { delivery: flags.delivery } : {}),
-    });
-    const accelerator = await chooseAccelerator(flags.accel ?? 'auto', {
-      kernel: prepared[0].kernel,
-      vmlinux: prepared[0].vmlinux,
-      cache,
-      signal,
-    });
-    const reporter = flags.json ? 'json' : (flags.reporter ?? 'terminal');
+  await withSession(flags, async (session) => {
+    const image = await session.image();
+    const settings = gateSettings({ ...flags, growth: await growthOf(flags.growth ?? []) }, image.gate);
+    const baseline = flags.baseline ? (await storedRun(flags.baseline, flags)).result : null;
+    const resume = flags.resume ? await findResumable(flags.resume, session.results, image.name) : undefined;
+    const names = (await session.scenarios()).map(({ name }) => name);
+    const knownIssues = await ledgerOf(flags.knownIssues, image.file, names);
+    const plan = await session.plan(image, patterns);
+    const prepared = await session.prepare(image);
     const outcome = await runGate({
-      prepared,
-      plan,
-      accelerator,
-      cache,
-      results,
+      ...(await session.runOptions(plan, prepared)),
       settings,
       baseline,
       knownIssues,
-      reporters: makeReporters(reporter),
-      signal,
-      warn: say,
-      log: (folder) => openRunLog(folder, flags.verbose ?? false),
       ...(resume ? { resume } : {}),
-      ...(flags.jobs ? { jobs: flags.jobs } : {}),
-      ...(flags.reference ? { reference: flags.reference } : {}),
     });
-    // stdout belongs to the answer; GitHub's runner reads commands from either stream.
-    const stream = reporter === 'terminal' ? process.stdout : process.stderr;
-    const screen = screenOf(stream);
-    screen.write(`\n${gateText(outcome.gate, styleOf(screen), screen.columns)}`);
-    if (process.env.GITHUB_ACTIONS === 'true') screen.write(githubAnnotations(outcome.remarks));
-    process.exitCode = exitCodeOfGate(outcome.gate, signal.aborted);
-  } finally {
-    interrupt.release();
-  }
+    await tell(outcome, flags);
+    process.exitCode = exitCodeOfVerdict(outcome.gate.verdict, session.signal.aborted);
+  });
 }
 
-/** The ledger that was named, else the one beside the image's file, else none. */
+/** The gate's own words. stdout belongs to the answer; GitHub's runner reads commands from either stream. */
+async function tell(
+  { result, remarks }: Awaited<ReturnType<typeof import('../gate/gate.js').runGate>>,
+  { json, reporter = 'terminal' }: GateFlags,
+): Promise<void> {
+  const { githubAnnotations } = await import('../report/annotations.js');
+  const { gateText } = await import('../report/gatetext.js');
+  const { screenOf, styleOf } = await import('../report/screen.js');
+  const screen = screenOf(reporter === 'terminal' && !json ? process.stdout : process.stderr);
+  screen.write(`\n${gateText(result, styleOf(screen), screen.columns)}`);
+  if (process.env.GITHUB_ACTIONS === 'true') screen.raw(githubAnnotations(remarks));
+}
+
+/** The ledger that was named, else the project's, else the one beside the image's file, else none. */
 async function ledgerOf(given: string | undefined, imageFile: string, scenarios: readonly string[]) {
   const { loadKnownIssues } = await import('../gate/known-issues.js');
-  const beside = join(dirname(imageFile), 'known-issues.yaml');
-  return given || existsSync(beside) ? loadKnownIssues(given ?? beside, scenarios) : [];
+  const { library } = await import('../library.js');
+  const candidates = [...library().files('known-issues'), join(dirname(imageFile), 'known-issues.yaml')];
+  const file =
+    given ?? (library().project ? candidates : candidates.slice(-1)).find((one) => existsSync(one));
+  return file ? loadKnownIssues(file, scenarios) : [];
 }
 
 async function growthOf(
@@ -208,7 +141,7 @@ async function growthOf(
   for (const [what, text] of given) {
     const limit = parseGrowth(text);
     if (limit === undefined)
-      throw userError('E_USAGE', `--growth ${what}=${text}: that is no growth`, {
+      throw userError('E_USAGE', `--growth ${what}=${text}: not a valid limit`, {
         hint: 'give for example 5 %, 1 MiB, 5 % and 1 MiB (over both is too much), or off',
       });
     limits[what] = limit;

@@ -1,5 +1,9 @@
 import { EXIT } from '../errors.js';
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The work that has to be ended in order; without any, a signal ends the process at once. */
+const working = new Set<() => void>();
 let caught = false;
 
 /**
@@ -8,24 +12,26 @@ let caught = false;
  */
 export const wasInterrupted = (): boolean => caught;
 
+/** Called once, before anything is loaded: from then on no signal ends the process by itself. */
+export function catchSignals(): void {
+  for (const name of SIGNALS)
+    process.on(name, () => {
+      if (caught || working.size === 0) process.exit(EXIT.interrupted);
+      caught = true;
+      for (const stop of working) stop();
+    });
+}
+
 /**
- * Ctrl+C once ends the run in order (guests are told to stop, results so far are written); twice ends it at once.
+ * Ctrl+C once ends the work in order (guests are told to stop, results so far are written); twice ends it at once.
  * No QEMU outlives us either way: each is started with a parent-death signal.
  */
-export function onInterrupt(onFirst: () => void = () => {}): { signal: AbortSignal; release: () => void } {
+export function onInterrupt(onFirst: () => void): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  const handler = () => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    caught = true;
+  const stop = () => {
     onFirst();
     controller.abort(new Error('interrupted'));
   };
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const name of names) process.on(name, handler);
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const name of names) process.off(name, handler);
-    },
-  };
+  working.add(stop);
+  return { signal: controller.signal, release: () => working.delete(stop) };
 }

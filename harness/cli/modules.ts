@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
+import { someOf } from '../printable.js';
 import { imageOption, jsonOption, kernelOption, modulesOption, strictOption } from './options.js';
+import { say as log, print, printJson, printTable } from './output.js';
 
 interface Flags {
   kernel?: string[];
@@ -113,7 +115,7 @@ async function needs(name: string, flags: Flags): Promise<void> {
   );
   const rows = answer.needs.map((need) => {
     if (need.edge === 'symbol') {
-      const why = need.direct ? `symbols: ${shorten(need.symbols)}` : 'through another of these';
+      const why = need.direct ? `symbols: ${someOf(need.symbols, 4)}` : 'through another of these';
       return ['  needs', need.module, formatBytes(need.bytes), why];
     }
     const target =
@@ -125,15 +127,15 @@ async function needs(name: string, flags: Flags): Promise<void> {
   const [direct, through] = [true, false].map((kind) =>
     answer.neededBy.filter((user) => user.direct === kind),
   );
-  print(`  needed by ${shorten(direct?.map((user) => user.module) ?? [], 12) || 'no module'}`);
+  print(`  needed by ${someOf(direct?.map((user) => user.module) ?? [], 12) || 'no module'}`);
   if (through?.length)
     print(
-      `  needed through these by ${shorten(
+      `  needed through these by ${someOf(
         through.map((user) => user.module),
         12,
       )}`,
     );
-  if (answer.firmware.length > 0) print(`  firmware ${shorten(answer.firmware, 6)}`);
+  if (answer.firmware.length > 0) print(`  firmware ${someOf(answer.firmware, 6)}`);
 }
 
 /** The kernel is that of --kernel, else of the image, else of the default image. */
@@ -181,33 +183,4 @@ function summary(set: ModuleSet) {
 
 function treeSummary(index: ModuleIndex) {
   return { release: index.release, ofCount: index.modules.size, ofBytes: index.bytes };
-}
-
-/** The first few of a long row: `a, b and 12 more`. */
-function shorten(names: readonly string[], most = 4): string {
-  if (names.length <= most) return names.join(', ');
-  return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
-}
-
-function printTable(rows: readonly string[][]): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of rows)
-    print(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
-}
-
-function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function log(sentence: string): void {
-  process.stderr.write(`bootgate: ${sentence}\n`);
 }

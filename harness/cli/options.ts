@@ -1,21 +1,81 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ModuleDelivery } from '../initramfs/initramfs.js';
 
-/** Options that several commands share. None has a default here: precedence is flag, environment, file, default. */
+/** What the shared options of a command line come to. None has a default here: precedence is flag, environment, file, default. */
+export interface SharedFlags {
+  project?: string;
+  image?: string;
+  tag?: string[];
+  kernel?: string[];
+  modules?: string;
+  split?: string;
+  install?: string[];
+  strict?: boolean;
+  accel?: 'auto' | 'kvm' | 'tcg';
+  jobs?: number;
+  reporter?: 'terminal' | 'tap' | 'json';
+  results?: string;
+  delivery?: ModuleDelivery;
+  reference?: 'always' | 'failures' | 'never';
+  json?: boolean;
+  verbose?: boolean;
+}
 
-export const imageOption = () =>
-  new Option('-i, --image <file>', 'image to test: a YAML file, or a name under images/');
-export const kernelOption = () =>
-  new Option(
-    '-k, --kernel <source...>',
-    'kernel: apt:NAME, .deb/.rpm/.udeb files, a folder, installed or installed:RELEASE',
-  );
-export const modulesOption = () =>
-  new Option('-m, --modules <file>', 'module list, policy (.yaml) or `all`, instead of what the image says');
-export const strictOption = () =>
-  new Option('--strict', 'refuse to add modules that the set needs: say which and exit 1');
-export const jsonOption = () => new Option('--json', 'answer as JSON on standard output');
-export const deliveryOption = () =>
-  new Option('--delivery <how>', 'how module files reach the guest').choices(['window', 'archive']);
+/** Every option that more than one command has, with its help: declared here and nowhere else. */
+const OPTIONS = {
+  project: () =>
+    new Option(
+      '--project <dir>',
+      'your own scenarios and images: the nearest folder upwards with a bootgate.yaml unless given',
+    ),
+  image: () => new Option('-i, --image <file>', 'image to test: a YAML file, or a name under images/'),
+  tag: () => new Option('--tag <tag...>', 'only scenarios with one of these tags: quick (the default), wide'),
+  kernel: () =>
+    new Option(
+      '-k, --kernel <source...>',
+      'kernel: apt:NAME, .deb/.rpm/.udeb files, a folder, installed or installed:RELEASE',
+    ),
+  modules: () =>
+    new Option(
+      '-m, --modules <file>',
+      'module list, policy (.yaml) or `all`, instead of what the image says',
+    ),
+  split: () =>
+    new Option(
+      '-s, --split <file>',
+      'a package split: a file, a name under splits/, or `packages` for the files of --kernel',
+    ),
+  install: () => new Option('--install <set...>', 'install sets to boot: core, core,extra, or each'),
+  strict: () => new Option('--strict', 'refuse to add modules that the set needs: say which and exit 1'),
+  accel: () => new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']),
+  jobs: () =>
+    new Option('-j, --jobs <n>', 'guests at once; as many as fit unless given').argParser(wholeNumber),
+  reporter: () =>
+    new Option('--reporter <which>', 'what standard output gets').choices(['terminal', 'tap', 'json']),
+  results: () => new Option('--results <dir>', 'where runs lie (BOOTGATE_RESULTS, else results)'),
+  delivery: () =>
+    new Option('--delivery <how>', 'how module files reach the guest').choices(['window', 'archive']),
+  reference: () =>
+    new Option(
+      '--reference <when>',
+      'boot the full module tree too, to compare: for failures unless given',
+    ).choices(['always', 'failures', 'never']),
+  json: () => new Option('--json', 'answer as JSON on standard output'),
+  verbose: () => new Option('-v, --verbose', 'the log on standard error as well'),
+} as const;
+
+/** Adds shared options to a command, in this order. */
+export function share(command: Command, ...names: (keyof typeof OPTIONS)[]): Command {
+  for (const name of names) command.addOption(OPTIONS[name]());
+  return command;
+}
+
+export const projectOption = OPTIONS.project;
+export const imageOption = OPTIONS.image;
+export const kernelOption = OPTIONS.kernel;
+export const modulesOption = OPTIONS.modules;
+export const strictOption = OPTIONS.strict;
+export const jsonOption = OPTIONS.json;
 
 /** A whole number from 1 up, for commander. */
 export function wholeNumber(text: string): number {

@@ -1,53 +1,43 @@
 import { Command } from 'commander';
-import { jsonOption } from './options.js';
+import { type SharedFlags, share } from './options.js';
+import { print, printJson, printTable } from './output.js';
 
 export function scenariosCommand(): Command {
   const command = new Command('scenarios').description('what there is to boot: list, show, check');
-  command
+  const list = command
     .command('list')
     .description('every scenario with its one sentence')
-    .argument('[pattern...]', 'narrow the list')
-    .addOption(jsonOption())
-    .action(async (patterns: string[], flags: { json?: boolean }) => {
-      const scenarios = await chosen(patterns);
-      if (flags.json) return print(JSON.stringify(scenarios, null, 2));
-      const width = Math.max(...scenarios.map(({ name }) => name.length));
-      for (const { name, description } of scenarios) print(`${name.padEnd(width)}  ${description}`);
-    });
-  command
+    .argument('[pattern...]', 'narrow the list');
+  share(list, 'json').action(async (patterns: string[], flags: SharedFlags) => {
+    const scenarios = await chosen(patterns);
+    if (flags.json) printJson(scenarios);
+    else printTable(scenarios.map(({ name, description }) => [name, description]));
+  });
+  const show = command
     .command('show')
     .description('one scenario as it is booted: machine, disks, NICs and steps')
-    .argument('<pattern...>', 'which')
-    .addOption(jsonOption())
-    .action(async (patterns: string[], flags: { json?: boolean }) => {
-      const scenarios = await chosen(patterns);
-      if (flags.json) return print(JSON.stringify(scenarios, null, 2));
-      const { stringify } = await import('yaml');
-      for (const { file, line, ...scenario } of scenarios) {
-        print(`# ${file}:${line}\n${stringify(scenario, { lineWidth: 0 }).trimEnd()}\n`);
-      }
-    });
+    .argument('<pattern...>', 'which');
+  share(show, 'json').action(async (patterns: string[], flags: SharedFlags) => {
+    const scenarios = await chosen(patterns);
+    if (flags.json) return printJson(scenarios);
+    const { stringify } = await import('yaml');
+    for (const { file, line, helpers, ...scenario } of scenarios)
+      print(`# ${file}:${line}\n${stringify(scenario, { lineWidth: 0 }).trimEnd()}\n`);
+  });
   command
     .command('check')
     .description('read every scenario file and say all that is wrong; exit 2 if anything is')
-    .argument('[dir]', 'a folder of scenario files instead of the shipped one')
+    .argument('[dir]', "a folder of scenario files instead of the project's and the package's")
     .action(async (dir?: string) => {
-      const { scenariosDir } = await import('../paths.js');
       const { loadScenarios } = await import('../scenarios/load.js');
-      const scenarios = await loadScenarios(dir ?? scenariosDir);
-      print(`${scenarios.length} scenarios are well formed`);
+      print(`${(await loadScenarios(dir)).length} scenarios are well formed`);
     });
   return command;
 }
 
 async function chosen(patterns: string[]) {
-  const { scenariosDir } = await import('../paths.js');
   const { loadScenarios } = await import('../scenarios/load.js');
   const { selectScenarios } = await import('../scenarios/select.js');
-  const all = await loadScenarios(scenariosDir);
+  const all = await loadScenarios();
   return patterns.length > 0 ? selectScenarios(all, patterns) : all;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

@@ -5,6 +5,7 @@ import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { loadSplit as loadSplitFor } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
+import { say } from './output.js';
 
 export interface SplitFlags {
   kernel?: string[];
@@ -36,7 +37,7 @@ export interface LoadedKernel {
 export async function loadKernel(flags: SplitFlags): Promise<LoadedKernel> {
   const cache = new Cache();
   const sources = flags.kernel ?? [process.env.BOOTGATE_KERNEL ?? 'apt:linux-image-amd64'];
-  const kernel = await resolveModuleTree(sources, { cache, log });
+  const kernel = await resolveModuleTree(sources, { cache, log: say });
   return { kernel, index: await loadModuleIndex(kernel.modulesDir, kernel.release, cache), cache };
 }
 
@@ -50,28 +51,4 @@ export function loadSplit(source: string, flags: SplitFlags, loaded: LoadedKerne
   });
 }
 
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
-}
-
-export function log(sentence: string): void {
-  process.stderr.write(`bootgate: ${sentence}\n`);
-}
-
-/** Columns padded to their widest cell; those named by `right` stand at the right. */
-export function printTable(rows: readonly (readonly string[])[], right: readonly number[] = []): void {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of rows)
-    print(
-      row
-        .map((cell, at) =>
-          right.includes(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
-        )
-        .join('  ')
-        .trimEnd(),
-    );
-}
+export { print, printJson, printTable, say as log, write } from './output.js';

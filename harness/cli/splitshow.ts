@@ -1,6 +1,6 @@
 import { userError } from '../errors.js';
 import { normaliseName } from '../modules/names.js';
-import { findPackage, installSets } from '../splits/installsets.js';
+import { findPackage, installSets, packageNames } from '../splits/installsets.js';
 import { modulesByPackage, type Split } from '../splits/split.js';
 import { splitAsYaml } from '../splits/yaml.js';
 import { didYouMean } from '../suggest.js';
@@ -14,6 +14,7 @@ import {
   printJson,
   printTable,
   type SplitFlags,
+  write,
 } from './splitdata.js';
 
 export async function show(source: string, flags: SplitFlags): Promise<void> {
@@ -34,7 +35,7 @@ export async function show(source: string, flags: SplitFlags): Promise<void> {
       unused: split.unused,
     });
   if (flags.as === 'yaml') {
-    process.stdout.write(await splitAsYaml(split, index));
+    write(await splitAsYaml(split, index));
     return;
   }
   if (flags.as === 'list' || flags.module || flags.package) {
@@ -106,7 +107,7 @@ function chosenModules(split: Split, flags: SplitFlags, { index }: LoadedKernel)
     const wrong = packages.filter((name) => !known.includes(name));
     if (wrong.length > 0)
       throw userError('E_PACKAGE_NAME', `${split.file} has no package ${wrong.join(', ')}`, {
-        hint: `its packages: ${known.join(', ')}`,
+        hint: `its packages: ${packageNames(split)}`,
       });
     names = names.filter((name) => packages.includes(split.placement.get(name)?.package ?? ''));
   }

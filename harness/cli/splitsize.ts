@@ -172,6 +172,6 @@ function thresholdOf(flags: SplitFlags): { bytes?: number; percent?: number } | 
 async function sizeOfFile(path: string): Promise<number> {
   if (!existsSync(path)) throw userError('E_USAGE', `--initramfs ${path}: there is no such file`);
   const entry = await stat(path);
-  if (!entry.isFile()) throw userError('E_USAGE', `--initramfs ${path}: this is no file`);
+  if (!entry.isFile()) throw userError('E_USAGE', `--initramfs ${path}: this is not a file`);
   return entry.size;
 }

@@ -5,6 +5,7 @@ import { golden, logs, told } from './fixtures/golden.js';
 import { consoleLines, LineReader } from './lines.js';
 import { RECOGNISERS } from './recognisers/table.js';
 import { groupOf } from './title.js';
+import { ConsoleWatch } from './watch.js';
 
 t.test('golden logs: what stands on a console is recognised, and nothing else', async (t) => {
   const used = new Set<unknown>();
@@ -71,13 +72,8 @@ t.test('any way of cutting a log gives the same reports', async (t) => {
       fc.array(fc.nat(), { maxLength: 30 }),
       (one, other, places) => {
         const bytes = Buffer.concat([one, other]);
-        const cuts = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
         const scanner = new ConsoleScanner();
-        let from = 0;
-        for (const to of [...cuts, bytes.length]) {
-          scanner.push(bytes.subarray(from, to));
-          from = to;
-        }
+        inPieces(bytes, places, (piece) => scanner.push(piece));
         t.same(scanner.end(), scanConsole(bytes));
       },
     ),
@@ -96,6 +92,110 @@ t.test('any way of cutting a log gives the same reports', async (t) => {
     for (let at = 0; at < bytes.length; at += size) scanner.push(bytes.subarray(at, at + size));
     t.same(scanner.end(), scanConsole(long), `a line without an end, ${size} bytes at a time`);
   }
+});
+
+/** Cuts bytes at random places and gives them to `push` one by one. */
+function inPieces(bytes: Buffer, places: readonly number[], push: (piece: Buffer) => void): void {
+  const cuts = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
+  let from = 0;
+  for (const to of [...cuts, bytes.length]) {
+    push(bytes.subarray(from, to));
+    from = to;
+  }
+}
+
+t.test('the monitor sees live what the judge finds afterwards, in every log', async (t) => {
+  for (const name of logs) {
+    const bytes = Buffer.from(golden(name).log);
+    const scanner = new ConsoleScanner();
+    scanner.push(bytes);
+    const [first] = scanner.end().filter((report) => report.severity === 'fatal');
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { maxLength: 30 }), (places) => {
+        const watch = new ConsoleWatch();
+        inPieces(bytes, places, (piece) => watch.push(piece));
+        watch.end();
+        return (
+          watch.fatal === (first?.title ?? null) &&
+          watch.kernelSpoke === scanner.kernelSpoke &&
+          watch.fatalIsWhole === scanner.fatalIsWhole
+        );
+      }),
+      { numRuns: 5 },
+    );
+    t.equal(
+      first !== undefined,
+      golden(name).expected.some((one) => one.startsWith('fatal ')),
+      name,
+    );
+  }
+});
+
+t.test('a fatal report is waited for until it is whole, and what follows from it too', async (t) => {
+  const said = (...lines: string[]) => {
+    const watch = new ConsoleWatch();
+    for (const line of lines) watch.push(Buffer.from(`[    1.000000] ${line}\n`));
+    return [watch.fatal, watch.fatalIsWhole];
+  };
+  t.same(said('WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2', '---[ end trace 0 ]---'), [null, false]);
+  const oops = ['BUG: kernel NULL pointer dereference, address: 0', 'RIP: 0010:f+0x1/0x2'];
+  t.same(said(...oops), ['oops: kernel NULL pointer dereference', false]);
+  const whole = [...oops, '---[ end trace 0000000000000000 ]---'];
+  t.same(said(...whole), ['oops: kernel NULL pointer dereference in f', true]);
+  t.same(said(...whole, 'Kernel panic - not syncing: Fatal exception')[1], false, 'more is to come');
+  t.same(said(...whole, 'Kernel panic - not syncing: Fatal exception', 'Kernel Offset: disabled')[1], true);
+  const unpacking = 'Initramfs unpacking failed: junk within compressed archive';
+  t.same(said(unpacking)[1], false, 'the kernel goes on, and panics for want of an init');
+  t.same(said(unpacking, 'Kernel panic - not syncing: x', 'Kernel Offset: disabled')[1], true);
+});
+
+t.test(
+  'who said it: a line without a timestamp is the kernel’s only where its lines have none',
+  async (t) => {
+    const fatal = (...lines: string[]) => scanConsole(lines.join('\n')).map((report) => report.title);
+    const [banner, stamped] = ['Linux version 6.1.0 (a@b)', '[    0.000000] Linux version 6.1.0 (a@b)'];
+    const panic = 'Kernel panic - not syncing: x';
+    const ours = '[    1.000000] BUG: kernel NULL pointer dereference, address: 0';
+    t.same(fatal(stamped, panic), []);
+    t.same(fatal(stamped, `[    1.000000] ${panic}`), ['kernel panic: x']);
+    t.same(
+      fatal(stamped, `a program’s line[    1.000000] ${panic}`),
+      ['kernel panic: x'],
+      'behind an unfinished line',
+    );
+    t.same(fatal(panic), ['kernel panic: x'], 'a piece of a log of which nothing is known');
+    t.same(fatal(banner, panic), ['kernel panic: x']);
+    t.same(fatal(banner, '[    1.000000] a program’s', panic), ['kernel panic: x'], 'the banner stands');
+    t.same(fatal(stamped, `step| ${ours}`), []);
+    t.same(fatal(stamped, `[    1.000000] step| ${panic}`), []);
+    t.same(fatal(`step| ${stamped}`, panic), ['kernel panic: x'], 'a step tells nothing of the kernel');
+    t.same(fatal(stamped, 'PANIC: early exception 0x0d IP 10:ffffffff8105c4a2'), ['early exception 0x0d']);
+    const watch = new ConsoleWatch();
+    watch.push(Buffer.from(`SeaBIOS\nstep| ${ours}\n`));
+    t.same([watch.kernelSpoke, watch.initBegan, watch.fatal], [false, false, null]);
+    watch.push(Buffer.from(`${stamped}\n[    1.000000] Run /init as init process\n`));
+    t.same([watch.kernelSpoke, watch.initBegan], [true, true]);
+  },
+);
+
+t.test('no report hides a fatal one', async (t) => {
+  const flood = Array.from({ length: 600 }, (_, at) => `[    1.000000] m${at}: Unknown symbol s (err -2)`);
+  const reports = scanConsole([...flood, '[    2.000000] Kernel panic - not syncing: x'].join('\n'));
+  t.equal(reports.at(-1)?.title, 'kernel panic: x', 'behind a flood of warnings');
+  const open = '[    1.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [sh:1]';
+  const inside = scanConsole(`${open}\n[    2.000000] general protection fault: 0000 [#1] SMP\n`);
+  t.match(
+    inside.map((report) => report.severity),
+    ['warn', 'fatal'],
+    'inside a warning without an end',
+  );
+  const glued =
+    '[    1.000000] BUG: Bad page map in process sh[    1.000001] kernel BUG at mm/slub.c:1![    1.000002][    C1] WARNING: CPU: 1 PID: 1 at a.c:1 f+0x1/0x2\n';
+  t.same(
+    scanConsole(glued).map((report) => report.title),
+    ['BUG: Bad page map', 'kernel BUG in slub.c', 'WARNING (a.c) in f'],
+    'several on one line',
+  );
 });
 
 t.test('any text is scanned without an error, in bounded memory and time', async (t) => {

@@ -2,7 +2,16 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Ending } from '../vm/machine.js';
 import { emptyReport } from '../vm/records.js';
-import { badStep, type Case, EXIT, evidence, OUTSIDE_OK, okStep, PANIC } from './fixtures/evidence.js';
+import {
+  BOOTED,
+  badStep,
+  type Case,
+  EXIT,
+  evidence,
+  OUTSIDE_OK,
+  okStep,
+  PANIC,
+} from './fixtures/evidence.js';
 import { judge } from './judge.js';
 import { RULES } from './verdicts.js';
 
@@ -12,6 +21,38 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     'a panic although every step was ok',
     { console: PANIC },
     { verdict: 'crash', reason: /^kernel panic: sysrq triggered crash$/ },
+  ],
+  [
+    'a report that a step echoed, and everything went well',
+    {
+      console: `${BOOTED}step| [    1.000000] BUG: kernel NULL pointer dereference, address: 0\r\n`,
+    },
+    { verdict: 'pass', reason: /^$/ },
+  ],
+  [
+    'a panic that a program printed, without a timestamp where the kernel has them',
+    { console: `${BOOTED}Kernel panic - not syncing: a program says so\r\n` },
+    { verdict: 'pass', reason: /^$/ },
+  ],
+  [
+    'a panic of a kernel without timestamps (printk.time=0)',
+    { console: `${BOOTED}${PANIC}`.replaceAll(/^\[.*?\] /gm, '') },
+    { verdict: 'crash', reason: /^kernel panic: sysrq triggered crash$/ },
+  ],
+  [
+    'an empty console (console=tty0): nobody would have seen an oops',
+    { console: '' },
+    { verdict: 'infra', reason: /the kernel printed nothing .* take console=, quiet and loglevel= out/ },
+  ],
+  [
+    'a console with lines of programs only',
+    { console: 'bootgate: power off\r\nstep| [    1.000000] Linux version 6.1.0\r\n' },
+    { verdict: 'infra', reason: /the kernel printed nothing/ },
+  ],
+  [
+    'a failed step on an empty console is a failed step',
+    { console: '', report: { steps: [okStep('find'), badStep('mount', 'no such device')] } },
+    { verdict: 'fail', reason: /no such device/ },
   ],
   [
     'a failed step and a panic: the panic is said first',
@@ -143,7 +184,64 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
   [
     'a declared step was never reported',
     { report: { steps: [okStep('find')] } },
-    { verdict: 'crash', phase: 'steps', reason: /without a word about the step "mount"/ },
+    { verdict: 'crash', phase: 'steps', reason: /never reported the step "mount"/ },
+  ],
+  [
+    'iptables without one of its extensions',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            "iptables v1.8.9 (nf_tables): Couldn't load match `set':No such file or directory\n\nTry `iptables -h'",
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libxt_set\.so, which this machine does not have/ },
+  ],
+  [
+    'a program without one of its libraries',
+    {
+      report: {
+        steps: [
+          badStep(
+            'find',
+            'nft: error while loading shared libraries: libjansson.so.4: cannot open shared object file: No such file or directory',
+          ),
+        ],
+      },
+    },
+    { verdict: 'infra', phase: 'steps', reason: /libjansson\.so\.4/ },
+  ],
+  [
+    'iptables with its extension and a kernel without',
+    {
+      report: {
+        steps: [badStep('find', 'Warning: Extension set revision 0 not supported, missing kernel module?')],
+      },
+    },
+    { verdict: 'fail', phase: 'steps', reason: /missing kernel module/ },
+  ],
+  [
+    'a step that ended without a beginning',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: null }] } },
+    { verdict: 'crash', phase: 'steps', reason: /the end of the step "mount" but not its start/ },
+  ],
+  [
+    'steps in another order than declared',
+    { report: { steps: [okStep('mount'), okStep('find')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where "find" was due/ },
+  ],
+  [
+    'a step that nobody declared',
+    { report: { steps: [okStep('find'), okStep('mount'), okStep('mount')] } },
+    { verdict: 'crash', phase: 'steps', reason: /the step "mount" where no step was due/ },
+  ],
+  [
+    'a step that began before the one before it had ended',
+    { report: { steps: [okStep('find'), { ...okStep('mount'), startedAt: 1.5 }] } },
+    { verdict: 'crash', phase: 'steps', reason: /impossible times for the step "mount"/ },
   ],
   [
     'the check from outside says no',
@@ -187,10 +285,21 @@ t.test('nothing passes by default: whatever is taken from a pass, it is none', a
   );
 });
 
+t.test('steps that were recorded without a clock are in order all the same', async (t) => {
+  const steps = ['find', 'mount'].map((name) => ({ ...okStep(name), startedAt: 0 }));
+  t.equal(judge(evidence({ report: { steps } })).verdict, 'pass', 'records of older versions');
+  const [find, mount] = steps as [(typeof steps)[0], (typeof steps)[0]];
+  const early = [
+    { ...find, startedAt: 2, seconds: 1 },
+    { ...mount, startedAt: 2.5 },
+  ];
+  t.match(judge(evidence({ report: { steps: early } })), { verdict: 'crash', reason: /impossible times/ });
+});
+
 t.test('the judgement as a whole', async (t) => {
   const failed = judge(
     evidence({
-      console: '\x1b[31mlast\x1b[0m words\r\n@bg1 abc 1 2 hello\r\n',
+      console: '\x1b[31mlast\x1b[0m words\r\n@bg1 abc 1 2 hello\r\n@bg2 3 0123456789abcdef note\r\n',
       report: {
         steps: [badStep('find', 'no disk')],
         notRun: ['mount'],
@@ -211,5 +320,5 @@ t.test('the judgement as a whole', async (t) => {
   t.same(judge(evidence({})).steps.at(-1), OUTSIDE_OK);
   t.same(failed.modulesLoaded, ['ext4']);
   t.same(failed.memory, { modulesBytes: 5, usedAfterBootBytes: 6 });
-  t.same(judge(evidence({ console: 'hello\n' })).consoleTail, [], 'a pass has no tail');
+  t.same(judge(evidence({})).consoleTail, [], 'a pass has no tail');
 });

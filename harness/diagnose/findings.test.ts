@@ -9,13 +9,13 @@ import type { ModuleDetail } from '../modules/details.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { setFromNames, wholeTree } from '../modules/set.js';
-import { emptyReport } from '../vm/records.js';
+import { emptyReport, type GuestReport } from '../vm/records.js';
 import { banOf, readBlacklist } from './blacklist.js';
 import { badStep, evidence, OUTSIDE_OK, okStep, SCENARIO, setOf } from './fixtures/evidence.js';
 import { golden } from './fixtures/golden.js';
 import { judge } from './judge.js';
 import { optionFor } from './options.js';
-import { referenceFacts } from './reference-facts.js';
+import { type ReferenceFacts, referenceFacts } from './reference-facts.js';
 
 const failing = { steps: [okStep('find'), badStep('mount', 'mount: unknown filesystem type')] };
 
@@ -291,7 +291,7 @@ t.test('the reference boot folds away what it lacks too, and puts first what it 
     answered: ['crypto-crc32c'],
     unanswered: ['fs-xfs'],
     unbound: [],
-    modulesLoaded: [],
+    modulesLoaded: ['crc32c_generic', 'ext4', 'virtio_blk', 'xfs'],
   };
   const modules = (reference: typeof facts) =>
     judge(evidence({ set: setOf(), report, background: { reference } })).findings.map((one) => one.module);
@@ -310,6 +310,49 @@ t.test('the reference boot folds away what it lacks too, and puts first what it 
     silent.map((one) => [one.kind, one.module]),
     [['missing-module', 'xfs']],
     'what the reference loaded and nobody asked for here is the last resort',
+  );
+  const told = (reference: Partial<ReferenceFacts>, report: Partial<GuestReport> = failing) =>
+    judge(evidence({ report, background: { reference: { ...facts, ...reference } } })).findings;
+  t.match(
+    told({ modulesLoaded: ['ext4', 'crc32c_generic', 'xfs', 'libcrc32c'] }),
+    [{ kind: 'reference-difference', evidence: /passes, and loaded: crc32c_generic, xfs, libcrc32c/ }],
+    'of several, which the guest never named, none is blamed',
+  );
+  t.same(
+    told({ modulesLoaded: ['virtio_blk'] }, { ...failing, requests: asked('fs-xfs') }).map(
+      ({ kind }) => kind,
+    ),
+    ['step-failed'],
+    'a missing module that the reference did without as well is noise',
+  );
+  t.equal(
+    told(
+      { modulesLoaded: ['crc32c_intel', 'virtio_blk'], unanswered: [] },
+      { ...failing, requests: asked('crypto-crc32c') },
+    )[0]?.kind,
+    'missing-module',
+    'one of two that answer was loaded there',
+  );
+  const beyond = { verdict: 'crash' as const, unanswered: ['fs-xfs'], modulesLoaded: [] };
+  t.match(
+    told(beyond, { ...failing, requests: asked('fs-xfs') }),
+    [{ kind: 'missing-module', module: 'xfs' }],
+    'a reference that fails as well takes nothing away',
+  );
+  const bystander = { unbound: [{ modalias: 'virtio:d00000002v00001AF4', device: 'x' }] };
+  const blamed = (verdict: ReferenceFacts['verdict']) =>
+    judge(
+      evidence({
+        set: setOf(),
+        report: { ...failing, ...bystander },
+        background: { reference: { ...facts, verdict } },
+      }),
+    ).findings.map(({ module }) => module);
+  t.same(blamed('pass'), ['virtio_blk']);
+  t.same(
+    blamed('fail'),
+    [undefined],
+    'a device that nobody declared is not why the full module tree fails too',
   );
   const failed = { ...facts, verdict: 'fail' as const, modulesLoaded: ['ext4', 'xfs'] };
   t.same(
@@ -485,6 +528,7 @@ t.test('built in, not built, and firmware', async (t) => {
     ).findings[0];
   t.match(one('fs-9p'), { kind: 'not-built', option: 'CONFIG_9P_FS' });
   t.match(one('fs-9p')?.hint, /CONFIG_9P_FS is not set$/);
+  t.equal(one('fs-overlay')?.kind, 'not-packaged', 'it was built');
   t.match(one('fs-overlay')?.hint, /CONFIG_OVERLAY_FS=m: it was built, and none of this kernel's packages/);
   t.match(one('unix'), { kind: 'built-in' });
   t.match(one('fs-nobodyknows')?.hint, /this kernel was built without$/);

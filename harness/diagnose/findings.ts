@@ -3,14 +3,15 @@ import type { ModuleDetail } from '../modules/details.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { normaliseName } from '../modules/names.js';
 import { cleanLine, cleanText } from '../printable.js';
-import type { Finding, StepResult, Verdict } from '../results/scenario-result.js';
+import { type Finding, isFailure, type StepResult, type Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { GuestReport } from '../vm/records.js';
 import type { Blacklist } from './blacklist.js';
 import type { ConsoleReport } from './console.js';
+import { differenceFindings, isNoise } from './difference.js';
 import { lostDevices } from './lost-devices.js';
 import { missingFinding, type PackageOf } from './missing.js';
-import { answerTo, type Need, needsOf } from './needs.js';
+import { answerTo, type Need, unmetNeeds } from './needs.js';
 import { explainNotBuilt } from './options.js';
 import type { ReferenceFacts } from './reference-facts.js';
 import { refusedFinding, refusedModules } from './refusal.js';
@@ -124,14 +125,17 @@ function kernelFinding(report: ConsoleReport): Finding {
 }
 
 function moduleFindings(input: FindingsInput): Finding[] {
-  const { scenario, report, reports, set, tree, failingStep, reference } = input;
+  const { scenario, report, reports, set, tree, failingStep } = input;
+  // What fails with every module that there is shows nothing about any of them.
+  const reference = input.reference?.verdict === 'pass' ? input.reference : undefined;
+  const failsToo = input.reference !== undefined && isFailure(input.reference);
   const names = new Set(set.names);
   const seen = new Set<string>();
-  const missing: Finding[] = [];
+  let missing: Finding[] = [];
   const refused: Finding[] = [];
   const notBuilt: Finding[] = [];
   const builtin: Finding[] = [];
-  const needs = needsOf(scenario, report, reports, failingStep, reference);
+  const needs = unmetNeeds(scenario, report, reports, failingStep, reference);
   for (const need of [...needs, ...refusedModules(report)]) {
     const answer = answerTo(need.request, tree, names);
     const key =
@@ -141,7 +145,8 @@ function moduleFindings(input: FindingsInput): Finding[] {
           ? (answer.modules[0] ?? need.request)
           : need.request;
     if (seen.has(key)) continue;
-    if (need.bystander && missing.length > 0) continue;
+    // With every module that there is it fails as well: a device that nobody declared is not why.
+    if (need.bystander && (missing.length > 0 || failsToo)) continue;
     seen.add(key);
     if (answer.kind === 'missing') {
       // What a likelier remedy brings along needs none of its own.
@@ -161,7 +166,8 @@ function moduleFindings(input: FindingsInput): Finding[] {
     else if (answer.kind === 'builtin') builtin.push(builtinFinding(need, answer.names));
     else if (!OFF_CHANCE.test(need.request)) notBuilt.push(notBuiltFinding(need, input));
   }
-  if (missing.length === 0) missing.push(...silentFindings(input));
+  missing = missing.filter((one) => !isNoise(one, reference));
+  if (missing.length === 0) missing = differenceFindings(input);
   // What the tree has nothing for may explain a step that met "not supported"; once a module is known to be
   // missing it is noise.
   const output = report.steps.find((step) => step.name === failingStep)?.output ?? '';
@@ -174,29 +180,6 @@ function moduleFindings(input: FindingsInput): Finding[] {
       ? [...notBuilt, ...builtin]
       : notBuilt.filter((one) => (one.option || one.module) && missing.length === 0)),
   ];
-}
-
-/** The reference boot loaded it, and here nothing even asked: a module that is opened up by another that is missing. */
-function silentFindings({ set, tree, reference, report, packageOf }: FindingsInput): Finding[] {
-  if (reference?.verdict !== 'pass') return [];
-  const names = new Set(set.names);
-  const loaded = new Set(report.modulesLoaded.map((one) => one.name));
-  const lacking = reference.modulesLoaded.filter(
-    (name) => !names.has(name) && !loaded.has(name) && tree.modules.has(name),
-  );
-  const brought = new Set(lacking.flatMap((name) => tree.modules.get(name)?.depends ?? []));
-  return lacking
-    .filter((name) => !brought.has(name))
-    .flatMap((name): Finding[] => {
-      const answer = answerTo(name, tree, names);
-      const need: Need = {
-        request: name,
-        evidence: `the reference boot loaded ${name}; this one never asked for it`,
-        whose: 'the reference boot',
-        close: false,
-      };
-      return answer.kind === 'missing' ? [missingFinding(need, answer, set, packageOf)] : [];
-    });
 }
 
 /** Firmware of a driver that the set has, where the scenario lost a device, or nothing else was said. */
@@ -250,7 +233,8 @@ function notBuiltFinding(need: Need, { tree, config, detailOf }: FindingsInput):
   const known = why && why.state !== 'unknown';
   const nobody = `no module of Linux ${tree.release} answers to it, in the set or out of it`;
   return {
-    kind: 'not-built',
+    // Built, and in no package at hand, is another fault than never built: the packages are at hand to be mended.
+    kind: why?.state === 'module' ? 'not-packaged' : why?.state === 'built-in' ? 'built-in' : 'not-built',
     evidence: cleanLine(need.evidence),
     ...(known ? { option: why.option } : {}),
     ...(why ? { chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${why.sentence}`) } : {}),

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 import type { Recording } from '../vm/machine.js';
 import type { GuestReport } from '../vm/records.js';
 import { readBlacklist } from './blacklist.js';
-import { scanConsole } from './console.js';
+import { ConsoleScanner } from './console.js';
 import { type Background, findingsOf } from './findings.js';
 import { type Facts, failedStep, RULES } from './verdicts.js';
 
@@ -15,6 +15,10 @@ export interface Evidence extends Background {
   report: GuestReport;
   /** What was checked after the guest was gone: `where: 'outside'`. */
   outside: readonly StepResult[];
+  /** What became of the host's own files of this boot (disks, shares) while it ran, where that makes it undecidable. */
+  trouble?: string | undefined;
+  /** What was wrong with the cached files that the guest was made from: whatever it did says nothing of the kernel. */
+  damaged?: string | undefined;
   set: ModuleSet;
   /** The whole tree, which the set is a part of. */
   tree: ModuleIndex;
@@ -32,9 +36,11 @@ const TAIL_LINES = 20;
  * judged again by newer rules.
  */
 export function judge(evidence: Evidence): Judgement {
-  const { scenario, recording, report, outside } = evidence;
+  const { scenario, recording, report, outside, trouble, damaged } = evidence;
   const console = recording.console.toString('utf8');
-  const reports = scanConsole(console);
+  const scanner = new ConsoleScanner();
+  scanner.push(console);
+  const reports = scanner.end();
   const entered = recording.phases.at(-1)?.phase ?? 'firmware';
   const { ending } = recording;
   const phase = ending.kind === 'deadline' || ending.kind === 'flood' ? ending.phase : entered;
@@ -43,12 +49,15 @@ export function judge(evidence: Evidence): Judgement {
     recording,
     report,
     outside,
+    trouble,
+    damaged,
     fatal: reports.filter((one) => one.severity === 'fatal'),
+    kernelSpoke: scanner.kernelSpoke,
     phase,
   };
 
   let verdict: Judgement['verdict'] = 'crash';
-  let reason = 'nothing says that it passed';
+  let reason = 'no evidence of a pass';
   let where = phase;
   for (const rule of RULES) {
     const sentence = rule.reason(facts);
@@ -112,7 +121,7 @@ function tailOf(console: string): string[] {
   return lastLines(
     console
       .split('\n')
-      .filter((line) => !line.includes('@bg1 '))
+      .filter((line) => !/@bg\d /.test(line))
       .join('\n'),
     TAIL_LINES,
   );

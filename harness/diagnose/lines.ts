@@ -5,6 +5,8 @@ export interface ConsoleLine {
   text: string;
   /** Who printed it, where the kernel says so (CONFIG_PRINTK_CALLER): `T123` a task, `C0` a CPU. */
   caller: string | null;
+  /** It carries a timestamp of the kernel's or of a log daemon's: a program's own line has none. */
+  stamped: boolean;
 }
 
 /** What init puts before each line that a step printed: such a line is never the kernel's. */
@@ -68,17 +70,19 @@ function readRow(whole: string, lines: ConsoleLine[]): void {
   // What a log daemon puts in front of the kernel's own timestamp.
   const raw = bare.startsWith('[') ? bare : bare.replace(CLOCK, '');
   if (raw.startsWith(STEP_PREFIX)) {
-    lines.push({ text: raw, caller: null });
+    lines.push({ text: raw, caller: null, stamped: false });
     return;
   }
   // Most lines hold one timestamp, at their beginning.
   const parts = raw.indexOf('[', 1) > 0 && raw.indexOf('.') > 0 ? raw.split(EMBEDDED) : [raw];
-  for (const part of parts) if (part !== '' || parts.length === 1) lines.push(parseLine(part));
+  const byDaemon = raw.length < bare.length;
+  for (const part of parts) if (part !== '' || parts.length === 1) lines.push(parseLine(part, byDaemon));
 }
 
-function parseLine(raw: string): ConsoleLine {
+function parseLine(raw: string, byDaemon: boolean): ConsoleLine {
   let text = raw.replace(UPTIME, '').replace(CLOCK, '');
+  const stamped = byDaemon || text.length < raw.length;
   const caller = CALLER.exec(text);
   if (caller) text = text.slice(caller[0].length);
-  return { text, caller: caller?.[1] ?? null };
+  return { text, caller: caller?.[1] ?? null, stamped };
 }

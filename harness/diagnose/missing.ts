@@ -1,5 +1,5 @@
 import type { ModuleSet } from '../modules/module.js';
-import { cleanLine } from '../printable.js';
+import { cleanLine, someOf } from '../printable.js';
 import type { Finding } from '../results/scenario-result.js';
 import { formatBytes } from '../units.js';
 import type { Missing, Need } from './needs.js';
@@ -13,8 +13,8 @@ export function missingFinding(need: Need, answer: Missing, set: ModuleSet, pack
   const place = set.excludedBy.get(module);
   const packaged = packageOf?.(module);
   const rule = packaged?.rule ?? (place ? `${place.file}:${place.line}` : undefined);
-  const brought = brings.length > 0 ? ` with ${shortList(brings)}` : '';
-  const others = alternatives.length > 0 ? `; ${shortList(alternatives)} would serve as well` : '';
+  const brought = brings.length > 0 ? ` with ${someOf(brings, 4)}` : '';
+  const others = alternatives.length > 0 ? `; ${someOf(alternatives, 4)} would serve as well` : '';
   const from = packaged ? ` from the package ${packaged.package}` : '';
   const why = place ? `, which "${place.text.trim()}" leaves out` : '';
   const links = [
@@ -44,11 +44,4 @@ function fate(packaged: ReturnType<PackageOf>, rule: string | undefined): string
   if (packaged)
     return `in the package ${packaged.package}${packaged.rule ? `, put there by ${packaged.rule}` : ''}`;
   return rule ? `dropped by ${rule}` : 'not in the set';
-}
-
-/** `a, b and 3 more` */
-export function shortList(names: readonly string[]): string {
-  return names.length <= 4
-    ? names.join(', ')
-    : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }

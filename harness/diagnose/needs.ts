@@ -27,7 +27,7 @@ export interface Need {
  * the failing step asked for, symbols that nobody exported, then what others asked for, then other devices. Within
  * each, what the reference boot was given comes first, then by time. What the reference lacks as well is left out.
  */
-export function needsOf(
+export function unmetNeeds(
   scenario: Scenario,
   report: GuestReport,
   reports: readonly ConsoleReport[],

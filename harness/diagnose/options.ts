@@ -1,17 +1,13 @@
 import type { KernelConfig } from '../kernel/config.js';
+import { configFor } from '../vm/devices/index.js';
 
 /**
- * Which kernel option answers a request, for the devices, file systems and protocols that virtual machines and their
- * scenarios use. `$1` is the pattern's group in capitals. From the Kconfig and Makefile beside each driver.
+ * Which kernel option answers a request, for the file systems and protocols that virtual machines and their scenarios use, and
+ * for devices beyond those of the device table. `$1` is the pattern's group in capitals. From the Kconfig and Makefile beside each driver.
  */
 const OPTIONS: readonly [RegExp, string][] = [
   [/^pci:v00001AF4/, 'VIRTIO_PCI'],
-  [/^virtio:d00000001v/, 'VIRTIO_NET'],
-  [/^virtio:d00000002v/, 'VIRTIO_BLK'],
   [/^virtio:d00000003v/, 'VIRTIO_CONSOLE'],
-  [/^virtio:d00000004v/, 'HW_RANDOM_VIRTIO'],
-  [/^virtio:d00000005v/, 'VIRTIO_BALLOON'],
-  [/^virtio:d00000008v/, 'SCSI_VIRTIO'],
   [/^virtio:d00000009v/, 'NET_9P_VIRTIO'],
   [/^virtio:d00000010v/, 'DRM_VIRTIO_GPU'],
   [/^virtio:d00000012v/, 'VIRTIO_INPUT'],
@@ -21,13 +17,9 @@ const OPTIONS: readonly [RegExp, string][] = [
   [/^virtio:d0000001Bv/, 'VIRTIO_PMEM'],
   [/^pci:.*bc01sc08/, 'BLK_DEV_NVME'],
   [/^pci:.*bc01sc06/, 'SATA_AHCI'],
-  [/^pci:v00008086d000010D3/, 'E1000E'],
   [/^pci:v00008086d0000100[0-9A-F]/, 'E1000'],
-  [/^pci:v000010ECd00008139/, '8139CP'],
-  [/^pci:v000015ADd000007B0/, 'VMXNET3'],
-  [/^pci:v000015ADd000007C0/, 'VMWARE_PVSCSI'],
   [/^pci:.*bc0Csc03i30/, 'USB_XHCI_PCI'],
-  [/^scsi:t-0x00|^sd_mod$/, 'BLK_DEV_SD'],
+  [/^sd_mod$/, 'BLK_DEV_SD'],
   [/^scsi:t-0x05/, 'BLK_DEV_SR'],
   [/^usb:.*ic08/, 'USB_STORAGE'],
   [
@@ -95,6 +87,8 @@ const OTHER_NAMES: Record<string, string> = {
 
 /** The option that would bring what answers a request: `XFS_FS`; undefined where that is not known. */
 export function optionFor(request: string): string | undefined {
+  const device = configFor(request);
+  if (device !== undefined) return device;
   for (const [pattern, name] of OPTIONS) {
     const match = pattern.exec(request);
     if (!match) continue;

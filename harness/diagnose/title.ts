@@ -8,6 +8,7 @@ export function fillTitle(title: string, match: RegExpExecArray): string {
     .replace(/\$(\d)/g, (_, digit: string) => match[Number(digit)] ?? '')
     .replace(/ \(\)/g, '')
     .replace(/[^\x20-\x7e]/g, '?')
+    .replace(/ {2,}/g, ' ')
     .trim()
     .slice(0, LONGEST);
 }

@@ -12,8 +12,14 @@ export interface Facts {
   report: GuestReport;
   /** What was checked after the guest was gone. */
   outside: readonly StepResult[];
+  /** What became of the host's own files while the guest ran. */
+  trouble?: string | undefined;
+  /** What was wrong with the cached files that it was made from. */
+  damaged?: string | undefined;
   /** Fatal kernel reports on the console, in order. */
   fatal: readonly ConsoleReport[];
+  /** The console holds a line that is surely the kernel's. */
+  kernelSpoke: boolean;
   /** The last phase that was entered. */
   phase: Phase;
 }
@@ -32,6 +38,12 @@ export interface Rule {
  * and the rule for a pass asks for every step and the end record by itself.
  */
 export const RULES: readonly Rule[] = [
+  {
+    name: 'damaged cache',
+    verdict: 'infra',
+    // Even an oops may come from a byte that was flipped on this disk.
+    reason: ({ damaged }) => damaged,
+  },
   {
     name: 'kernel report',
     verdict: 'crash',
@@ -67,6 +79,12 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'own files lost',
+    verdict: 'infra',
+    // A disk or a share that somebody on the host took away: whatever the steps made of it, it was not tried.
+    reason: ({ trouble }) => trouble,
+  },
+  {
     name: 'step ran out of time',
     verdict: 'hang',
     phase: 'steps',
@@ -78,13 +96,25 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'tool without a part of its own',
+    verdict: 'infra',
+    phase: 'steps',
+    reason: ({ report }) => {
+      const step = failedStep(report);
+      const part = step && missingPart(step.output);
+      return part
+        ? `the step "${step.name}" needs ${part}, which this machine does not have: the guest's tools are copies of its own`
+        : undefined;
+    },
+  },
+  {
     name: 'step said no',
     verdict: 'fail',
     phase: 'steps',
     reason: ({ report }) => {
       const step = failedStep(report);
       if (!step) return undefined;
-      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, without a word`}`;
+      return `the step "${step.name}" failed: ${lastLine(step.output) || `exit status ${step.status}, no output`}`;
     },
   },
   {
@@ -94,7 +124,7 @@ export const RULES: readonly Rule[] = [
       if (ending.kind !== 'deadline') return undefined;
       const step = ending.phase === 'steps' && report.unfinishedStep;
       const limit = formatSeconds(ending.limitSeconds);
-      if (step) return `no end of the steps within ${limit}; the step "${step}" was running`;
+      if (step) return `the steps did not finish within ${limit}; the step "${step}" was running`;
       if (report.ended)
         return `everything was reported, and then the guest did not power off within ${limit}`;
       return `${STUCK[ending.phase]} within ${limit}`;
@@ -136,7 +166,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ scenario, report }) => {
       const reported = new Set(report.steps.map((step) => step.name));
       const silent = scenario.steps.find((step) => !reported.has(step.name));
-      return silent ? `the agent ended without a word about the step "${silent.name}"` : undefined;
+      return silent ? `the agent never reported the step "${silent.name}"` : undefined;
     },
   },
   {
@@ -159,6 +189,15 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'silent console',
+    // Not a crash: nothing was seen to go wrong, and nothing could have been. Whoever chose the command line must choose again.
+    verdict: 'infra',
+    reason: ({ kernelSpoke }) =>
+      kernelSpoke
+        ? undefined
+        : 'every step passed, but the kernel printed nothing on the recorded console, so an oops would not have been seen: take console=, quiet and loglevel= out of the kernel command line',
+  },
+  {
     name: 'pass',
     verdict: 'pass',
     reason: ({ report }) => (report.ended && report.steps.every((step) => step.ok) ? '' : undefined),
@@ -167,11 +206,11 @@ export const RULES: readonly Rule[] = [
 
 const STUCK: Record<Phase, string> = {
   firmware: 'the kernel printed nothing',
-  kernel: 'the kernel did not come to its init',
-  init: 'init did not come to load modules',
-  modules: 'loading modules did not end',
-  devices: 'devices did not come to rest',
-  steps: 'no end of the steps',
+  kernel: 'the kernel did not start init',
+  init: 'init did not begin to load modules',
+  modules: 'module loading did not finish',
+  devices: 'devices did not settle',
+  steps: 'the steps did not finish',
   shutdown: 'the guest did not power off',
 };
 
@@ -185,11 +224,23 @@ function disorderOf(declared: readonly string[], reported: GuestReport['steps'])
     if (name !== declared[index])
       return `the agent reported the step "${name}" where ${declared[index] === undefined ? 'no step' : `"${declared[index]}"`} was due`;
     if (startedAt === null) return `the agent reported the end of the step "${name}" but not its start`;
-    if (startedAt < ended - CLOCK_SECONDS || seconds < 0)
+    // Records of older versions have no clock.
+    if (startedAt > 0 && (startedAt < ended - CLOCK_SECONDS || seconds < 0))
       return `the agent reported impossible times for the step "${name}"`;
     ended = startedAt + seconds;
   }
   return undefined;
+}
+
+/**
+ * The file that a program of the userland did not find, by its own words: a library (ld.so) or one of iptables' extensions
+ * (libxtables, xtables_find_match). What the kernel lacks iptables says otherwise ("missing kernel module?").
+ */
+function missingPart(output: string): string | undefined {
+  const library = /error while loading shared libraries: (\S+): cannot open shared object file/.exec(output);
+  if (library) return library[1];
+  const extension = /Couldn't load (?:match|target) `([^']+)':\s*No such file or directory/.exec(output);
+  return extension ? `libxt_${extension[1]}.so` : undefined;
 }
 
 /** The step that said no: the first, should there ever be several. */

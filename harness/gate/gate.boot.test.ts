@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,7 +14,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { Cache } from '../cache.js';
+import { loadImage } from '../image/image-file.js';
+import { prepareImage } from '../image/prepare.js';
 import { packageRoot } from '../paths.js';
+import { RUN_FILES, SCENARIO_FILES } from '../report/run-folder.js';
 import type { RunResult } from '../results/run-result.js';
 
 /** The command of the README's jobs for GitHub and GitLab, to the letter; `--resume latest` after a kill. */
@@ -112,14 +117,22 @@ t.test(
     copyFileSync(join(results, id, 'run.json'), baseline);
     const kept = readFileSync(join(results, 'latest', 'modules.txt'), 'utf8')
       .split('\n')
-      .filter((line) => !line.startsWith('virtio_blk '));
+      .concat('-virtio_blk');
     const list = join(home, 'modules.txt');
     writeFileSync(list, kept.join('\n'));
+    const ledger = join(home, 'ledger.yaml');
+    writeFileSync(
+      ledger,
+      'version: 1\nissues:\n  - { pattern: no such failure, reason: r, link: "https://x.example/1", owner: me, expires: 2099-01-01, intermittent: true }\n',
+    );
     const done = sh(
-      `node dist/cli/main.js gate storage/virtio-blk storage/nvme -i debian-2014 --modules ${list} --baseline ${baseline} --retries 1 --resume ${id}`,
+      `node dist/cli/main.js gate storage/virtio-blk storage/nvme -i debian-2014 --modules ${list} --baseline ${baseline} --known-issues ${ledger} --retries 1 --resume ${id}`,
     );
     t.equal(done.status, 1, done.stderr);
-    t.match(done.stdout, /no {4}storage\/virtio-blk says fail [^:]*: missing\s+module\s+virtio_blk/);
+    t.match(
+      done.stdout,
+      /no {4}\S+\/modules\.txt:\d+:\s+storage\/virtio-blk\s+says\s+fail\s[^:]*:\s+missing\s+module\s+virtio_blk/,
+    );
     t.match(
       done.stdout,
       /^::error .*title=bootgate%3A missing-module::.*virtio_blk/m,
@@ -151,14 +164,41 @@ t.test(
       version: '2.1.0',
       runs: [{ results: [{ ruleId: 'missing-module', level: 'error' }] }],
     });
-    rmSync(list); // a run knows its modules by itself
+    t.match(failed?.findings[0], {
+      kind: 'missing-module',
+      module: 'virtio_blk',
+      chain: /dropped by .*modules\.txt:\d+$/,
+    });
+    t.equal(failed?.reference?.verdict, 'pass', 'the full module tree was booted to compare');
+    t.match(
+      done.stdout,
+      /\nrests on 1 of 2 scenarios that failed with this set \(1 fail\); 1 passed; [^\n]*compared\s+with/,
+    );
+
+    // A run knows by itself what it was made of.
+    for (const file of [list, ledger]) rmSync(file);
     const rejudged = sh('node dist/cli/main.js report latest --rejudge --format json');
-    const verdicts = (run: RunResult) =>
-      run.results.map((one) => [one.scenario, one.verdict, one.reason, one.steps]);
+    const folder = join(results, 'latest');
+    t.equal(
+      rejudged.stdout,
+      readFileSync(join(folder, 'run.json'), 'utf8'),
+      'the same rules, the same bytes',
+    );
+
+    const known = new Set(RUN_FILES.map(({ name }) => name));
+    const files = readdirSync(folder, { withFileTypes: true }).filter((one) => one.isFile());
     t.same(
-      verdicts(JSON.parse(rejudged.stdout)),
-      verdicts(readRun(join(results, 'latest'))),
-      'the same rules, the same verdicts',
+      files.map(({ name }) => name).filter((name) => !known.has(name)),
+      [],
+      'results/README.md names them all',
+    );
+    const ofScenario = readdirSync(join(folder, 'storage/virtio-blk'), { withFileTypes: true });
+    t.same(
+      ofScenario
+        .filter((one) => one.isFile())
+        .map(({ name }) => name)
+        .filter((name) => !SCENARIO_FILES.some((one) => one.name === name)),
+      [],
     );
     const compared = sh(`node dist/cli/main.js compare ${baseline} latest --json`);
     t.equal(compared.status, 1);
@@ -178,7 +218,7 @@ t.test('wrong usage ends with 2 before anything is booted', async (t) => {
   writeFileSync(ledger, "version: 1\nissues:\n  - { pattern: '(', reason: x }\n");
   const before = readdirSync(results);
   for (const [flags, words] of [
-    ['-i debian-2014 --growth size=lots', /that is no growth/],
+    ['-i debian-2014 --growth size=lots', /not a valid limit/],
     ['-i debian-2014 --growth speed=1', /size=LIMIT/],
     ['-i debian-2014 --baseline nowhere', /no run at nowhere/],
     ['-i debian-2014 --resume nowhere', /no run to resume/],
@@ -192,3 +232,55 @@ t.test('wrong usage ends with 2 before anything is booted', async (t) => {
   }
   t.same(readdirSync(results), before, 'no run was begun');
 });
+
+t.test(
+  'a kernel package that lost a driver: what passed in the baseline fails the gate, whatever the full tree does',
+  { timeout: 400_000 },
+  async (t) => {
+    // faults.md A1: the package of a policy's kernel has no virtio_blk.ko, so that its full tree has none either.
+    const { kernel } = await prepareImage(await loadImage('debian-2014'), { cache: new Cache() });
+    const broken = join(home, 'kernel');
+    const tree = join(broken, 'lib/modules', kernel.release);
+    mkdirSync(tree, { recursive: true });
+    mkdirSync(join(broken, 'boot'));
+    copyFileSync(kernel.vmlinuz, join(broken, 'boot', `vmlinuz-${kernel.release}`));
+    if (kernel.config) copyFileSync(kernel.config, join(broken, 'boot', `config-${kernel.release}`));
+    t.equal(spawnSync('cp', ['-a', join(kernel.modulesDir, 'kernel'), tree]).status, 0);
+    copyFileSync(join(kernel.modulesDir, 'modules.builtin'), join(tree, 'modules.builtin'));
+    copyFileSync(join(kernel.modulesDir, 'modules.order'), join(tree, 'modules.order'));
+    const [lost = ''] = readdirSync(tree, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      /\/virtio_blk\.ko/.test(file),
+    );
+    rmSync(join(tree, lost));
+    const image = join(home, 'broken.yaml');
+    const policy = join(packageRoot, 'images/policies/2014.yaml');
+    writeFileSync(image, `version: 1\nname: broken\nkernel: ./kernel\nmodules: { policy: ${policy} }\n`);
+    const command = `node dist/cli/main.js gate storage/virtio-blk -i ${image}`;
+    const done = sh(`${command} --baseline ${join(home, 'baseline.json')} --allow-known`);
+    t.equal(done.status, 1, done.stdout + done.stderr);
+    const run = readRun(join(results, 'latest'));
+    t.same(
+      run.results.map(({ verdict, reference }) => [verdict, reference?.verdict]),
+      [['fail', 'fail']],
+    );
+    t.match(run.gate?.reasons[0], { kind: 'new-failure', message: /the kernel, not the set/ });
+    t.notMatch(done.stdout, /the gate holds/);
+    t.match(done.stdout, /1 also fails with the full module tree/);
+    t.same(
+      run.results[0]?.findings.filter(({ kind }) => kind === 'missing-module'),
+      [],
+      'no module of the tree is blamed',
+    );
+    t.match(
+      readFileSync(join(results, 'latest', 'junit.xml'), 'utf8'),
+      /failures="1" errors="0" skipped="0"/,
+    );
+    t.notMatch(readFileSync(join(results, 'latest', 'results.tap'), 'utf8'), /TODO|SKIP/);
+    const alone = sh(`${command} --resume latest`);
+    t.equal(alone.status, 1, 'nothing passed: without a baseline as well');
+    const rejudged = sh('node dist/cli/main.js report latest --rejudge --format json');
+    t.equal(rejudged.stdout, readFileSync(join(results, 'latest', 'run.json'), 'utf8'));
+    const compared = sh(`node dist/cli/main.js compare ${join(home, 'baseline.json')} latest`);
+    t.equal(compared.status, 1, 'compare says the same');
+  },
+);

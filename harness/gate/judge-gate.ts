@@ -1,36 +1,39 @@
+import { someOf } from '../printable.js';
 import { compareRuns } from '../results/compare.js';
 import type { RunComparison } from '../results/comparison.js';
 import { type GateReason, type GateReport, REASON_KINDS } from '../results/gate-report.js';
 import type { RunResult } from '../results/run-result.js';
-import { resultName } from '../results/scenario-result.js';
+import { isFailure, resultName } from '../results/scenario-result.js';
+import { hasPassed } from '../results/verdict.js';
 import type { OverBudget } from '../splits/budgets.js';
 import { formatBytes } from '../units.js';
-import { reasonOf } from './reasons.js';
+import { isSameFailure, reasonOf } from './reasons.js';
 import { type GateSettings, isOver } from './thresholds.js';
 
-export interface GateInput {
+/** A judged run, known issues applied, and what the gate holds it to. */
+export interface Judged {
   result: RunResult;
   check: GateReport['check'];
   overBudget: OverBudget[];
   baseline: RunResult | null;
   /** What is wrong with the ledger of known issues: expired entries, entries that match nothing any more. */
   ledgerProblems: readonly { message: string; place?: { file: string; line: number } }[];
-  /** Boots that came to no result. */
-  missing: readonly string[];
   settings: GateSettings;
 }
 
 /** The gate's verdict and its reasons in order of weight: a pure function of what a run and its checks have shown. */
-export function judgeGate(input: GateInput): GateReport {
+export function judgeGate(input: Judged): GateReport {
   const { result, check, overBudget, baseline, settings } = input;
   const comparison = baseline ? compareRuns(baseline, result) : null;
+  const ofResults = results(input);
   const reasons = [
-    ...results(input),
+    ...ofResults,
     ...staticCheck(input),
     ...overBudget.map(budget),
     ...input.ledgerProblems.map((problem): GateReason => ({ kind: 'known-issue', weight: 'no', ...problem })),
     ...(comparison ? changes(comparison, settings) : []),
     ...unfinished(input),
+    ...(ofResults.some(({ weight }) => weight === 'no') ? [] : nothingPassed(input)),
   ];
   const rank = { no: 0, undecided: 1, note: 2 };
   reasons.sort(
@@ -47,16 +50,18 @@ export function judgeGate(input: GateInput): GateReport {
   };
 }
 
-function results({ result, baseline, settings }: GateInput): GateReason[] {
-  const knownFailures = baseline
-    ? new Set(baseline.results.filter(({ verdict }) => /fail|crash|hang/.test(verdict)).map(resultName))
-    : undefined;
+function results({ result, baseline, settings }: Judged): GateReason[] {
   const { allowFlaky, allowKnown } = settings;
-  return result.results.flatMap((one) => reasonOf(one, { allowFlaky, allowKnown, knownFailures }) ?? []);
+  const before = new Map(baseline?.results.filter(isFailure).map((one) => [resultName(one), one]));
+  return result.results.flatMap((one) => {
+    const earlier = before.get(resultName(one));
+    const since = baseline ? { failedBefore: earlier !== undefined && isSameFailure(earlier, one) } : {};
+    return reasonOf(one, { allowFlaky, allowKnown, ...since }) ?? [];
+  });
 }
 
 /** What the baseline's check had found under the same key is known there too. */
-function staticCheck({ check, baseline, settings }: GateInput): GateReason[] {
+function staticCheck({ check, baseline, settings }: Judged): GateReason[] {
   if (!check || settings.check === 'off') return [];
   const known = new Set(baseline?.gate?.check?.findings.map(({ key }) => key));
   return check.findings
@@ -109,7 +114,7 @@ function changes(comparison: RunComparison, { growth, cpuIsNote }: GateSettings)
     reasons.push({
       kind: 'cpu',
       weight: cpuIsNote ? 'note' : 'no',
-      message: `a boot costs ${Math.round((ratio - 1) * 100)} % more CPU time, by the middle of ${scenarios.length} scenarios`,
+      message: `a boot costs ${Math.round((ratio - 1) * 100)} % more CPU time, median of ${scenarios.length} scenarios`,
     });
   if (comparison.gone.length > 0)
     reasons.push({
@@ -137,27 +142,31 @@ function partsThatGrew({ sizes }: RunComparison, prefix: string): string {
 const percent = (before: number, after: number): string =>
   before > 0 ? (((after - before) / before) * 100).toFixed(1) : '-';
 
-const MOST_NAMED = 5;
-
-function someOf(names: readonly string[]): string {
-  const more = names.length - MOST_NAMED;
-  return names.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+/** Nothing passes by default: what was to be booted and has no result leaves the gate open. */
+function unfinished({ result: { missing = [] } }: Judged): GateReason[] {
+  if (missing.length === 0) return [];
+  return [
+    {
+      kind: 'unfinished',
+      weight: 'undecided',
+      message: `the run was interrupted: ${missing.length} not tried (${someOf(missing)})`,
+      hint: 'run it again with --resume latest: what is finished is kept',
+    },
+  ];
 }
 
-/** Nothing passes by default: what was to be booted and has no result leaves the gate open. */
-function unfinished({ missing, result }: GateInput): GateReason[] {
-  if (missing.length > 0)
+/** A gate in which nothing passed by itself does not hold, whatever explains its failures; a flaky one has passed in another boot. */
+function nothingPassed({ result: { results, missing = [] } }: Judged): GateReason[] {
+  if (results.some((one) => hasPassed(one) || one.flaky)) return [];
+  const excused = results.filter((one) => isFailure(one) || one.knownIssue).length;
+  if (excused > 0)
     return [
       {
-        kind: 'unfinished',
-        weight: 'undecided',
-        message: `the run ended before its end: ${missing.length} not tried (${someOf(missing)})`,
-        hint: 'run it again with --resume latest: what is finished is kept',
+        kind: 'nothing-passed',
+        weight: 'no',
+        message: `nothing passed: ${excused} failed, and a gate cannot rest on failures that are known or allowed`,
       },
     ];
-  const booted = result.results.some(({ verdict }) => verdict !== 'skip' && verdict !== 'infra');
-  const tried = result.results.some(({ verdict }) => verdict === 'infra');
-  return booted || tried
-    ? []
-    : [{ kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so nothing is known' }];
+  if (missing.length > 0 || results.some(({ verdict }) => verdict === 'infra')) return [];
+  return [{ kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so nothing is known' }];
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Document, parseDocument, readDocument } from '../document.js';
 import { BootgateError } from '../errors.js';
 import { fnmatch } from '../modules/fnmatch.js';
-import type { ScenarioResult } from '../results/scenario-result.js';
+import { isDecided, isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import { didYouMean } from '../suggest.js';
 import { type LedgerPattern, ledgerPattern } from './ledger-pattern.js';
 
@@ -32,6 +32,8 @@ export const knownIssuesSchema = z.strictObject({
 
 export interface KnownIssue {
   pattern: LedgerPattern;
+  /** As the ledger writes it. */
+  patternText: string;
   reason: string;
   link: string;
   owner: string;
@@ -77,7 +79,7 @@ function issuesOf(
         problems.push(
           problem(
             ['issues', at, 'scenarios', number],
-            `no scenario fits ${glob}${didYouMean(glob, scenarios)}`,
+            `no scenario matches ${glob}${didYouMean(glob, scenarios)}`,
           ),
         );
     for (const [number, glob] of issue.kernels.entries())
@@ -85,12 +87,14 @@ function issuesOf(
         problems.push(
           problem(
             ['issues', at, 'kernels', number],
-            `no release fits ${glob}: they begin with numbers, 6.1.0`,
+            `no release matches ${glob}: releases begin with numbers, such as 6.1.0`,
           ),
         );
     try {
       const pattern = ledgerPattern(issue.pattern);
-      return [{ ...issue, pattern, place: { file, line: locate(['issues', at]).line } }];
+      return [
+        { ...issue, pattern, patternText: issue.pattern, place: { file, line: locate(['issues', at]).line } },
+      ];
     } catch (cause) {
       problems.push(problem(['issues', at, 'pattern'], `no usable pattern: ${(cause as Error).message}`));
       return [];
@@ -119,7 +123,7 @@ export function matchKnownIssues(
 ): { results: ScenarioResult[]; problems: LedgerProblem[] } {
   const used = new Set<KnownIssue>();
   const judged = results.map((result): ScenarioResult => {
-    if (!FAILED.has(result.verdict)) return result;
+    if (!isFailure(result)) return result;
     const fitting = ledger.filter((issue) => concerns(issue, result.scenario, release));
     const explaining = explanation(result, fitting);
     // What has expired still counts as seen: the gate says that it expired and not that it never fits.
@@ -145,7 +149,6 @@ export function matchKnownIssues(
   return { results: judged, problems: ledgerProblems(results, ledger, used, { release, now }) };
 }
 
-const FAILED = new Set(['fail', 'crash', 'hang']);
 /** Kinds of findings that are kernel reports for which a guest is a crash. */
 const FATAL = new Set(['kernel-report', 'init-died']);
 /** Panics that only say that a report before them was one too many: kernel/panic.c, kernel/hung_task.c, kernel/watchdog.c. */
@@ -191,14 +194,12 @@ function ledgerProblems(
     const { place, reason, expires, owner } = issue;
     if (hasExpired(issue, now))
       return [{ place, message: `the known issue "${reason}" expired on ${expires}: ask ${owner}` }];
-    const tried = results.filter(
-      (one) => concerns(issue, one.scenario, release) && (FAILED.has(one.verdict) || one.verdict === 'pass'),
-    );
+    const tried = results.filter((one) => concerns(issue, one.scenario, release) && isDecided(one));
     if (used.has(issue) || issue.intermittent || tried.length === 0) return [];
     return [
       {
         place,
-        message: `the known issue "${reason}" fits nothing any more (${tried.length} booted): take it out`,
+        message: `the known issue "${reason}" no longer matches any failure (${tried.length} booted): remove it`,
       },
     ];
   });

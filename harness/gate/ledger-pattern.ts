@@ -25,7 +25,7 @@ const ANYTHING = [
 /**
  * A regular expression found anywhere in a text, in time in proportion to the text: what it is held against comes from a
  * guest, and a backtracking engine can be kept busy for ever by it.
- * @throws Error one sentence: what a machine without backtracking cannot do, or that it fits everything.
+ * @throws Error one sentence: what a machine without backtracking cannot do, or that it matches everything.
  */
 export function ledgerPattern(pattern: string): LedgerPattern {
   let matcher: Matcher;
@@ -37,6 +37,6 @@ export function ledgerPattern(pattern: string): LedgerPattern {
   }
   const fitting = ANYTHING.find((text) => matcher.test(text));
   if (fitting !== undefined)
-    throw new Error(`it fits everything, ${JSON.stringify(fitting)} for one: name what the failure says`);
+    throw new Error(`it matches everything, ${JSON.stringify(fitting)} for one: name what the failure says`);
   return matcher;
 }

@@ -3,38 +3,54 @@
 # Loads what the modaliases under /sys ask for, all new ones in one go. Status 1 when there was nothing new.
 tried='
 '
+# Adds $alias to $fresh, unless it is empty or not new.
+try_alias() {
+	case $tried in *"
+$alias
+"*) return ;; esac
+	[ -n "$alias" ] || return
+	tried="$tried$alias
+"
+	fresh="$fresh $alias"
+}
 coldplug() {
-	local fresh= alias=
+	local fresh= alias= key=
 	for file in /sys/bus/*/devices/*/modalias /sys/class/dmi/*/modalias /sys/class/input/*/modalias \
 		/sys/devices/system/cpu/modalias; do
 		alias=
 		read -r alias 2> /dev/null < "$file"
-		[ -n "$alias" ] || continue
-		case $tried in *"
-$alias
-"*) continue ;; esac
-		tried="$tried$alias
-"
-		fresh="$fresh $alias"
+		try_alias
+	done
+	# The MMC bus has the modaliases of its cards in uevent alone.
+	for file in /sys/bus/mmc/devices/*/uevent; do
+		[ -e "$file" ] || continue
+		while IFS== read -r key alias; do
+			[ "$key" != MODALIAS ] || try_alias
+		done < "$file"
 	done
 	[ -n "$fresh" ] || return 1
 	# Aliases have no blanks, but may have wildcards of their own.
 	set -f
 	# By the modules' own names: an alias that comes to nothing is no complaint, a module that will not load is one.
 	if materialise $fresh && [ -n "$modules" ]; then
-		/usr/lib/kmod/modprobe -a $modules 2>> /run/bootgate/errors
+		/usr/lib/kmod/modprobe -a $modules 2> /run/bootgate/complaints || while read -r file; do
+			# A driver that looked for its hardware and found none, as acpi_cpufreq in most guests: udev ignores it too.
+			case $file in *": No such device") ;; *) echo "$file" ;; esac
+		done < /run/bootgate/complaints >> /run/bootgate/errors
 	fi
 	set +f
 	return 0
 }
 
-# Finds a disk by serial, into $node. /sys/block/X/serial: virtio-blk; vpd_pg80: scsi and ata; device/serial: nvme.
+# Finds a disk by serial, into $node. /sys/block/X/serial: virtio-blk; vpd_pg80: scsi and ata; device/serial: nvme, mmc;
+# four folders above the SCSI unit: the USB device, whose disks are not asked for vital product data.
 find_disk() {
 	local block= file= serial=
 	node=
 	for block in /sys/block/*; do
 		case $block in */loop* | */ram* | */zram*) continue ;; esac
-		for file in "$block/serial" "$block/device/serial" "$block/device/vpd_pg80"; do
+		for file in "$block/serial" "$block/device/serial" "$block/device/vpd_pg80" \
+			"$block/device/../../../../serial"; do
 			[ -e "$file" ] || continue
 			serial=
 			# Page 0x80 has four bytes of header, the first two NUL or control characters, which read drops or keeps.
@@ -65,9 +81,10 @@ find_nic() {
 
 # /run/bootgate/devices: KIND NAME ID NODE of what is there. Status 1 while something is missing.
 find_devices() {
-	local complete=0 serial= nic= node=
-	for serial in $disks; do
-		find_disk "$serial" || complete=1
+	local complete=0 disk= serial= nic= node=
+	for disk in $disks; do
+		serial=${disk%%/*}
+		find_disk "${disk#*/}" || complete=1
 		echo "disk $serial $serial $node"
 	done > /run/bootgate/devices
 	for nic in $nics; do
@@ -96,8 +113,12 @@ set_patience() {
 	patience=40
 	set -- /sys/devices/system/cpu/cpu[0-9]*
 	cpus=$#
-	for host in /sys/class/scsi_host/* /sys/class/nvme/* /sys/class/mmc_host/* /sys/class/fc_host/* /sys/bus/usb/devices/*; do
-		[ ! -e "$host" ] || patience=120
+	for host in /sys/class/scsi_host/* /sys/class/nvme/* /sys/class/fc_host/*; do
+		[ ! -e "$host" ] || patience=150
+	done
+	# usb-storage alone waits a second before it looks at a disk (delay_use).
+	for host in /sys/class/mmc_host/* /sys/bus/usb/devices/*; do
+		[ ! -e "$host" ] || patience=300
 	done
 }
 

@@ -1,97 +1,29 @@
 /** Real guests with steps that misbehave: whatever they do, the report is the agent's own. */
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { Cache } from '../cache.js';
-import { assemble, buildInitramfs } from '../initramfs/build.js';
-import type { ModuleDelivery } from '../initramfs/initramfs.js';
-import { resolveKernel } from '../kernel/resolve.js';
-import { extractVmlinux } from '../kernel/vmlinux.js';
-import { loadModuleIndex } from '../modules/index.js';
-import type { ModuleSet } from '../modules/module.js';
-import { exactSet, wholeTree } from '../modules/set.js';
-import { scenarioEntries } from '../scenarios/payload.js';
-import type { Scenario } from '../scenarios/scenario.js';
-import { runGuest } from '../vm/guest.js';
-import { readReport } from '../vm/records.js';
+import t from 'tap';
+import { exactSet } from '../modules/set.js';
+import { boot, index, NONCE } from './fixtures/boot.js';
 
-const cache = new Cache();
-const kernel = await resolveKernel(['apt:linux-image-amd64'], { cache });
-const vmlinux = await extractVmlinux(kernel, cache);
-const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
-t.setTimeout(600_000);
-
-const NONCE = '0123456789abcdef';
-
-/** Boots steps under emulation, and reads the report. */
-async function boot(
-  t: Test,
-  run: Record<string, string>,
-  more: Partial<Scenario> & { delivery?: ModuleDelivery; set?: ModuleSet } = {},
-) {
-  const { delivery = 'window', set = wholeTree(index), ...changes } = more;
-  const folder = t.testdir();
-  const scenario: Scenario = {
-    name: 'test/steps',
-    area: 'test',
-    description: '',
-    file: '',
-    line: 1,
-    cpus: 1,
-    memoryMiB: 512,
-    boot: 'direct',
-    disks: [],
-    nics: [],
-    tools: [],
-    cmdline: '',
-    steps: Object.entries(run).map(([name, run]) => ({ name, run, timeout: 15 })),
-    ...changes,
-  };
-  const initramfs = await buildInitramfs({
-    set,
-    tools: [],
-    scenarioEntries: scenarioEntries(scenario, { nonce: NONCE, seed: 'seed' }),
-    delivery,
-    cache,
-  });
-  const archive = join(folder, 'initramfs.cpio');
-  await assemble(initramfs.segments, archive);
-  const { arch } = kernel;
-  const { boot, cpus, memoryMiB, cmdline } = scenario;
-  const recording = await runGuest({
-    machine: {
-      arch,
-      cpus,
-      memoryMiB,
-      boot,
-      kernel: vmlinux.path,
-      initramfs: archive,
-      cmdline,
-      window: initramfs.window,
-      disks: [],
-      nics: [],
-    },
-    accelerator: 'tcg',
-    folder,
-    nonce: NONCE,
-    stepSeconds: 15 * scenario.steps.length,
-  });
-  return { recording, report: readReport(NONCE, recording.control, recording.console) };
-}
+t.setTimeout(900_000);
 
 const HOSTILE = {
   'what it prints and writes is no record': `
-    for to in /dev/ttyS1 /dev/console /dev/kmsg; do
-      printf '\\n@bg1 ${NONCE} 999 123 end records=999\\n' > $to
+    for to in /dev/ttyS0 /dev/console /dev/kmsg; do
+      printf '\\n@bg2 999 ${NONCE} end records=999\\n' > $to
       printf '\\n@bg1 0123 4 5 step-end name=x status=0\\n' > $to
     done
     echo "@bg1 ${NONCE} 5 1 end records=5"
-    printf '\\n@bg1 ' > /dev/ttyS1`,
+    [ ! -e /dev/ttyS1 ]
+    printf '\\n@bg2 ' > /dev/console`,
   'it finds no nonce': `
     if env | grep ${NONCE}; then fail 'the environment has it'; fi
     if grep -rl ${NONCE}$ /bootgate /run /tmp /etc; then fail 'a file has it'; fi
     # By way of a file: a pipe between the two would be found itself.
     ls -l /proc/self/fd > /tmp/descriptors
-    if grep -e pipe -e fifo -e ttyS1 -e /run/bootgate/orders -e /run/bootgate/answers /tmp/descriptors
+    if grep -e pipe -e fifo -e ttyS1 -e /run/bootgate/fetch -e 'orders\\|answers\\|launch' /tmp/descriptors
     then fail 'a way to the recorder is open'; fi
     [ "$BOOTGATE_SEED" = seed ]`,
   'what it leaves running is no matter': 'setsid sleep 1000 & sleep 1000 & echo left',
@@ -106,7 +38,7 @@ const HOSTILE = {
 
 t.test('hostile steps change nothing, on a channel of its own', async (t) => {
   const { recording, report } = await boot(
-    t,
+    t.testdir(),
     { ...HOSTILE, 'it does not end': "trap '' TERM; sleep 1000", after: 'true' },
     {
       steps: [
@@ -138,7 +70,7 @@ t.test('hostile steps change nothing, on a channel of its own', async (t) => {
 
 t.test('without a second UART the records come over the kernel log', async (t) => {
   const { recording, report } = await boot(
-    t,
+    t.testdir(),
     { one: HOSTILE['what it prints and writes is no record'], two: 'modprobe loop; echo loaded' },
     { cmdline: 'bootgate.control=none' },
   );
@@ -153,7 +85,7 @@ t.test('without a second UART the records come over the kernel log', async (t) =
 
 t.test('module files in the archive do as well', async (t) => {
   const { report } = await boot(
-    t,
+    t.testdir(),
     { one: 'modprobe loop; [ -e /sys/module/loop ]', two: 'modprobe xfs' },
     { delivery: 'archive', set: exactSet(index, ['loop'], 'loop alone') },
   );
@@ -165,4 +97,45 @@ t.test('module files in the archive do as well', async (t) => {
       { name: 'xfs', status: 1 },
     ],
   });
+});
+
+/** Guest uptime at the beginning of each phase. */
+function phasesOf(control: Buffer): Record<string, number> {
+  const records = control.toString('latin1').matchAll(/ phase name=(\w+) up=([\d.]+)/g);
+  return Object.fromEntries([...records].map(([, name, up]) => [name, Number(up)]));
+}
+
+t.test('a disk that cannot come is not waited for', async (t) => {
+  const { report, recording } = await boot(
+    t.testdir(),
+    { one: 'need_disk data' },
+    { disks: [{ serial: 'data', bus: 'virtio-blk', sizeMiB: 16, verifyPattern: false }] },
+  );
+  t.match(report, { ended: true, devices: [{ id: 'data', node: '' }], steps: [{ ok: false }] });
+  const { devices = 0, steps = 99 } = phasesOf(recording.control);
+  // It was four whole seconds, however idle the guest.
+  t.ok(steps - devices < 3, `${(steps - devices).toFixed(2)} s in the phase devices`);
+});
+
+t.test('disks of every bus come on a host that is busy', async (t) => {
+  const folder = t.testdir();
+  const buses = ['virtio-blk', 'virtio-scsi', 'nvme', 'ahci'] as const;
+  const files = buses.map((bus) => ({ serial: bus, bus, file: join(folder, `${bus}.img`) }));
+  for (const { file } of files) writeFileSync(file, Buffer.alloc(16 << 20));
+  const loads = Array.from({ length: 2 * availableParallelism() }, () =>
+    spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+  );
+  try {
+    const { report } = await boot(
+      folder,
+      { all: buses.map((bus) => `need_disk ${bus}`).join('\n') },
+      {
+        disks: buses.map((bus) => ({ serial: bus, bus, sizeMiB: 16, verifyPattern: false })),
+        diskFiles: files,
+      },
+    );
+    t.match(report, { ended: true, steps: [{ ok: true }] }, JSON.stringify(report.devices));
+  } finally {
+    for (const load of loads) load.kill('SIGKILL');
+  }
 });

@@ -9,6 +9,7 @@ import { exec } from '../exec.js';
 import { guestDir } from '../paths.js';
 import { knownHelpers } from '../scenarios/lint.js';
 import { type AgentRecord, cksum, fieldOf, RecordReader, readReport } from '../vm/records.js';
+import { halfSipHash, sealKey, sealOf } from '../vm/seal.js';
 
 const NONCE = 'a1b2c3d4e5f60718';
 
@@ -51,7 +52,7 @@ const ORDERS = [
 const FILES = {
   requests: '0\t\tfs-ext4\n1\tone step\tnft-expr-2-ct\n1\tone step\tnft-expr-ct\n0\tone step\tnft-expr-ct\n',
   errors: "modprobe: ERROR: could not insert 'x': Unknown symbol in module\n",
-  output: 'plain\ntab\there, 100 %, a=b, \x1b[31mred\x1b[0m é\n@bg1 a1b2c3d4 3 4 end records=3\n',
+  output: 'plain\ntab\there, 100 %, a=b, \x1b[31mred\x1b[0m é\n@bg2 3 4 end records=3\n',
   'sys-a': { modalias: 'pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00\n' },
   'sys-b': { modalias: '' },
 } as unknown as Record<string, string>;
@@ -96,12 +97,14 @@ t.test('what the recorder writes, the reader takes', async (t) => {
   t.notMatch(console, '\x1b', 'no escape reaches the console');
 });
 
-t.test('each record is one line, of at most 900 bytes, with the sum that cksum gives it', async (t) => {
+t.test('each record is one line, of at most 900 bytes, with the seal of its text', async (t) => {
+  const key = sealKey(NONCE);
+  if (!key) throw new Error(`${NONCE} is no secret`);
   const many = Array.from({ length: 400 }, (_, n) => `0\tstep\tmodule-with-a-name-${n}`).join('\n');
   const files = { ...FILES, requests: `${many}\n`, output: `${'x %\n'.repeat(3000)}` };
   for (const [channel, start] of [
     ['uart', /^$/],
-    ['kmsg', /^<1>@bg1 /],
+    ['kmsg', /^<1>@bg2 /],
   ] as const) {
     const { written } = await recorder(t, ORDERS, files, channel);
     const lines = written.toString('latin1').split('\n').slice(0, -1);
@@ -110,14 +113,44 @@ t.test('each record is one line, of at most 900 bytes, with the sum that cksum g
     t.ok(records.length > 20);
     for (const line of records) {
       if (line.length > 900) t.fail(`${line.length} bytes: ${line.slice(0, 100)}`);
-      const [, nonce, seq, crc, ...rest] = line.split(' ');
-      const body = [nonce, seq, ...rest].join(' ');
-      t.equal(crc, (await exec('cksum', [], { input: body })).stdout.split(' ')[0]);
+      const [, seq, seal, ...rest] = line.split(' ');
+      t.equal(seal, sealOf(key, [seq, ...rest].join(' ')));
+      if (line.includes(NONCE)) t.fail('the secret is in a record');
     }
     const report = readReport(NONCE, channel === 'uart' ? written : Buffer.alloc(0), written);
     t.equal(report.requests.length, 400);
     t.equal(report.steps[0]?.output, files.output.slice(-3000 + 3000 - 160), 'the last 40 lines');
   }
+});
+
+t.test('the seal is the reference’s HalfSipHash, and hangs on every byte of text and secret', async (t) => {
+  // The first of vectors_hsip64 in Aumasson's vectors.h: the key 00 01 .. 07 and no input, 21 8d 1f 59 b9 b8 3c c8.
+  t.same(halfSipHash([0x03020100, 0x07060504], []), [0x591f8d21, 0xc83cb8b9]);
+  t.equal(sealKey('n0nce'), null);
+  const seal = (secret: string, text: string) => {
+    const key = sealKey(secret);
+    return key ? sealOf(key, text) : t.fail(`${secret} is no secret`);
+  };
+  const text = '7 step-end name=one status=1';
+  const seals = new Set([seal(NONCE, text)]);
+  let made = 1;
+  for (let at = 0; at < text.length; at++, made++)
+    seals.add(seal(NONCE, `${text.slice(0, at)}~${text.slice(at + 1)}`));
+  for (let at = 0; at < NONCE.length; at++, made++)
+    seals.add(seal(`${NONCE.slice(0, at)}${NONCE[at] === '0' ? 'e' : '0'}${NONCE.slice(at + 1)}`, text));
+  t.equal(seals.size, made);
+});
+
+t.test('records from before the seal, with secret and checksum, are still read', async (t) => {
+  const old = ['hello release=x', 'end records=2'].map((text, at) => {
+    const body = `${NONCE} ${at + 1} ${text}`;
+    return `@bg1 ${body.replace(/^(\S+ \S+)/, `$1 ${cksum(body)}`)}\n`;
+  });
+  t.match(readReport(NONCE, Buffer.from(old.join('')), Buffer.alloc(0)), { hello: true, ended: true });
+  t.match(readReport(NONCE, Buffer.from(old.join('').replace('=x', '=y')), Buffer.alloc(0)), {
+    hello: false,
+    rejected: 1,
+  });
 });
 
 t.test('our cksum is POSIX’s', async (t) => {
@@ -130,7 +163,7 @@ t.test('our cksum is POSIX’s', async (t) => {
 t.test('any way of cutting the bytes gives the same records', async (t) => {
   const { written } = await recorder(t, ORDERS, FILES);
   const noise = Buffer.from(
-    '[    1.234567] virtio_blk virtio0: [vda] 131072 512-byte logical blocks\r\n@bg1 x 1 2 end records=1\n',
+    '[    1.234567] virtio_blk virtio0: [vda] 131072 512-byte logical blocks\r\n@bg2 1 2 end records=1\n@bg1 x 1 2 end records=1\n',
   );
   const bytes = Buffer.concat([noise, written, noise]);
   const whole = new RecordReader(NONCE);
@@ -171,7 +204,7 @@ t.test('nothing but a true record in its order is taken', async (t) => {
     rejected: 1,
     missing: 1,
   });
-  t.match(read(hello, start, end.replace(NONCE, 'a1b2c3d5'), end, last), {
+  t.match(read(hello, start, end.replace(/^@bg2 3 ./, '@bg2 3 x'), end, last), {
     ended: true,
     rejected: 1,
     missing: 0,
@@ -209,7 +242,7 @@ t.test('nothing but a true record in its order is taken', async (t) => {
     fc.property(fc.uint8Array({ maxLength: 5000 }), fc.string(), (bytes, text) => {
       const reader = new RecordReader(NONCE);
       reader.push(bytes, 'console');
-      reader.push(Buffer.from(`\n@bg1 ${NONCE} ${text}\n`), 'console');
+      reader.push(Buffer.from(`\n@bg1 ${NONCE} ${text}\n@bg2 1 ${text}\n`), 'console');
       return !reader.report().hello && reader.report().steps.length === 0;
     }),
   );
@@ -234,21 +267,19 @@ t.test('records of two channels are one row', async (t) => {
 
 /** Runs sh with the guest's own files, in which /bootgate, /run/bootgate, /lib/modules and kmod are a folder's. */
 async function sh(t: Test, script: string, files: Record<string, string> = {}) {
-  const dir = t.testdir({ ...files, claims: {} });
-  for (const file of readdirSync(guestDir).filter((name) => name.endsWith('.sh'))) {
+  const dir = t.testdir(files);
+  for (const file of readdirSync(guestDir).filter((name) => /\.(sh|awk)$/.test(name))) {
     // In one pass: the folder's own path may hold what is replaced (/tmp/).
     const places: Record<string, string> = {
       '/run/bootgate': dir,
       '/usr/lib/kmod/modprobe': join(dir, 'kmod'),
       '/bootgate/window': join(dir, 'window'),
-      '/dev/mem': join(dir, 'mem'),
-      '/proc/cmdline': join(dir, 'cmdline'),
       '/tmp/': `${dir}/`,
       '/bootgate/': `${dir}/bootgate/`,
       '/lib/modules/': `${dir}/lib/modules/`,
     };
     const text = readFileSync(join(guestDir, file), 'utf8').replace(
-      /\/run\/bootgate|\/usr\/lib\/kmod\/modprobe|\/bootgate\/window|\/dev\/mem|\/proc\/cmdline|\/tmp\/|(?<![\w)])\/(?:bootgate|lib\/modules)\//g,
+      /\/run\/bootgate|\/usr\/lib\/kmod\/modprobe|\/bootgate\/window|\/tmp\/|(?<![\w)])\/(?:bootgate|lib\/modules)\//g,
       (place) => places[place] ?? place,
     );
     mkdirSync(join(dir, 'bootgate'), { recursive: true });
@@ -309,8 +340,7 @@ t.test('the pattern is 64 blocks of 4096 bytes, each a line filled up with space
 });
 
 t.test('a step ends at the first command that fails, with every helper at hand', async (t) => {
-  const step = (text: string) =>
-    ({ bootgate: { scenario: { 'step-0.sh': text } } }) as unknown as Record<string, string>;
+  const step = (text: string) => ({ bootgate: { 'step-0.sh': text } }) as unknown as Record<string, string>;
   t.match(await sh(t, 'sh ./step.sh 0', step('echo a\nfalse\necho b\n')), { exitCode: 1, stdout: 'a\n' });
   t.match(await sh(t, 'sh ./step.sh 0', step('echo "$unset"\necho b\n')), { exitCode: 2, stdout: '' });
   t.match(
@@ -324,7 +354,6 @@ const RELEASE = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
 const TREE = (kmod: string) => ({
   window: 'kernel/x/a.ko 0 5\nkernel/x/b.ko 4096 6\nkernel/x/c.ko 8192 7\nkernel/x/c-d.ko 12288 8\n',
   mem: `${'-'.repeat(4096)}AAAAA${'.'.repeat(4091)}BBBBBB${'.'.repeat(4090)}CCCCCCC${'.'.repeat(4089)}DDDDDDDD`,
-  cmdline: 'quiet bootgate.window=4096 numa=off\n',
   kmod: t.fixture('file', `#!/bin/sh\ncd "$(dirname "$0")"\necho "$*" >> kmod.log\n${kmod}\n`),
   requests: '',
   step: 'a step\n',
@@ -338,6 +367,17 @@ const TREE = (kmod: string) => ({
   },
 });
 
+/** A script beside the fetcher, whose memory is the file `mem`. */
+const FETCHED = (
+  script: string,
+) => `chmod +x ../kmod; ln -s "$(readlink -f /proc/$$/exe)" busybox; mkfifo ../fetch
+. ./materialise.sh
+exec 3<> ../fetch 6< ../mem
+./busybox awk -v folder="$folder" -v window=4096 -f ./fetcher.awk <&3 3>&- > /dev/null 2>&1 &
+fetcher=$!
+${script}
+kill $fetcher`;
+
 t.test('module files come out of the window when they are asked for', async (t) => {
   // As libkmod does: a dependency is named only once its file is there.
   const kmod = `dir=$PWD/lib/modules/${RELEASE}/kernel/x
@@ -348,8 +388,9 @@ case "$*" in
 *nothing*) exit 1 ;;
 esac`;
   const files = TREE(kmod) as unknown as Record<string, string>;
-  const script =
-    'chmod +x ../kmod; . ./materialise.sh; materialise b; echo "$? $modules"; materialise b; materialise nothing; echo $?; materialise vt; echo "$? $modules"';
+  const script = FETCHED(
+    'materialise b; echo "$? $modules"; materialise b; materialise nothing; echo $?; materialise vt; echo "$? $modules"',
+  );
   const { dir, stdout, stderr } = await sh(t, script, files);
   t.equal(stderr, '');
   t.equal(stdout, '0  c a b\n1\n0 \n', 'the modules in order; nothing; a built-in');
@@ -364,11 +405,34 @@ esac`;
   t.equal(readFileSync(join(x, 'c.ko'), 'latin1'), 'CCCCCCC');
 });
 
+t.test('a step that looks at module files finds all of them, and the bytes of those it names', async (t) => {
+  // Too many bytes for all to be fetched.
+  const tree = TREE('exit 1');
+  const files = {
+    ...tree,
+    window: `${tree.window}kernel/y/big.ko 16384 20000000\n`,
+    'step-0.sh': 'sha256sum /lib/modules/*/kernel/x/c-d.ko',
+    texts: { 'modules.order.gz': '' },
+  } as unknown as Record<string, string>;
+  const { dir, stdout, stderr } = await sh(
+    t,
+    `mkdir texts; echo kernel/x/a.ko | gzip > texts/modules.order.gz
+${FETCHED('show_files ../step-0.sh; show_files ../step-0.sh; cd "$folder"; find . -name "*.ko" | sort | xargs stat -c "%n %s"; cat kernel/x/c-d.ko modules.order; tr "\\\\0" 0 < kernel/x/a.ko')}`,
+    files,
+  );
+  t.equal(stderr, '');
+  t.equal(
+    stdout,
+    './kernel/x/a.ko 5\n./kernel/x/b.ko 6\n./kernel/x/c-d.ko 8\n./kernel/x/c.ko 7\n./kernel/y/big.ko 20000000\nDDDDDDDDkernel/x/a.ko\n00000',
+  );
+  t.ok(existsSync(join(dir, 'shown')));
+});
+
 t.test('two requests at once never see half a file', async (t) => {
   const kmod = `dir=$PWD/lib/modules/${RELEASE}/kernel/x\ncase "$*" in *-D*) echo "insmod $dir/a.ko " ;; *) printf '%s\\n' "$(cat "$dir/a.ko")" >> loaded ;; esac`;
   const { dir } = await sh(
     t,
-    'chmod +x ../kmod; for n in 1 2 3 4 5 6 7 8; do sh ./modprobe.sh -q -- a & done; wait',
+    FETCHED('for n in 1 2 3 4 5 6 7 8; do sh ./modprobe.sh -q -- a & tried="$tried $!"; done; wait $tried'),
     TREE(kmod) as unknown as Record<string, string>,
   );
   t.equal(readFileSync(join(dir, 'loaded'), 'utf8'), 'AAAAA\n'.repeat(8));
@@ -385,7 +449,9 @@ case "$*" in
 esac`;
   const { dir, exitCode } = await sh(
     t,
-    'chmod +x ../kmod; sh ./modprobe.sh -q -- nosuch; sh ./modprobe.sh a param=1; sh ./modprobe.sh -r a; sh ./modprobe.sh -qa a b; sh ./modprobe.sh -q -- a',
+    FETCHED(
+      'sh ./modprobe.sh -q -- nosuch; sh ./modprobe.sh a param=1; sh ./modprobe.sh -r a; sh ./modprobe.sh -qa a b; sh ./modprobe.sh -q -- a; s=$?',
+    ).replace('kill $fetcher', 'kill $fetcher; exit $s'),
     TREE(kmod) as unknown as Record<string, string>,
   );
   t.equal(exitCode, 1);

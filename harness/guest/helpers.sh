@@ -41,7 +41,8 @@ look_up() {
 # Devices that nothing drives: what is probably behind a device that is not there.
 without_driver() {
 	local file= alias=
-	for file in /sys/bus/pci/devices/*/modalias /sys/bus/virtio/devices/*/modalias /sys/bus/scsi/devices/*/modalias; do
+	for file in /sys/bus/pci/devices/*/modalias /sys/bus/virtio/devices/*/modalias /sys/bus/scsi/devices/*/modalias \
+		/sys/bus/usb/devices/*/modalias /sys/bus/mmc/devices/*/modalias; do
 		[ -e "$file" ] && [ ! -e "${file%/*}/driver" ] && read -r alias < "$file" && printf ' %s' "$alias"
 	done
 }
@@ -77,6 +78,17 @@ need_driver() {
 		case " $found " in *" $link "*) return ;; esac
 	done
 	fail "$name is driven by${found:- nothing}, expected $*"
+}
+
+# need_bound DRIVER...: one of these drives a device.
+need_bound() {
+	local driver= device=
+	for driver in "$@"; do
+		for device in /sys/bus/*/drivers/"$driver"/*/driver; do
+			[ ! -e "$device" ] || return 0
+		done
+	done
+	fail "nothing is driven by $*; devices without a driver:$(without_driver)"
 }
 
 drop_caches() {

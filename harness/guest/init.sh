@@ -67,7 +67,8 @@ read_scenario() {
 		nonce) nonce=$value ;;
 		seed) export BOOTGATE_SEED="$value" ;;
 		scenario) export BOOTGATE_SCENARIO="$value" ;;
-		disk) disks="$disks $value" ;;
+		# The serial that the guest sees, where the model has one of its own.
+		disk) disks="$disks $value/${rest:-$value}" ;;
 		nic) nics="$nics $value/$rest" ;;
 		step) steps="$steps$value $rest$NEWLINE" ;;
 		looks) looks="$looks$value " ;;
@@ -109,9 +110,9 @@ start_recorder() {
 unbound_before=none
 tell_unbound() {
 	local unbound=
-	for file in /sys/bus/*/devices/*/modalias; do
+	for file in /sys/bus/*/devices/*/modalias /sys/bus/mmc/devices/*/uevent; do
 		# An ACPI object is driven through the device that it describes.
-		[ -e "${file%/*}/driver" ] || [ -e "${file%/*}/physical_node/driver" ] || unbound="$unbound$TAB$file"
+		[ -e "${file%/*}/driver" ] || [ -e "${file%/*}/physical_node/driver" ] || [ ! -e "$file" ] || unbound="$unbound$TAB$file"
 	done
 	# A list that is as it was stands. Every byte of a record costs some 40 us of emulated sealing.
 	[ "$unbound" != "$unbound_before" ] || return 0

@@ -37,6 +37,17 @@ fetch() {
 	read -r -t 60 answer <&5
 }
 
+# Paths of module files, as the catalogue has them, a line each.
+below() {
+	local file=
+	for file in "$@"; do
+		case $file in */* | *.ko | *.ko.*) ;; *) continue ;; esac
+		file=$(busybox readlink -f "$file") && case $file in
+		*/modules/"$release"/*) echo "${file#*/modules/"$release"/}" ;;
+		esac
+	done
+}
+
 # materialise NAME...: puts into place every file that loading these names or aliases would read, and sets $modules to the
 # modules that they come to, dependencies first. Status 1: they come to nothing, not even built-ins.
 materialise() {

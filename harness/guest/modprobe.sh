@@ -41,15 +41,24 @@ for word in "$@"; do
 done
 [ $mode != other ] || exec /usr/lib/kmod/modprobe "$@"
 
-. /bootgate/materialise.sh
-modules=
+modules='' folder=''
 set -f
 # Without -a, what follows the first name are its parameters.
 if [ $all = 0 ]; then
 	names=${names# }
 	names=" ${names%% *}"
 fi
-if materialise $names || [ "$1" != -q ]; then
+case $1$names in
+# An instance of a crypto template, as in crypto-cryptd(__xts-aes-aesni)-all: the kernel asks for each that it makes, by a name
+# that no module has, and for the template by itself. aesni_intel alone brings twenty of them.
+-q\ crypto-*\(*) ;;
+*) . /bootgate/materialise.sh ;;
+esac
+# modprobe takes a path as well.
+case $names in
+*/*) ! in_window || fetch "$(below $names)" ;;
+esac
+if [ -n "$folder" ] && materialise $names || [ "$1" != -q ]; then
 	[ $mode = load ] || exec /usr/lib/kmod/modprobe "$@"
 	/usr/lib/kmod/modprobe "$@"
 	status=$?

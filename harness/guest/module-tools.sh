@@ -3,17 +3,6 @@
 tool=${0##*/}
 . /bootgate/materialise.sh
 
-# Paths of module files, as the catalogue has them.
-below() {
-	local file=
-	for file in "$@"; do
-		case $file in */* | *.ko | *.ko.*) ;; *) continue ;; esac
-		file=$(busybox readlink -f "$file") && case $file in
-		*/modules/"$release"/*) echo "${file#*/modules/"$release"/}" ;;
-		esac
-	done
-}
-
 # What modinfo says of a name: its files, or that it is built in.
 named() {
 	local word= value=0

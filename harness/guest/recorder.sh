@@ -120,15 +120,23 @@ function firstLine(file,    line) {
     close(file)
     return line
 }
+# A modalias file, or the uevent of a bus that has no such file.
+function aliasIn(file,    line, alias) {
+    if (file !~ /\/uevent$/) return firstLine(file)
+    alias = ""
+    while ((getline line < file) > 0) if (sub(/^MODALIAS=/, "", line)) alias = line
+    close(file)
+    return alias
+}
 function unbound(n, word,    i, alias, device, told) {
     for (i = 3; i <= n; i++) {
-        alias = firstLine(word[i])
+        alias = aliasIn(word[i])
         if (alias == "") continue
         device = word[i]
         # Firmware tables describe the same thing over and over (sixteen interrupt links): the first stands for all.
         if (device ~ /^\/sys\/bus\/acpi\// && told[alias]++) continue
         sub(/^\/sys\//, "", device)
-        sub(/\/modalias$/, "", device)
+        sub(/\/(modalias|uevent)$/, "", device)
         # A cpu lists every feature it has; 300 bytes are enough to know it by.
         add("unbound", " at=" word[2], encode(device) "=" encode(substr(alias, 1, 300)))
     }

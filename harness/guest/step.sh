@@ -13,6 +13,8 @@ if [ "${2:-}" = looks ]; then
 	show_files "./step-$1.sh"
 	exec 5>&-
 fi
+# Helpers of the user's own project.
+[ ! -e ./own.sh ] || . ./own.sh
 set -eu
 # The file begins with `cd /`.
 . "./step-$1.sh"

@@ -40,7 +40,7 @@ export async function readContents(folder: string, installSet?: string): Promise
     });
   });
   return text.split('\n').flatMap((line) => {
-    const found = /^(\w+) # (\d+)(?: (\S+))?$/.exec(line);
+    const found = /^(\S+) # (\d+)(?: (\S+))?$/.exec(line);
     if (!found) return [];
     const [, name = '', bytes = '0', owner] = found;
     return [{ name, bytes: Number(bytes), ...(owner ? { package: owner } : {}) }];

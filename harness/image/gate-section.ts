@@ -32,7 +32,7 @@ const growth = z
   .string()
   .refine(
     (text) => parseGrowth(text) !== undefined,
-    'expected a growth such as 5 %, 1 MiB, 5 % and 1 MiB, or off',
+    'expected a limit such as 5 %, 1 MiB, 5 % and 1 MiB, or off',
   );
 
 /** The `gate:` section of an image file. */
@@ -49,7 +49,7 @@ export const gateSchema = z
         cpu: growth
           .optional()
           .describe(
-            'of the CPU time of a boot, the middle of all scenarios, in %; over 25 % is only noted unless given',
+            'of the CPU time of a boot, median of all scenarios, in %; over 25 % is only noted unless given',
           ),
       })
       .default({})

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readDocument } from '../document.js';
 import { userError } from '../errors.js';
-import { imagesDir } from '../paths.js';
+import { library } from '../library.js';
 import { didYouMean } from '../suggest.js';
 import { parseBytes } from '../units.js';
 import { type GateSection, gateSchema } from './gate-section.js';
@@ -12,12 +12,16 @@ import { type GateSection, gateSchema } from './gate-section.js';
 const moduleSource = z
   .union([
     z.literal('all').describe('the whole module tree'),
-    z.strictObject({ policy: z.string().describe('include and exclude rules, a YAML file beside this one') }),
-    z.strictObject({ list: z.string().describe('a module list, a text file beside this one') }),
+    z.strictObject({
+      policy: z.string().describe('include and exclude rules: a YAML file, or a name under policies/'),
+    }),
+    z.strictObject({ list: z.string().describe('a module list, a text file') }),
     z.strictObject({
       split: z
         .string()
-        .describe('a package split in any known format, or `packages` for the package files of `kernel:`'),
+        .describe(
+          'a package split: a file or folder, a name under splits/, or `packages` for the package files of `kernel:`',
+        ),
       format: z.string().optional().describe('of the split, where its name does not tell'),
       install: z
         .union([z.string(), z.array(z.string()).min(1)])
@@ -110,7 +114,7 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
   const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(file), path));
   const kernel = overrides.kernel?.length
     ? overrides.kernel
-    : [value.kernel].flat().map((source) => (/^\.{0,2}\//.test(source) ? beside(source) : source));
+    : [value.kernel].flat().map((source) => (isKernelPath(source) ? beside(source) : source));
   return {
     name: value.name,
     description: value.description,
@@ -126,16 +130,22 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
   };
 }
 
+/** Everything but `apt:NAME`, `installed` and `installed:RELEASE` is a path. */
+const isKernelPath = (source: string): boolean => !/^(?:[a-z]+:|installed$)/.test(source);
+
 function readModuleSource(
   value: z.infer<typeof moduleSource>,
   beside: (path: string) => string,
 ): ModuleSource {
   if (value === 'all') return { kind: 'all' };
-  if ('policy' in value) return { kind: 'policy', file: beside(value.policy) };
+  // Beside the image's file first: that is what its author sees.
+  const named = (shelf: 'splits' | 'policies', name: string) =>
+    existsSync(beside(name)) ? beside(name) : (library().find(shelf, name) ?? beside(name));
+  if ('policy' in value) return { kind: 'policy', file: named('policies', value.policy) };
   if ('list' in value) return { kind: 'list', file: beside(value.list) };
   return {
     kind: 'split',
-    file: value.split === 'packages' ? value.split : beside(value.split),
+    file: value.split === 'packages' ? value.split : named('splits', value.split),
     format: value.format,
     install: [value.install].flat(),
   };
@@ -143,20 +153,23 @@ function readModuleSource(
 
 function overrideModules({ modules, split, install }: ImageOverrides): ModuleSource | undefined {
   if (modules && split)
-    throw userError('E_USAGE', '--modules and --split are two answers to one question', {
+    throw userError('E_USAGE', '--modules and --split cannot be combined', {
       hint: 'give one of them',
     });
-  if (split) {
-    const shipped = join(imagesDir, 'splits', `${split}.yaml`);
-    const file = !split.includes('/') && !existsSync(split) && existsSync(shipped) ? shipped : split;
+  if (split)
     return {
       kind: 'split',
-      file: file === 'packages' ? file : resolve(file),
+      file: findSplit(split),
       format: undefined,
       install: install ?? ['each'],
     };
-  }
   return modules ? moduleSourceOf(modules) : undefined;
+}
+
+/** A split as a person names it: `packages`, a path from the working folder, or a name under splits/. */
+export function findSplit(name: string): string {
+  if (name === 'packages') return name;
+  return (existsSync(name) ? undefined : library().find('splits', name)) ?? resolve(name);
 }
 
 /** `--install` narrows an image's own split. */
@@ -168,22 +181,19 @@ function withInstall(source: ModuleSource, install: string[] | undefined, file: 
   });
 }
 
-/** `--modules all`, `--modules POLICY.yaml` or `--modules LIST`. */
+/** `--modules all`, `--modules POLICY.yaml`, `--modules LIST`, or the name of a policy under policies/. */
 function moduleSourceOf(text: string): ModuleSource {
   if (text === 'all') return { kind: 'all' };
+  const policy = existsSync(text) ? undefined : library().find('policies', text);
+  if (policy) return { kind: 'policy', file: policy };
   return { kind: /\.ya?ml$/.test(text) ? 'policy' : 'list', file: resolve(text) };
 }
 
-/** What else lies in images/. */
-const NOT_IMAGES = new Set(['userland.yaml', 'clouds.yaml', 'known-issues.yaml']);
-
 function findImage(nameOrFile: string): string {
   if (existsSync(nameOrFile) && /\.ya?ml$/.test(nameOrFile)) return resolve(nameOrFile);
-  const shipped = join(imagesDir, `${nameOrFile}.yaml`);
-  if (!nameOrFile.includes('/') && existsSync(shipped)) return shipped;
-  const names = readdirSync(imagesDir)
-    .filter((name) => name.endsWith('.yaml') && !NOT_IMAGES.has(name))
-    .map((name) => name.slice(0, -'.yaml'.length));
+  const found = library().find('images', nameOrFile);
+  if (found) return found;
+  const names = library().names('images');
   throw userError('E_IMAGE_NOT_FOUND', `no image ${nameOrFile}${didYouMean(nameOrFile, names)}`, {
     hint: `give a YAML file, or one of: ${names.join(', ')}`,
   });

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { architectureOf } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
@@ -16,7 +17,6 @@ import { exactSet, setFromList, wholeTree } from '../modules/set.js';
 import { chosenSets, type InstallSet } from '../splits/installsets.js';
 import { loadSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
-import { architectureOf } from '../vm/arch/index.js';
 import type { Image, ModuleSource } from './image-file.js';
 
 /** An image with everything at hand that a boot needs, apart from the scenario: one module set of it. */
@@ -107,7 +107,7 @@ async function chooseDelivery(
   index: ModuleIndex,
   wanted: ModuleDelivery | undefined,
 ): Promise<ModuleDelivery> {
-  const { window } = architectureOf(kernel.arch);
+  const window = architectureOf(kernel.arch).boot?.window;
   if (wanted === 'archive' || !window || index.bytes > window.maxBytes) return 'archive';
   if (!kernel.config) return 'window';
   const config = await readKernelConfig(kernel.config);

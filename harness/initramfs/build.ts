@@ -1,8 +1,8 @@
 import { constants, createReadStream } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
+import type { Architecture } from '../arch/index.js';
 import { type Cache, digestOf } from '../cache.js';
 import { BootgateError } from '../errors.js';
-import type { Architecture } from '../kernel/kernel.js';
 import type { ModuleSet } from '../modules/module.js';
 import type { Window } from '../vm/machine.js';
 import { writeCpio } from './cpio.js';
@@ -22,7 +22,7 @@ export interface InitramfsRequest {
   scenarioEntries: readonly Entry[];
   delivery: ModuleDelivery;
   cache: Cache;
-  /** Of the kernel; the userland must be of it too. x86_64 unless given. */
+  /** Of the kernel; the userland must be of it too. The host's unless given. */
   arch?: Architecture;
   /**
    * Where the scenario's segment is written, as it differs with each boot. Without it the segment goes into the

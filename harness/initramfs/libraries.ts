@@ -1,32 +1,33 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ELF_MACHINE, fileSource, parseElf } from '../elf.js';
+import {
+  type Architecture,
+  type ArchitectureTable,
+  architectureOf,
+  isFor,
+  libraryFolders,
+} from '../arch/index.js';
+import { fileSource, parseElf } from '../elf.js';
 import { type ElfDynamic, readDynamic } from '../elfdynamic.js';
 import { hostError } from '../errors.js';
 import { parseLdCache } from './ld-cache.js';
-
-/** The folders that ld.so looks into by itself, on the families of distributions that the tool table knows. */
-export function libraryFolders(machine: number): string[] {
-  const triplet = machine === ELF_MACHINE.aarch64 ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
-  return [`/lib/${triplet}`, `/usr/lib/${triplet}`, '/lib64', '/usr/lib64', '/lib', '/usr/lib'];
-}
 
 /**
  * Finds shared libraries as ld.so(8) does: RPATH of the object and of those that loaded it (where the object has no
  * RUNPATH), RUNPATH, ld.so.cache, then the built-in folders. LD_LIBRARY_PATH does not count: the guest has none.
  */
 export class LibraryFinder {
-  readonly machine: number;
+  readonly #table: ArchitectureTable;
   readonly #cached: Map<string, string>;
   readonly #folders: readonly string[];
   /** Something was found by ld.so.cache alone, so the guest needs that file too. */
   usesLdCache = false;
 
-  /** @param machine e_machine of the guest's programs */
-  constructor(machine: number, ldCache = '/etc/ld.so.cache') {
-    this.machine = machine;
-    this.#cached = existsSync(ldCache) ? parseLdCache(readFileSync(ldCache), machine) : new Map();
-    this.#folders = libraryFolders(machine);
+  /** @param arch of the guest's programs */
+  constructor(arch: Architecture, ldCache = '/etc/ld.so.cache') {
+    this.#table = architectureOf(arch);
+    this.#cached = existsSync(ldCache) ? parseLdCache(readFileSync(ldCache), this.#table) : new Map();
+    this.#folders = libraryFolders(this.#table);
   }
 
   /** Every file that the programs and libraries given need to be loaded, themselves not included, as they are named. */
@@ -87,7 +88,10 @@ export class LibraryFinder {
     const fd = openSync(path, 'r');
     try {
       const head = Buffer.alloc(20);
-      return readSync(fd, head, 0, 20, 0) === 20 && isElf(head) && head.readUInt16LE(18) === this.machine;
+      if (readSync(fd, head, 0, 20, 0) < 20 || !isElf(head)) return false;
+      const littleEndian = head[5] === 1; // EI_DATA: ELFDATA2LSB
+      const machine = littleEndian ? head.readUInt16LE(18) : head.readUInt16BE(18);
+      return isFor({ machine, class: head[4] === 2 ? 64 : 32, littleEndian }, this.#table);
     } finally {
       closeSync(fd);
     }
@@ -100,7 +104,7 @@ export class LibraryFinder {
       const head = Buffer.alloc(4);
       if (readSync(fd, head, 0, 4, 0) < 4 || !isElf(head)) return null;
       const elf = parseElf(fileSource(fd, path));
-      if (elf.machine === this.machine) return readDynamic(elf);
+      if (isFor(elf, this.#table)) return readDynamic(elf);
       throw hostError('E_USERLAND_ARCH', `${path} is not a program for the guest's architecture`, {
         hint: 'the userland is copied from this machine, so it must be of the same architecture as the kernel under test',
       });

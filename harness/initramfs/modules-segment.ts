@@ -46,6 +46,7 @@ export function modulesSegment(
         if (name === 'modules.devname') entries.push(...staticNodes(data.toString('latin1')));
       }
       if (delivery === 'window') return [...entries, catalogue(modules, offsets)];
+      await cache.settle([set.index.dir]);
       for (const { path, bytes } of modules)
         entries.push({ path: `${folder}/${path}`, type: 'file', source: join(set.index.dir, path), bytes });
       return entries;

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { parseDocument } from '../document.js';
 import { userError } from '../errors.js';
-import { imagesDir } from '../paths.js';
+import { library } from '../library.js';
 import { didYouMean } from '../suggest.js';
 
 /** The families of distributions that the table has package names for. */
@@ -65,25 +64,42 @@ const guest = z.strictObject({
   ...common,
 });
 const schema = z.strictObject({
-  host: z.array(z.union([command, file])),
-  base: z.array(guest),
-  tools: z.array(guest),
+  host: z.array(z.union([command, file])).default([]),
+  base: z.array(guest).default([]),
+  tools: z.array(guest).default([]),
 });
 
-const defaultFile = join(imagesDir, 'userland.yaml');
 /** Every boot of a run asks for it, and parsing takes longer than everything else of a warm userland. */
-let lastRead: { path: string; table: UserlandTable } | null = null;
+const read = new Map<string, UserlandTable>();
 
 /**
- * Reads images/userland.yaml.
+ * The tools of the package's images/userland.yaml with those of a project laid over them: a tool of the same name wins.
  * @throws BootgateError blame `user`, E_DOCUMENT.
  */
-export async function readUserlandTable(path: string = defaultFile): Promise<UserlandTable> {
+export async function readUserlandTable(path?: string): Promise<UserlandTable> {
+  const files = path === undefined ? library().files('userland') : [path];
+  const [first, ...rest] = await Promise.all(files.map(readOneTable));
+  if (!first) throw userError('E_DOCUMENT', 'there is no userland.yaml');
+  return rest.reduce((mine, theirs) => laidOver(mine, theirs), first);
+}
+
+function laidOver(mine: UserlandTable, theirs: UserlandTable): UserlandTable {
+  const names = new Set([...mine.base, ...mine.tools].map(({ name }) => name));
+  const others = (tools: readonly GuestTool[]) => tools.filter(({ name }) => !names.has(name));
+  return {
+    host: [...mine.host, ...theirs.host],
+    base: [...mine.base, ...others(theirs.base)],
+    tools: [...mine.tools, ...others(theirs.tools)],
+    text: `${mine.text}\0${theirs.text}`,
+  };
+}
+
+async function readOneTable(path: string): Promise<UserlandTable> {
   const text = await readFile(path, 'utf8').catch((cause: Error) => {
     throw userError('E_DOCUMENT', `cannot read ${path}: ${cause.message}`, { cause });
   });
-  const known = lastRead;
-  if (known?.path === path && known.table.text === text) return known.table;
+  const known = read.get(path);
+  if (known?.text === text) return known;
   const { value } = await parseDocument(path, text, schema as z.ZodType<z.output<typeof schema>>);
   const table = {
     host: value.host.map((entry) => ({
@@ -95,7 +111,7 @@ export async function readUserlandTable(path: string = defaultFile): Promise<Use
     tools: value.tools.map((entry) => guestTool(entry, 'tool')),
     text,
   };
-  lastRead = { path, table };
+  read.set(path, table);
   return table;
 }
 

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { architectureOf } from '../arch/index.js';
 import { Cache } from '../cache.js';
-import { ELF_MACHINE } from '../elf.js';
 import { type ArchivedEntry, readCpio } from './cpio-read.js';
 import { distributionFamily, findCommand } from './host-programs.js';
 import { parseLdCache } from './ld-cache.js';
@@ -24,7 +24,7 @@ const codeOf = (code: string) => ({ code });
 
 t.test('ld.so.cache says what ldconfig -p says', async (t) => {
   const bytes = await readFile('/etc/ld.so.cache');
-  const ours = parseLdCache(bytes, ELF_MACHINE.x86_64);
+  const ours = parseLdCache(bytes, architectureOf('x86_64'));
   const ldconfig = (await findCommand('ldconfig')) ?? 'ldconfig';
   const theirs = new Map<string, string>();
   for (const line of lines(run(ldconfig, ['-p']))) {
@@ -35,16 +35,16 @@ t.test('ld.so.cache says what ldconfig -p says', async (t) => {
   t.ok(theirs.size > 20);
   t.same(Object.fromEntries(ours), Object.fromEntries(theirs));
   t.same(
-    parseLdCache(Buffer.concat([oldFormat(3), bytes]), ELF_MACHINE.x86_64),
+    parseLdCache(Buffer.concat([oldFormat(3), bytes]), architectureOf('x86_64')),
     ours,
     'behind the old format',
   );
-  t.equal(parseLdCache(bytes.subarray(0, 60), ELF_MACHINE.x86_64).size, 0);
-  t.equal(parseLdCache(Buffer.from('rubbish'), ELF_MACHINE.x86_64).size, 0);
+  t.equal(parseLdCache(bytes.subarray(0, 60), architectureOf('x86_64')).size, 0);
+  t.equal(parseLdCache(Buffer.from('rubbish'), architectureOf('x86_64')).size, 0);
   fc.assert(
     fc.property(
       fc.nat(bytes.length),
-      (length) => parseLdCache(bytes.subarray(0, length), 62).size <= ours.size,
+      (length) => parseLdCache(bytes.subarray(0, length), architectureOf('x86_64')).size <= ours.size,
     ),
   );
 });
@@ -70,17 +70,14 @@ t.test('libraries: what ldd says, for every program of the table', async (t) => 
       continue; // static
     }
     const theirs = lines(ldd).flatMap((line) => /(?:=> )?(\/\S+) \(0x/.exec(line)?.[1] ?? []);
-    const ours = new LibraryFinder(ELF_MACHINE.x86_64).closure([file]);
+    const ours = new LibraryFinder('x86_64').closure([file]);
     const real = (paths: string[]) => [...new Set(paths.map((path) => realpathSync(path)))].sort();
     t.same(real(ours), real(theirs), command);
     compared++;
   }
   t.ok(compared >= 10, `${compared} programs compared`);
-  t.throws(
-    () => new LibraryFinder(ELF_MACHINE.aarch64).closure([process.execPath]),
-    codeOf('E_USERLAND_ARCH'),
-  );
-  t.throws(() => new LibraryFinder(62).closure([], ['libnosuch.so.9']), codeOf('E_USERLAND_LIBRARY'));
+  t.throws(() => new LibraryFinder('aarch64').closure([process.execPath]), codeOf('E_USERLAND_ARCH'));
+  t.throws(() => new LibraryFinder('x86_64').closure([], ['libnosuch.so.9']), codeOf('E_USERLAND_LIBRARY'));
 });
 
 const guest = { 'init.sh': '#!/bin/sh\n', 'modprobe.sh': '#!/bin/sh\n', 'helpers.sh': '', 'README.md': '' };

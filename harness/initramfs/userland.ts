@@ -1,16 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { type Architecture, architectureOf, hostArchitecture, libraryFolders } from '../arch/index.js';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
-import { ELF_MACHINE } from '../elf.js';
 import { BootgateError, hostError } from '../errors.js';
 import { exec } from '../exec.js';
-import type { Architecture } from '../kernel/kernel.js';
 import { guestDir } from '../paths.js';
 import { archiveTime } from './cpio.js';
 import { expandPattern, HostFiles, quickStamp, USR_MERGED, watchedBy } from './host-files.js';
 import { findCommand, missingPrograms } from './host-programs.js';
 import type { Entry, Segment } from './initramfs.js';
-import { LibraryFinder, libraryFolders } from './libraries.js';
+import { LibraryFinder } from './libraries.js';
 import { onceAtATime } from './once.js';
 import { cachedSegment } from './segment.js';
 import { type GuestTool, readUserlandTable, selectTools } from './userland-table.js';
@@ -45,8 +44,8 @@ export async function userlandSegment(options: UserlandOptions): Promise<Segment
     const found = await findAll(tools);
     const agent = agentEntries(options.guestDir ?? guestDir);
     const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
-    const arch = options.arch ?? 'x86_64';
-    const folders = libraryFolders(ELF_MACHINE[arch]);
+    const arch = options.arch ?? hostArchitecture().arch;
+    const folders = libraryFolders(architectureOf(arch));
     const patterns = found.flatMap(({ files }) =>
       files.flatMap(({ pattern }) => watchedBy(pattern, folders)),
     );
@@ -88,7 +87,7 @@ async function findAll(tools: readonly GuestTool[]): Promise<FoundTool[]> {
 
 /** Everything that goes in, and every host path that this depends on. */
 async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Architecture) {
-  const libraries = new LibraryFinder(ELF_MACHINE[arch]);
+  const libraries = new LibraryFinder(arch);
   const files = new HostFiles();
   const links: Entry[] = [];
   const objects: string[] = [];
@@ -99,7 +98,7 @@ async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Archit
       ...tool.links.map((link): Entry => ({ path: link.slice(1), type: 'symlink', target: `/${place}` })),
     );
     for (const { pattern, optional } of tool.files) {
-      const matches = expandPattern(pattern, libraryFolders(libraries.machine));
+      const matches = expandPattern(pattern, libraryFolders(architectureOf(arch)));
       if (matches.length === 0 && !optional)
         throw hostError('E_USERLAND_FILE', `${tool.name} needs ${pattern}, and nothing here is called so`, {
           hint: `reinstall the package that has ${tool.command}, or mend images/userland.yaml`,

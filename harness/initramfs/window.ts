@@ -33,6 +33,7 @@ export function buildWindow(index: ModuleIndex, cache: Cache): Promise<BuiltWind
   return onceAtATime(`window\0${cache.root}\0${index.digest}`, async () => {
     const { places, total } = layOut(index);
     const folder = await cache.entry('windows', `1 ${index.digest}`, async (made) => {
+      await cache.settle([index.dir]);
       await mkdir(made);
       await writeWindow(join(made, 'modules.img'), index, places, total);
     });
@@ -58,9 +59,10 @@ async function writeWindow(
   places: WindowOffsets,
   total: number,
 ): Promise<void> {
-  // Writable, though nobody writes: QEMU opens it for reading and writing even to map it privately.
   const out = await open(path, 'wx');
   try {
+    // Whatever the umask: where the caller is root, QEMU is another user. The folders above guard it still.
+    await out.chmod(0o644);
     const writer = new WindowWriter(out);
     for (const [file, { offset, bytes }] of places) await writer.copy(join(index.dir, file), offset, bytes);
     await writer.flush();

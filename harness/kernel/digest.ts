@@ -1,6 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
+import { userError } from '../errors.js';
+import { MAX_FILE } from '../limits.js';
+import { formatBytes } from '../units.js';
 
 /**
  * The digest of a file's bytes, remembered for as long as its path, size, times and inode stay the same, as git
@@ -12,7 +15,11 @@ export async function digestOfUnchanged(cache: Cache, path: string): Promise<str
 
 /** The same over many files of one folder: their relative paths and bytes. */
 export async function digestOfTree(cache: Cache, folder: string, paths: readonly string[]): Promise<string> {
-  const stamps = await inTurns(paths, (path) => stampOf(join(folder, path)));
+  const stamps = await inTurns(paths, async (path) => {
+    const { size } = await stat(join(folder, path));
+    if (size > MAX_FILE.kernelFile) throw tooLarge(folder, path, size); // before it is read to its end
+    return stampOf(join(folder, path));
+  });
   return remembered(cache, digestOf(...stamps), async () => {
     const digests = await inTurns(paths, (path) => digestOfFile(join(folder, path)));
     return digestOf(...paths.flatMap((path, index) => [path, digests[index] ?? '']));
@@ -21,6 +28,14 @@ export async function digestOfTree(cache: Cache, folder: string, paths: readonly
 
 function remembered(cache: Cache, stamp: string, make: () => Promise<string>): Promise<string> {
   return cache.text('digest', stamp, make);
+}
+
+function tooLarge(folder: string, path: string, size: number) {
+  const most = formatBytes(MAX_FILE.kernelFile);
+  return userError(
+    'E_KERNEL_TREE',
+    `${join(folder, path)} has ${formatBytes(size)}; at most ${most} are read`,
+  );
 }
 
 async function stampOf(path: string): Promise<string> {

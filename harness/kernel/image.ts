@@ -1,29 +1,38 @@
+import {
+  ARCHITECTURES,
+  type Architecture,
+  type ArchitectureTable,
+  architectureOfElf,
+  type ImageFormat,
+  type ImageMark,
+  list,
+  machineName,
+} from '../arch/index.js';
 import { type Compression, compressionOf, decompress } from '../decompress.js';
-import { bufferSource, ELF_MACHINE, parseElf } from '../elf.js';
+import { bufferSource, parseElf } from '../elf.js';
 import { userError } from '../errors.js';
 import { readInput } from '../input.js';
 import { MAX_FILE } from '../limits.js';
-import type { Architecture } from './kernel.js';
 
 /** What a vmlinuz is, read from its own bytes. */
 export interface KernelImage {
   arch: Architecture;
   /** uname -r, as it was built in. */
   release: string;
-  format: 'bzImage' | 'Image' | 'elf';
+  format: ImageFormat;
   /** How the kernel proper is packed. */
   compression: Compression;
-  /** The kernel proper where it was unpacked to be read (arm64) or lay there as it is (ELF); else null. */
+  /** The kernel proper where it was unpacked to be read (Image) or lay there as it is (ELF); else null. */
   unpacked: Uint8Array | null;
   /** Where the packed kernel proper lies in a bzImage that says so (boot protocol 2.08 and later). */
   payload: { offset: number; bytes: number } | null;
 }
 
 /**
- * Reads a kernel image: x86 bzImage (Documentation/arch/x86/boot.rst), arm64 Image (Documentation/arch/arm64/booting.rst),
- * the same packed with gzip or the like, or as EFI zboot (drivers/firmware/efi/libstub/zboot-header.S), or a bare ELF vmlinux.
- * @throws BootgateError blame `user`: E_KERNEL_IMAGE for what is no kernel or cut short, E_KERNEL_ARCH for a kernel
- *   of another architecture.
+ * Reads a kernel image: one that bears the mark of an architecture (harness/arch), the same packed with gzip or the like, or as
+ * EFI zboot (drivers/firmware/efi/libstub/zboot-header.S), or a bare ELF vmlinux.
+ * @throws BootgateError blame `user`: E_KERNEL_IMAGE for what is not a kernel or cut short, E_KERNEL_ARCH for a kernel
+ *   of an unknown architecture.
  */
 export async function readKernelImage(path: string, signal?: AbortSignal): Promise<KernelImage> {
   let bytes: Uint8Array = await readInput(path, { most: MAX_FILE.kernelFile });
@@ -39,23 +48,40 @@ export async function readKernelImage(path: string, signal?: AbortSignal): Promi
     bytes = await decompress(payload, compression, { ...more, tolerant: true }); // its size may follow
   }
   if (isElf(bytes)) return readElfKernel(bytes, compression, path);
-  if (isX86(bytes)) return readBzImage(bytes, path);
-  if (text(bytes, 56, 4) === 'ARM\x64')
-    return {
-      arch: 'aarch64',
-      release: banner(bytes, path),
-      format: 'Image',
-      compression,
-      unpacked: bytes,
-      payload: null,
-    };
-  const other = otherArchitecture(bytes);
-  if (other) throw wrongArchitecture(path, other);
-  throw bad(path, 'is not a kernel image (no x86 boot header, no arm64 Image, no ELF)');
+  for (const table of ARCHITECTURES)
+    for (const mark of table.kernel.marks)
+      if (bears(bytes, mark)) return READERS[mark.format](bytes, path, table, compression);
+  const other = OTHER_MARKS.find((mark) => bears(bytes, mark));
+  if (other) throw wrongArchitecture(path, other.arch);
+  throw bad(
+    path,
+    `is not a kernel image: neither ELF nor marked as one for ${list(({ kernel }) => kernel.marks.length > 0)}`,
+  );
 }
 
+/** Reads one format. `compression`: how it was packed around `bytes`. */
+type ImageReader = (
+  bytes: Uint8Array,
+  path: string,
+  table: ArchitectureTable,
+  compression: Compression,
+) => KernelImage;
+
+const READERS: Record<ImageMark['format'], ImageReader> = {
+  bzImage: readBzImage,
+  Image: (bytes, path, { arch }, compression) => ({
+    arch,
+    release: banner(bytes, path),
+    format: 'Image',
+    compression,
+    unpacked: bytes,
+    payload: null,
+  }),
+  s390: readS390Image,
+};
+
 /** The x86 setup header starts at 0x1F1; its fields are named as in boot.rst. */
-function readBzImage(bytes: Uint8Array, path: string): KernelImage {
+function readBzImage(bytes: Uint8Array, path: string, { arch }: ArchitectureTable): KernelImage {
   const view = dataOf(bytes);
   if (bytes.length < 0x268) throw bad(path, 'is cut short in its boot header');
   const version = view.getUint16(0x206, true);
@@ -74,13 +100,31 @@ function readBzImage(bytes: Uint8Array, path: string): KernelImage {
     throw bad(path, 'is cut short: its payload goes past its end');
   const known = payload.bytes > 0 ? payload : null;
   const compression = known ? compressionOf(bytes.subarray(known.offset, known.offset + 16)) : 'none';
-  return { arch: 'x86_64', release, format: 'bzImage', compression, unpacked: null, payload: known };
+  return { arch, release, format: 'bzImage', compression, unpacked: null, payload: known };
+}
+
+/**
+ * The parameter area at 0x10400 holds the address of the version's text; the image is loaded at 0, so that is its offset too
+ * (arch/s390/include/asm/setup.h, struct parmarea: kernel_version since Linux 4.20). It is booted as it is.
+ */
+function readS390Image(
+  bytes: Uint8Array,
+  path: string,
+  { arch }: ArchitectureTable,
+  compression: Compression,
+): KernelImage {
+  if (bytes.length < 0x10480) throw bad(path, 'is cut short in its parameter area');
+  const at = Number(dataOf(bytes).getBigUint64(0x10428));
+  const release = at > 0 && at < bytes.length ? text(bytes, at, 256).replace(/[\0 ].*$/s, '') : '';
+  if (!isRelease(release)) throw bad(path, 'has no version in its parameter area');
+  return { arch, release, format: 's390', compression, unpacked: bytes, payload: null };
 }
 
 function readElfKernel(bytes: Uint8Array, compression: Compression, path: string): KernelImage {
-  const { machine } = parseElf(bufferSource(bytes, path));
-  const arch = machine === ELF_MACHINE.x86_64 ? 'x86_64' : machine === ELF_MACHINE.aarch64 ? 'aarch64' : null;
-  if (arch === null) throw wrongArchitecture(path, machineName(machine));
+  const elf = parseElf(bufferSource(bytes, path));
+  const table = architectureOfElf(elf);
+  if (!table) throw wrongArchitecture(path, machineName(elf));
+  const { arch } = table;
   return { arch, release: banner(bytes, path), format: 'elf', compression, unpacked: bytes, payload: null };
 }
 
@@ -108,32 +152,15 @@ function isZboot(bytes: Uint8Array): boolean {
   return bytes.length > 64 && text(bytes, 0, 2) === 'MZ' && text(bytes, 4, 4) === 'zimg';
 }
 
-function isX86(bytes: Uint8Array): boolean {
-  return text(bytes, 0x202, 4) === 'HdrS' && bytes[0x1fe] === 0x55 && bytes[0x1ff] === 0xaa;
+function bears(bytes: Uint8Array, mark: Pick<ImageMark, 'offset' | 'bytes'>): boolean {
+  return text(bytes, mark.offset, mark.bytes.length) === mark.bytes;
 }
 
-/** Kernels that are met in the wild beside ours: 32 bit ARM zImage, RISC-V and LoongArch Image. */
-function otherArchitecture(bytes: Uint8Array): string | null {
-  if (text(bytes, 0x24, 4) === '\x18\x28\x6f\x01') return 'arm';
-  if (text(bytes, 0x38, 4) === 'RSC\x05') return 'riscv64';
-  if (text(bytes, 0x38, 4) === '\xcd\x23\x82\x81') return 'loongarch64';
-  return null;
-}
-
-export function machineName(machine: number): string {
-  const names: Record<number, string> = {
-    3: 'i386',
-    20: 'ppc',
-    21: 'ppc64',
-    22: 's390x',
-    40: 'arm',
-    62: 'x86_64',
-    183: 'aarch64',
-    243: 'riscv64',
-    258: 'loongarch64',
-  };
-  return names[machine] ?? `ELF machine ${machine}`;
-}
+/** Kernels that are met in the wild beside ours: 32 bit ARM zImage, LoongArch Image. */
+const OTHER_MARKS = [
+  { arch: 'arm', offset: 0x24, bytes: '\x18\x28\x6f\x01' },
+  { arch: 'loongarch64', offset: 0x38, bytes: '\xcd\x23\x82\x81' },
+];
 
 function text(bytes: Uint8Array, offset: number, length: number): string {
   return Buffer.from(bytes.subarray(offset, offset + length)).toString('latin1');
@@ -148,7 +175,7 @@ function bad(path: string, why: string) {
 }
 
 function wrongArchitecture(path: string, arch: string) {
-  return userError('E_KERNEL_ARCH', `${path} is a kernel for ${arch}; bootgate knows x86_64 and aarch64`, {
-    hint: 'give the package for amd64 (x86_64) or arm64 (aarch64)',
+  return userError('E_KERNEL_ARCH', `${path} is a kernel for ${arch}; bootgate knows ${list()}`, {
+    hint: 'give a package for one of these architectures',
   });
 }

@@ -11,7 +11,7 @@ import { clauses, parseControl } from './deb.js';
 import { arm64Image, bzImage, deb, elf, kernelFiles, rpm, type TarEntry } from './fixtures/make.js';
 import { readKernelImage } from './image.js';
 import { findInstalled } from './installed.js';
-import { resolveKernel } from './resolve.js';
+import { resolveKernel, resolveModuleTree } from './resolve.js';
 import { readRpm } from './rpmheader.js';
 import { parseKernelSource } from './source.js';
 import { extractVmlinux } from './vmlinux.js';
@@ -533,12 +533,29 @@ t.test('installed: the wanted, the running, the newest, and only what has a vmli
   await t.rejects(findInstalled(t.testdir({}), null), { code: 'E_KERNEL_NOT_FOUND', hint: /apt:/ });
 });
 
+/** The header of an ELF file for a big-endian machine. */
+function bigEndian(file: Buffer): Buffer {
+  const swapped = Buffer.from(file);
+  swapped[5] = 2;
+  swapped.subarray(16, 20).swap16();
+  swapped.subarray(20, 24).swap32();
+  swapped.subarray(52, 54).swap16();
+  return swapped;
+}
+
 t.test('kernel images: which there are, and which are refused', async (t) => {
   const whole = bzImage(RELEASE, gzipSync(elf()));
   const arm = Buffer.alloc(1024);
   arm.writeUInt32LE(0x016f2818, 0x24);
-  const riscv = Buffer.alloc(1024);
+  const loongarch = Buffer.alloc(1024);
+  loongarch.write('\xcd\x23\x82\x81', 0x38, 'latin1');
+  const riscv = arm64Image(RELEASE);
   riscv.write('RSC\x05', 0x38);
+  // Documentation/s390 has no format: the marks and the parameter area are those of arch/s390/boot/head.S.
+  const s390 = Buffer.alloc(0x11000);
+  s390.write('S390EP', 0x10008);
+  s390.writeBigUInt64BE(0x10800n, 0x10428);
+  s390.write(`${RELEASE} (a@b) #1 SMP`, 0x10800);
   const payload = gzipSync(arm64Image(RELEASE));
   const zboot = Buffer.concat([Buffer.alloc(64), payload, Buffer.from('size')]);
   zboot.write('MZ\0\0zimg');
@@ -554,7 +571,11 @@ t.test('kernel images: which there are, and which are refused', async (t) => {
     i386: bzImage(RELEASE, gzipSync(elf()), { bits: 32 }),
     arm,
     riscv,
-    ppc: elf(21, Buffer.from(`Linux version ${RELEASE} (a@b)`)),
+    s390,
+    's390-without': Buffer.from(s390).fill(0, 0x10800),
+    loongarch,
+    ppc64le: elf(21, Buffer.from(`Linux version ${RELEASE} (a@b)`)),
+    ppc64: bigEndian(elf(21, Buffer.from(`Linux version ${RELEASE} (a@b)`))),
     cut: whole.subarray(0, whole.length - 40),
     header: whole.subarray(0, 0x230),
     text: 'a text file that is long enough',
@@ -585,18 +606,24 @@ t.test('kernel images: which there are, and which are refused', async (t) => {
     format: 'elf',
     compression: 'none',
   });
+  for (const [name, arch, format] of [
+    ['riscv', 'riscv64', 'Image'],
+    ['s390', 's390x', 's390'],
+    ['ppc64le', 'ppc64le', 'elf'],
+  ] as const)
+    t.match(await readKernelImage(at(name)), { arch, release: RELEASE, format, compression: 'none' }, name);
   for (const [name, arch] of Object.entries({
     i386: '32 bit x86',
     arm: 'arm',
-    riscv: 'riscv64',
-    ppc: 'ppc64',
+    loongarch: 'loongarch64',
+    ppc64: 'ppc64',
   }))
     await t.rejects(
       readKernelImage(at(name)),
       { code: 'E_KERNEL_ARCH', message: new RegExp(`for ${arch};`) },
       name,
     );
-  for (const name of ['cut', 'header', 'text', 'nothing', 'evil'])
+  for (const name of ['cut', 'header', 'text', 'nothing', 'evil', 's390-without'])
     await t.rejects(
       readKernelImage(at(name)),
       { code: 'E_KERNEL_IMAGE', message: new RegExp(at(name)) },
@@ -736,4 +763,38 @@ t.test("Debian's kernels: apt's answer, the package, the module list and the PVH
     hint: /policy/,
   });
   await t.rejects(resolveKernel(['apt:linux-image-amd64/nope'], { cache }), { code: 'E_APT_UNKNOWN' });
+});
+
+t.test('a module tree alone: no vmlinuz, any architecture, any folder name', async (t) => {
+  const module = (machine: number) => elf(machine, Buffer.from(`\0vermagic=${RELEASE} SMP preempt \0`));
+  const { at, cache, ready } = place(t, {
+    [`whole/lib/modules/${RELEASE}/kernel/a.ko`]: module(62),
+    [`whole/boot/vmlinuz-${RELEASE}`]: 'rubbish',
+    'mods/kernel/a.ko': module(3),
+    'mods/modules.order': 'kernel/a.ko\n',
+    'none/vmlinuz': 'rubbish',
+    'two/lib/modules/a/x.ko': module(62),
+    'two/lib/modules/b/x.ko': module(62),
+    'modules.deb': deb([{ path: `./lib/modules/${RELEASE}/kernel/a.ko`, data: module(183) }], {
+      Package: 'modules',
+    }),
+  });
+  await ready;
+  const resolve = (name: string) => resolveModuleTree([at(name)], { cache });
+  t.match(await resolve('whole'), {
+    release: RELEASE,
+    arch: 'x86_64',
+    vmlinuz: at(`whole/boot/vmlinuz-${RELEASE}`),
+    modulesDir: at(`whole/lib/modules/${RELEASE}`),
+  });
+  t.match(await resolve('mods'), { release: RELEASE, arch: 'i386', vmlinuz: null, modulesDir: at('mods') });
+  await t.rejects(resolve('none'), { code: 'E_KERNEL_MODULES_MISSING', blame: 'user' });
+  await t.rejects(resolve('two'), { code: 'E_KERNEL_SEVERAL', blame: 'user' });
+  await t.rejects(resolveKernel([at('mods')], { cache }), { code: 'E_KERNEL_IMAGE_MISSING' });
+  for (const time of ['first', 'remembered'])
+    t.match(
+      await resolve('modules.deb'),
+      { release: RELEASE, arch: 'aarch64', vmlinuz: null, packages: [{ modules: ['kernel/a.ko'] }] },
+      time,
+    );
 });

@@ -1,7 +1,6 @@
 /** A kernel, wherever it came from: what every later stage gets to see of it. Plain and serialisable. */
 
-/** Names as uname -m prints them. */
-export type Architecture = 'x86_64' | 'aarch64';
+import type { Architecture } from '../arch/index.js';
 
 /** One package file that the kernel was assembled from, and the modules that it brought. */
 export interface KernelPackage {

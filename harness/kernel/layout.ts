@@ -1,13 +1,13 @@
 import type { Dirent } from 'node:fs';
 import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { type Architecture, architectureOf, isFor, machineName } from '../arch/index.js';
 import { readMaybeCompressed } from '../decompress.js';
-import { bufferSource, ELF_MACHINE, parseElf } from '../elf.js';
+import { bufferSource, parseElf } from '../elf.js';
 import { type BootgateError, userError } from '../errors.js';
 import { MAX_PATH } from '../limits.js';
 import { readKernelConfig } from './config.js';
-import { machineName, readKernelImage } from './image.js';
-import type { Architecture } from './kernel.js';
+import { readKernelImage } from './image.js';
 
 /** Where the parts of one kernel lie, absolute paths, and what they say of themselves. */
 export interface KernelLayout {
@@ -155,11 +155,11 @@ async function treeOfNone(release: string, config: string | null, options: Layou
 }
 
 async function checkMachine(module: string, arch: Architecture, name: string): Promise<void> {
-  const { machine } = parseElf(bufferSource(await readMaybeCompressed(module), module));
-  if (machine !== ELF_MACHINE[arch])
+  const elf = parseElf(bufferSource(await readMaybeCompressed(module), module));
+  if (!isFor(elf, architectureOf(arch)))
     throw userError(
       'E_KERNEL_MISMATCH',
-      `${name}: vmlinuz is for ${arch}, ${module} is for ${machineName(machine)}`,
+      `${name}: vmlinuz is for ${arch}, ${module} is for ${machineName(elf)}`,
       {
         hint: 'take both from the same build',
       },

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
+import { machineName } from '../arch/index.js';
 import { readMaybeCompressed } from '../decompress.js';
 import { bufferSource, parseElf } from '../elf.js';
 import { userError } from '../errors.js';
-import { machineName } from './image.js';
 import type { Kernel } from './kernel.js';
 import {
   findImages,
@@ -67,9 +67,9 @@ export async function findModuleTree(root: string, options: LayoutOptions): Prom
 
 async function readSample(path: string): Promise<{ arch: string; release: string | null }> {
   const bytes = Buffer.from(await readMaybeCompressed(path));
-  const { machine } = parseElf(bufferSource(bytes, path));
+  const elf = parseElf(bufferSource(bytes, path));
   const mark = '\0vermagic=';
   const at = bytes.indexOf(mark);
   const text = at < 0 ? '' : bytes.toString('latin1', at + mark.length, at + mark.length + 128);
-  return { arch: machineName(machine), release: /^([\w.+~-]+) /.exec(text)?.[1] ?? null };
+  return { arch: machineName(elf), release: /^([\w.+~-]+) /.exec(text)?.[1] ?? null };
 }

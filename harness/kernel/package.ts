@@ -21,6 +21,9 @@ export interface UnpackedPackage extends PackageControl {
   paths: string[];
 }
 
+/** Of an unpacked package: thousands of files that most commands do not read. Those that do call Cache.settle. */
+export const MODULES = /\.ko(\.\w+)?$/;
+
 /** Changes when something else is kept of a package. */
 const FORMAT = 'package 1';
 
@@ -35,20 +38,25 @@ export async function unpackPackage(
 ): Promise<UnpackedPackage> {
   const digest = await digestOfUnchanged(cache, path);
   const file = basename(path);
-  const folder = await cache.entry('package', `${FORMAT} ${digest}`, async (temporary) => {
-    log(`unpacking ${file}`);
-    const scratch = join(temporary, 'scratch');
-    const root = join(temporary, 'root');
-    await mkdir(scratch, { recursive: true });
-    const { control, payload } =
-      format === 'deb' ? await openDeb(path, scratch, signal) : await openRpm(path, scratch, signal);
-    const entries = await listArchive(payload, file, signal);
-    checkEntries(entries, file);
-    await extractArchive(payload, entries, root, file, signal);
-    await rm(scratch, { recursive: true });
-    const paths = await filesBelow(root);
-    await writeFile(join(temporary, 'package.json'), JSON.stringify({ ...control, paths }));
-  });
+  const folder = await cache.entry(
+    'package',
+    `${FORMAT} ${digest}`,
+    async (temporary) => {
+      log(`unpacking ${file}`);
+      const scratch = join(temporary, 'scratch');
+      const root = join(temporary, 'root');
+      await mkdir(scratch, { recursive: true });
+      const { control, payload } =
+        format === 'deb' ? await openDeb(path, scratch, signal) : await openRpm(path, scratch, signal);
+      const entries = await listArchive(payload, file, signal);
+      checkEntries(entries, file);
+      await extractArchive(payload, entries, root, file, signal);
+      await rm(scratch, { recursive: true });
+      const paths = await filesBelow(root);
+      await writeFile(join(temporary, 'package.json'), JSON.stringify({ ...control, paths }));
+    },
+    MODULES,
+  );
   const saved = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as PackageControl & {
     paths: string[];
   };

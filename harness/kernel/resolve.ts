@@ -57,7 +57,7 @@ async function resolveWith<L extends TreeLayout>(
     throw userError('E_KERNEL_SOURCE', 'no kernel was given', {
       hint: `a kernel is one of: ${KERNEL_FORMS}`,
     });
-  const source = sources.join(' ');
+  const source = sayFew(sources);
   const packaged = parsed.filter((one) => one.kind === 'apt' || one.kind === 'package');
   if (packaged.length === parsed.length) return fromPackages(packaged, source, context);
   if (parsed.length > 1)
@@ -165,4 +165,11 @@ async function emptyTreeIn(cache: Cache, release: string): Promise<string> {
     await makeEmptyTree(temporary, release);
   });
   return join(parent, 'lib/modules', basename(release));
+}
+
+/** A kernel of 52 packages stands in one line: the first, and how many more. */
+function sayFew(sources: readonly string[]): string {
+  const most = 3;
+  if (sources.length <= most) return sources.join(' ');
+  return `${sources.slice(0, most - 1).join(' ')} and ${sources.length - most + 1} more`;
 }

@@ -2,7 +2,7 @@ import { copyFile, link, lstat, mkdir, readlink, symlink } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { type Cache, digestOfFile } from '../cache.js';
 import { type Problem, userError } from '../errors.js';
-import type { UnpackedPackage } from './package.js';
+import { MODULES, type UnpackedPackage } from './package.js';
 
 /**
  * One folder out of the packages of a split kernel, as installing them together would give. Files are hard links:
@@ -13,6 +13,7 @@ export async function unionOf(packages: readonly UnpackedPackage[], cache: Cache
   const carrying = packages.filter((one) => one.paths.length > 0);
   const [only] = carrying;
   if (only && carrying.length === 1) return only.root;
+  await cache.settle(carrying.map(({ root }) => root));
   const owners = new Map<string, UnpackedPackage>();
   const problems: Problem[] = [];
   for (const one of carrying) {
@@ -29,16 +30,21 @@ export async function unionOf(packages: readonly UnpackedPackage[], cache: Cache
       hint: 'give the packages of one build',
     });
   const key = carrying.map((one) => one.digest).sort();
-  return cache.entry('union', `union 1 ${key.join(' ')}`, async (temporary) => {
-    await mkdir(temporary);
-    const made = new Set<string>();
-    for (const [path, { root }] of owners) {
-      const to = join(temporary, path);
-      if (!made.has(dirname(to))) await mkdir(dirname(to), { recursive: true });
-      made.add(dirname(to));
-      await place(join(root, path), to);
-    }
-  });
+  return cache.entry(
+    'union',
+    `union 1 ${key.join(' ')}`,
+    async (temporary) => {
+      await mkdir(temporary);
+      const made = new Set<string>();
+      for (const [path, { root }] of owners) {
+        const to = join(temporary, path);
+        if (!made.has(dirname(to))) await mkdir(dirname(to), { recursive: true });
+        made.add(dirname(to));
+        await place(join(root, path), to);
+      }
+    },
+    MODULES,
+  );
 }
 
 async function place(from: string, to: string): Promise<void> {

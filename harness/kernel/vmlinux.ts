@@ -1,13 +1,14 @@
 import { closeSync, openSync } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
+import { type ArchitectureTable, architectureOf, isFor, machineName } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { compressionOf, decompress, MAGICS } from '../decompress.js';
-import { bufferSource, ELF_MACHINE, type Elf, fileSource, parseElf } from '../elf.js';
+import { bufferSource, type Elf, fileSource, parseElf } from '../elf.js';
 import { BootgateError, userError } from '../errors.js';
 import { readInput } from '../input.js';
 import { MAX_FILE } from '../limits.js';
 import { digestOfUnchanged } from './digest.js';
-import { type KernelImage, machineName, readKernelImage } from './image.js';
+import { type KernelImage, readKernelImage } from './image.js';
 import type { Kernel, Vmlinux } from './kernel.js';
 
 /** Xen's note that the PVH boot protocol uses: include/xen/interface/elfnote.h, XEN_ELFNOTE_PHYS32_ENTRY. */
@@ -16,8 +17,8 @@ const PHYS32_ENTRY = 18;
 const MOST_TRIES = 16;
 
 /**
- * The kernel proper inside vmlinuz, unpacked once into the cache. For x86_64 an ELF file; for aarch64 the flat Image
- * that QEMU boots as it is. Rules: Documentation/arch/x86/boot.rst (payload_offset, payload_length) and, for
+ * The kernel proper inside vmlinuz, unpacked once into the cache. For x86_64 an ELF file; elsewhere what the architecture has,
+ * such as the flat Image of arm64, which QEMU boots as it is. Rules: Documentation/arch/x86/boot.rst (payload_offset, payload_length) and, for
  * images that do not say, scripts/extract-vmlinux in the kernel's tree.
  * @throws BootgateError blame `user`: E_KERNEL_IMAGE when there is no whole kernel of the right architecture in it.
  */
@@ -33,10 +34,11 @@ export async function extractVmlinux(
     await writeFile(temporary, image.unpacked ?? (await unpack(kernel.vmlinuz, image, options)));
   });
   const { size } = await stat(path);
-  // Remembered beside the kernel: reading the compression from an arm64 vmlinuz means unpacking that again.
+  const { direct } = architectureOf(kernel.arch).kernel;
+  // Remembered beside the kernel: reading the compression from an Image means unpacking that again.
   const facts = await cache.text('vmlinux-facts', key, async () => {
     const { compression } = await readKernelImage(kernel.vmlinuz, options.signal);
-    return JSON.stringify({ compression, pvhEntry: kernel.arch === 'x86_64' ? pvhEntryOf(path) : null });
+    return JSON.stringify({ compression, pvhEntry: direct === 'pvh' ? pvhEntryOf(path) : null });
   });
   return { path, bytes: size, ...(JSON.parse(facts) as Pick<Vmlinux, 'compression' | 'pvhEntry'>) };
 }
@@ -47,6 +49,7 @@ async function unpack(
   options: { signal?: AbortSignal },
 ): Promise<Uint8Array> {
   const bytes = await readInput(path, { most: MAX_FILE.kernelFile });
+  const table = architectureOf(image.arch);
   if (image.payload && image.compression !== 'none') {
     const { offset, bytes: length } = image.payload;
     const payload = bytes.subarray(offset, offset + length);
@@ -55,14 +58,19 @@ async function unpack(
     const unpacked = await decompress(stream, image.compression, { name: path, ...options });
     if (unpacked.length !== payload.readUInt32LE(length - 4))
       throw bad(path, 'is damaged: its payload is not of the size that it says');
-    checkElf(unpacked, path);
+    checkElf(unpacked, path, table);
     return unpacked;
   }
-  return scan(bytes, path, options);
+  return scan(bytes, path, table, options);
 }
 
 /** Tries every place that looks like a packed kernel, as extract-vmlinux does. */
-async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal }): Promise<Uint8Array> {
+async function scan(
+  bytes: Buffer,
+  path: string,
+  table: ArchitectureTable,
+  options: { signal?: AbortSignal },
+): Promise<Uint8Array> {
   let reason: unknown;
   for (const [kind, hex] of MAGICS) {
     const magic = Buffer.from(hex, 'hex');
@@ -74,7 +82,7 @@ async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal
           tolerant: true,
           ...options,
         });
-        checkElf(unpacked, path);
+        checkElf(unpacked, path, table);
         return unpacked;
       } catch (error) {
         if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
@@ -87,10 +95,9 @@ async function scan(bytes: Buffer, path: string, options: { signal?: AbortSignal
 }
 
 /** parseElf refuses a file whose sections or segments go past its end, which is what a damaged kernel shows. */
-function checkElf(bytes: Uint8Array, path: string): Elf {
+function checkElf(bytes: Uint8Array, path: string, table: ArchitectureTable): Elf {
   const elf = parseElf(bufferSource(bytes, `the kernel in ${path}`));
-  if (elf.machine !== ELF_MACHINE.x86_64)
-    throw bad(path, `holds a kernel for ${machineName(elf.machine)}, not x86_64`);
+  if (!isFor(elf, table)) throw bad(path, `holds a kernel for ${machineName(elf)}, not ${table.arch}`);
   return elf;
 }
 

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
 import { loadModuleDetails, type ModuleDetail } from './details.js';
@@ -36,11 +35,10 @@ export function findDangling(
 
 /** The same, found once for each tree: as a rule an empty list. */
 export async function loadDangling(index: ModuleIndex, cache: Cache): Promise<Dangling[]> {
-  const file = await cache.entry('modules-dangling', `1 ${index.digest}`, async (temporary) => {
-    const found = findDangling(index, await loadModuleDetails(index, cache));
-    await writeFile(temporary, JSON.stringify(found));
-  });
-  return JSON.parse(await readFile(file, 'utf8')) as Dangling[];
+  const text = await cache.text('modules-dangling', `1 ${index.digest}`, async () =>
+    JSON.stringify(findDangling(index, await loadModuleDetails(index, cache))),
+  );
+  return JSON.parse(text) as Dangling[];
 }
 
 /** What of it concerns some modules. */

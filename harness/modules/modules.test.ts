@@ -1,16 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { Cache } from '../cache.js';
-import { BootgateError } from '../errors.js';
+import { bufferSource, parseElf } from '../elf.js';
+import { BootgateError, describeError } from '../errors.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { imagesDir } from '../paths.js';
 import { closure } from './closure.js';
 import { loadModuleDetails } from './details.js';
 import { fnmatch } from './fnmatch.js';
 import { loadModuleIndex } from './index.js';
+import { readModuleFile } from './moduleelf.js';
 import { nameOfPath, normaliseAlias, normaliseName } from './names.js';
 import { setFromPolicy } from './policy.js';
 import { closureOf, listModules, needsOf } from './query.js';
@@ -279,4 +281,41 @@ t.test('answers', async (t) => {
   );
   t.equal(subsystemOf('kernel/net/netfilter/ipset/ip_set.ko'), 'net/netfilter');
   t.equal(subsystemOf('updates/x.ko'), 'updates');
+});
+
+t.test('a list is quoted only where it reads like one', async (t) => {
+  const shadow = 'root:$y$j9T$abcdef/ghi:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\nhunter2\n';
+  const error = errorOf(() => names(shadow));
+  t.match(error, { code: 'E_MODULE_LIST', blame: 'user' });
+  t.same(
+    error.problems.map(({ line }) => line),
+    [1, 2],
+  );
+  t.notMatch(describeError(error), /root|daemon|hunter2|19000/);
+  t.notMatch(describeError(errorOf(() => names(`xfs\n${'x'.repeat(300)}\n`))), /xxx/);
+  t.match(describeError(errorOf(() => names('xfs\nvirtio_skzi\n'))), /virtio_skzi/);
+  const many = errorOf(() => names('zork_none\n'.repeat(3000)));
+  t.equal(many.problems.length, 51);
+  t.match(many.problems.at(-1)?.message, /and 2950 more/);
+});
+
+t.test('a symbol whose name ends the string table', async (t) => {
+  const bytes = Buffer.from(readFileSync(join(index.dir, index.modules.get('xfs')?.path ?? '')));
+  const { sections } = parseElf(bufferSource(bytes));
+  const header = (name: string) =>
+    Number(bytes.readBigUInt64LE(40)) + sections.findIndex((one) => one.name === name) * 64;
+  const symbols = sections.find((one) => one.name === '.symtab');
+  // A table of four bytes, and every symbol is called _x: too short for __crc_.
+  bytes.writeBigUInt64LE(BigInt(bytes.length), header('.strtab') + 24);
+  bytes.writeBigUInt64LE(4n, header('.strtab') + 32);
+  for (let at = symbols?.offset ?? 0; at < (symbols?.offset ?? 0) + (symbols?.size ?? 0); at += 24)
+    bytes.writeUInt32LE(1, at);
+  const module = Buffer.concat([bytes, Buffer.from('\0_x\0')]);
+  const read = readModuleFile(module, 'x.ko');
+  t.same([...new Set(read.needs)].slice(0, 1), ['_x']);
+  const tree = t.testdir({ kernel: { 'x.ko': module } });
+  t.same(
+    [...(await loadModuleIndex(tree, '1', new Cache(join(t.testdirName, '.cache')))).modules.keys()],
+    ['x'],
+  );
 });

@@ -45,7 +45,10 @@ export interface ScannedModule extends ModuleFile {
  * @returns The folder, in the cache.
  */
 export function scanTree(tree: ScannedTree, modules: readonly NamedPath[], cache: Cache): Promise<string> {
-  return cache.entry('modules-scan', scanKey(tree, modules), (temporary) => scan(tree, modules, temporary));
+  return cache.entry('modules-scan', scanKey(tree, modules), async (temporary) => {
+    await cache.settle([tree.dir]);
+    await scan(tree, modules, temporary);
+  });
 }
 
 /** What the entry of a scan is called by; it takes some milliseconds for thousands of modules. */

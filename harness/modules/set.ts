@@ -1,5 +1,6 @@
 import { digestOf } from '../cache.js';
 import { BootgateError, userError } from '../errors.js';
+import { someOf } from '../printable.js';
 import { didYouMean } from '../suggest.js';
 import { formatBytes } from '../units.js';
 import { type Picked, readList } from './list.js';
@@ -127,7 +128,7 @@ function additionLines(additions: readonly Addition[], most = Number.POSITIVE_IN
   const sorted = [...groups.values()].sort((a, b) => b.bytes - a.bytes || (a.modules < b.modules ? -1 : 1));
   const lines = sorted.slice(0, most).map(({ neededBy, modules, bytes }) => {
     const verb = neededBy.length === 1 ? 'needs' : 'need';
-    return `${some(neededBy, 3)} ${verb} ${modules.join(', ')} (+${formatBytes(bytes)})`;
+    return `${someOf(neededBy, 3)} ${verb} ${modules.join(', ')} (+${formatBytes(bytes)})`;
   });
   const rest = sorted.slice(most);
   if (rest.length > 0) {
@@ -136,12 +137,6 @@ function additionLines(additions: readonly Addition[], most = Number.POSITIVE_IN
     lines.push(`and ${modules} more (+${formatBytes(bytes)})`);
   }
   return lines;
-}
-
-/** `a, b and 12 more` */
-function some(names: readonly string[], most: number): string {
-  if (names.length <= most) return names.join(', ');
-  return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
 }
 
 function count(modules: number): string {

@@ -29,9 +29,10 @@ const BUILD_FILES = ['modules.order', 'modules.builtin', 'modules.builtin.modinf
 export async function readTree(modulesDir: string, release: string, cache?: Cache): Promise<Tree> {
   if (!cache || !`${modulesDir}/`.startsWith(`${cache.root}/`)) return walkTree(modulesDir, release);
   // What lies in the cache never changes once it is there: its files are counted once.
-  const memo = await cache.text('modules-tree', `1 ${modulesDir} ${release}`, async () =>
-    JSON.stringify(await walkTree(modulesDir, release)),
-  );
+  const memo = await cache.text('modules-tree', `1 ${modulesDir} ${release}`, async () => {
+    await cache.settle([modulesDir]);
+    return JSON.stringify(await walkTree(modulesDir, release));
+  });
   return JSON.parse(memo) as Tree;
 }
 

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { writeWhole } from '../write-whole.js';
+import { forGithub, forGithubProperty, forJson } from '../printable.js';
 import type { Remark } from './remarks.js';
 
 /**
@@ -12,19 +11,14 @@ export function githubAnnotations(remarks: readonly Remark[]): string {
     .filter(({ level }) => level !== 'note')
     .map(({ level, id, message, hint, place }) => {
       const properties = [
-        ...(place ? [`file=${escapeProperty(place.file)}`, `line=${place.line}`] : []),
-        `title=${escapeProperty(`bootgate: ${id}`)}`,
+        ...(place ? [`file=${forGithubProperty(place.file)}`, `line=${place.line}`] : []),
+        `title=${forGithubProperty(`bootgate: ${id}`)}`,
       ];
-      const text = escapeData(hint ? `${message}\n${hint}` : message);
+      const text = forGithub(hint ? `${message}\n${hint}` : message);
       return `::${level} ${properties.join(',')}::${text}\n`;
     })
     .join('');
 }
-
-const escapeData = (text: string): string =>
-  text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-const escapeProperty = (text: string): string =>
-  escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 
 const GITLAB_SEVERITIES = { error: 'critical', warning: 'minor', note: 'info' } as const;
 
@@ -46,12 +40,5 @@ export function gitlabCodeQuality(remarks: readonly Remark[]): string {
         ]
       : [],
   );
-  return `${JSON.stringify(issues, null, 2)}\n`;
-}
-
-/** Writes results/RUN/gl-code-quality.json; returns its path. */
-export async function writeGitlab(folder: string, remarks: readonly Remark[]): Promise<string> {
-  const path = join(folder, 'gl-code-quality.json');
-  await writeWhole(path, gitlabCodeQuality(remarks));
-  return path;
+  return forJson(issues);
 }

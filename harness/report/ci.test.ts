@@ -6,18 +6,22 @@ import t from 'tap';
 import { parseStringPromise } from 'xml2js';
 import { z } from 'zod';
 import { packageRoot } from '../paths.js';
-import { compareRuns } from '../results/compare.js';
+import { cleanText } from '../printable.js';
+import { compareRuns, verdictOfComparison } from '../results/compare.js';
 import type { GateReport } from '../results/gate-report.js';
+import { restsOn } from '../results/rests-on.js';
 import type { RunResult } from '../results/run-result.js';
-import type { Finding, ScenarioResult } from '../results/scenario-result.js';
+import { type Finding, isFailure, type ScenarioResult } from '../results/scenario-result.js';
+import { exitCodeOfVerdict, verdictOf } from '../results/verdict.js';
 import { githubAnnotations, gitlabCodeQuality } from './annotations.js';
 import { comparisonText } from './comparetext.js';
 import { gateText } from './gatetext.js';
 import { junitXml } from './junit.js';
 import { markdownSummary, writeMarkdown } from './markdown.js';
 import { parsePlace, type Remark, remarksOf, repositoryRoot } from './remarks.js';
-import { sarifLog, writeSarif } from './sarif.js';
+import { sarifLog, sarifText } from './sarif.js';
 import { styleOf } from './screen.js';
+import { tapDocument } from './tap.js';
 
 const RUN = JSON.parse(
   readFileSync(join(packageRoot, 'harness', 'report', 'fixtures', 'run.json'), 'utf8'),
@@ -118,9 +122,7 @@ t.test('SARIF is SARIF', async (t) => {
     for (const one of log?.results ?? []) t.equal(rules[one.ruleIndex], one.ruleId);
     t.equal(log?.results.length, remarks.length);
   }
-  const folder = mkdtempSync(join(tmpdir(), 'bootgate-ci-test-'));
-  await writeSarif(folder, GATED, remarksOf(GATED, packageRoot));
-  const written = sarif.parse(JSON.parse(readFileSync(join(folder, 'results.sarif'), 'utf8')));
+  const written = sarif.parse(JSON.parse(await sarifText(GATED, remarksOf(GATED, packageRoot))));
   const edge = written.runs[0]?.results.find(({ ruleId }) => ruleId === 'symbol-edge');
   t.match(edge?.locations?.[0]?.physicalLocation, {
     artifactLocation: { uri: 'images/splits/a%20b.yaml', uriBaseId: '%SRCROOT%' },
@@ -180,7 +182,7 @@ t.test("GitHub's annotations", async (t) => {
             read?.command === one.level &&
             read.properties.file === one.place.file &&
             read.properties.line === String(one.place.line) &&
-            read.data === one.message
+            read.data === cleanText(one.message)
           );
         })
       );
@@ -284,7 +286,7 @@ t.test('Markdown: why a verdict does not count as it stands', async (t) => {
   ];
   const text = markdownSummary({ ...RUN, results });
   t.match(text, /a\/1 \| ❌ fail \(flaky\)/);
-  t.match(text, /a\/2 \| ❌ fail \(with the whole tree too\)/);
+  t.match(text, /a\/2 \| ❌ fail \(with the full module tree too\)/);
   t.match(text, /a\/3 \| ✅ pass \(known issue\)/);
 });
 
@@ -309,35 +311,79 @@ t.test('Markdown: on the page of the job', async (t) => {
   );
 });
 
-t.test('JUnit: what does not count is skipped and says why', async (t) => {
+t.test('JUnit and TAP: nothing that failed is skipped, whatever allows it', async (t) => {
   const reference = { verdict: 'fail' as const, reason: 'r', cached: true, lacking: [] };
+  const knownIssue = {
+    ...{ reason: 'it is known', link: 'l', owner: 'o', expires: 'e', place: 'p:1' },
+    was: 'crash' as const,
+    wasReason: 'an oops',
+  };
   const results: ScenarioResult[] = [
     { ...FAILED, scenario: 'a/own', reference },
     { ...FAILED, scenario: 'a/flaky', flaky: true },
-    { ...FAILED, scenario: 'a/red' },
+    { ...FAILED, scenario: 'a/known', verdict: 'pass', knownIssue },
   ];
   const noted: GateReport['reasons'] = [
     { kind: 'flaky', weight: 'note', message: 'a/flaky is flaky & allowed', result: 'a/flaky' },
-    { kind: 'failure', weight: 'no', message: 'a/red says fail', result: 'a/red' },
+    { kind: 'failure', weight: 'note', message: 'a/own says fail', result: 'a/own' },
   ];
   const xml = await junitXml({ ...RUN, results, gate: { ...GATE, reasons: noted } }, new Map());
   const { testsuites } = await parseStringPromise(xml);
-  t.match(testsuites.$, { tests: '3', failures: '1', errors: '0', skipped: '2' });
-  const cases = testsuites.testsuite[0].testcase;
-  t.match(cases[0].skipped[0].$.message, /with its whole tree either/);
-  t.equal(cases[1].skipped[0].$.message, 'a/flaky is flaky & allowed');
-  t.ok(cases[2].failure);
+  t.match(testsuites.$, { tests: '3', failures: '2', errors: '0', skipped: '0' });
+  const [own, flaky, known] = testsuites.testsuite[0].testcase;
+  t.match(own.failure[0]._, /the kernel, not the set: it fails with the full module tree too/);
+  t.ok(flaky.failure);
+  t.match(known['system-out'][0], /known issue until e: it is known \(o, l\)\nwithout it: crash, an oops/);
+  const tap = tapDocument(results);
+  t.match(tap, /^not ok 1 - a\/own$/m);
+  t.match(tap, /cause: "?the kernel, not the set/);
+  t.notMatch(tap, /TODO|SKIP/);
+});
+
+t.test('one line says what a verdict rests on', async (t) => {
+  const reference = { verdict: 'fail' as const, reason: 'r', cached: true, lacking: [] };
+  const passed = { ...FAILED, verdict: 'pass' as const };
+  const own = { ...FAILED, reference };
+  const of = (results: ScenarioResult[], more: Partial<RunResult> = {}) =>
+    restsOn({ ...RUN, results, verdict: verdictOf(results, false), ...more });
+  const [count, ofCount] = [RUN.image.modules.count, RUN.image.modules.ofCount];
+  t.ok(count < ofCount);
+  t.equal(of([passed, passed]), 'rests on 2 of 2 scenarios that passed with this set');
+  t.equal(
+    of([passed, own]),
+    'rests on 1 of 2 scenarios that failed with this set (1 fail); 1 passed; 1 also fails with the full module tree',
+  );
+  t.equal(
+    of([passed, { ...passed, verdict: 'skip' }, { ...passed, verdict: 'infra' }], { missing: ['x', 'y'] }),
+    'rests on 1 of 4 scenarios that passed with this set; 1 could not be decided; 2 were not tried; 1 skipped',
+  );
+  const whole = { ...RUN.image, modules: { ...RUN.image.modules, count: ofCount } };
+  t.match(of([passed], { image: whole }), /1 of 1 scenario that passed with the full module tree$/);
+  const gate: GateReport = {
+    ...GATE,
+    verdict: 'pass',
+    reasons: [{ kind: 'failure', weight: 'note', message: 'm', result: 'r' }],
+    comparison: compareRuns(RUN, RUN),
+  };
+  t.equal(
+    of([passed, own], { gate }),
+    `rests on 1 of 2 scenarios that passed with this set; 1 also fails with the full module tree; 1 fails as in the baseline; compared with ${RUN.id}`,
+  );
+  t.match(of([passed], { gate: GATE }), /; 1 reason does not come from a boot$/);
 });
 
 t.test('the gate in a terminal', async (t) => {
-  const text = gateText(GATE, PLAIN, 80);
+  const text = gateText(GATED, PLAIN, 80);
   t.match(
     text,
     /^ {2}no {4}package core is 61\.0 MiB\n {11}-> the heaviest: xfs\n {2}open {2}x could not be tried/,
   );
-  t.match(text, /the gate does not hold: 1 reason; static check: 1 errors, 1 warnings, 0 notes\n$/);
+  t.match(
+    text,
+    /the gate does not hold: 1 reason; static check: 1 error, 1 warning, 0 notes\nrests on [^\n]+\n$/,
+  );
   t.same(
-    text.split('\n').filter((line) => [...line].length > 80),
+    text.split('\n').filter((line) => [...line].length > 80 && !line.startsWith('rests on')),
     [],
   );
   const reasons = Array.from({ length: 20 }, (_, at): GateReport['reasons'][number] => ({
@@ -345,7 +391,10 @@ t.test('the gate in a terminal', async (t) => {
     weight: 'no',
     message: `module ${at}`,
   }));
-  t.match(gateText({ ...GATE, reasons }, PLAIN), /module 5\n +and 14 more like this, listed in run\.json/);
+  t.match(
+    gateText({ ...RUN, gate: { ...GATE, reasons } }, PLAIN),
+    /module 5\n +and 14 more like this, listed in run\.json/,
+  );
 });
 
 t.test('two runs compared', async (t) => {
@@ -364,7 +413,6 @@ t.test('two runs compared', async (t) => {
   const runs = fc
     .uniqueArray(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), verdicts), { selector: ([name]) => name })
     .map(runOf);
-  const bad = ['fail', 'crash', 'hang'];
   fc.assert(
     fc.property(runs, runs, (before, after) => {
       const there = compareRuns(before, after);
@@ -385,8 +433,7 @@ t.test('two runs compared', async (t) => {
         if (verdictOf(after, name) !== 'pass') throw new Error('fixed is a pass');
       return (
         changed.every(({ name }) => verdictOf(after, name) !== 'infra') &&
-        after.results.filter((one) => bad.includes(one.verdict)).length ===
-          there.newFailures.length + there.stillFailing.length
+        after.results.filter(isFailure).length === there.newFailures.length + there.stillFailing.length
       );
     }),
   );
@@ -397,6 +444,30 @@ t.test('two runs compared', async (t) => {
 
   const skipped = compareRuns(runOf([['a', 'pass']]), runOf([['a', 'skip']]));
   t.same(skipped.gone, ['a'], 'what is skipped now is no longer tested');
+
+  const exit = (before: RunResult, after: RunResult) =>
+    exitCodeOfVerdict(verdictOfComparison(compareRuns(before, after)));
+  const good = runOf([['a', 'pass']]);
+  t.equal(exit(good, good), 0);
+  t.equal(exit(runOf([['a', 'fail']]), runOf([['a', 'fail']])), 0, 'failing as before is no change');
+  t.equal(
+    exit(
+      good,
+      runOf([
+        ['a', 'crash'],
+        ['b', 'infra'],
+      ]),
+    ),
+    1,
+    'a failure outranks what is undecided',
+  );
+  t.equal(exit(good, runOf([['a', 'infra']])), 3, 'the host did not let it be compared');
+  t.equal(exit(good, { ...good, missing: ['b'] }), 3, 'interrupted');
+  t.equal(exit(good, runOf([['b', 'pass']])), 3, 'nothing in common: nothing was compared');
+  t.match(
+    comparisonText(compareRuns(good, runOf([['a', 'infra']])), PLAIN),
+    /could not be decided: 1\n {2}a\n/,
+  );
 
   const sets = (bytes: number): RunResult => ({
     ...RUN,

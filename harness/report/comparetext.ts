@@ -16,6 +16,7 @@ export function comparisonText(one: RunComparison, style: Style): string {
     changes('new failures', one.newFailures, style.red, style),
     changes('fixed', one.fixed, style.green, style),
     changes('failing as before', one.stillFailing, style.yellow, style),
+    names('could not be decided', one.undecided, style),
     names('booted only after', one.appeared, style),
     names('booted only before: no longer tested', one.gone, style),
     table(
@@ -63,7 +64,7 @@ function memory(pairs: readonly Pair[], style: Style): string {
 function cpu({ cpu: { ratio, why, scenarios } }: RunComparison, style: Style): string {
   if (ratio === null) return style.dim(`CPU time is not compared: ${why}\n`);
   const change = Math.round((ratio - 1) * 100);
-  return `CPU time of a boot: ${signed(change)} % (the middle of ${scenarios.length} scenarios)\n`;
+  return `CPU time of a boot: ${signed(change)} % (median of ${scenarios.length} scenarios)\n`;
 }
 
 function row({ what, before, after }: Pair, format: (value: number) => string, style: Style): Cell[] {

@@ -1,7 +1,8 @@
-import { cleanLine, cleanText } from '../printable.js';
+import { cleanLine, cleanText, moreOf } from '../printable.js';
 import {
   type Finding,
   isKernelsOwn,
+  referenceName,
   resultName,
   type ScenarioResult,
   type StepResult,
@@ -28,22 +29,24 @@ export function failureText(one: ScenarioResult, folder: string, width: number, 
   if (isKernelsOwn(one)) {
     const reason = cleanLine(one.reference?.reason ?? '');
     const how = reason === cleanLine(one.reason) ? '' : ` (${reason})`;
-    const sentence = `not the module set's fault: this kernel cannot do it with its whole tree either${how}`;
+    const sentence = `the kernel, not the set: it fails with ${referenceName(one)} too${how}`;
     lines.push(...indented(sentence, 7, width).map(style.yellow));
   }
   for (const finding of one.findings.slice(0, MOST_FINDINGS))
     lines.push(...findingLines(finding, width, style));
-  if (one.findings.length > MOST_FINDINGS)
-    lines.push(
-      style.dim(`       and ${one.findings.length - MOST_FINDINGS} more findings, listed in run.json`),
-    );
+  const more = moreOf(one.findings.length, MOST_FINDINGS, ' findings, listed in run.json');
+  if (more) lines.push(style.dim(`       ${more}`));
   if (one.steps.length > 0) lines.push(...stepLines(one.steps, width, style));
   if (one.consoleTail.length > 0) {
     lines.push(`       ${style.bold('console')}`);
     for (const line of one.consoleTail.slice(-MOST_CONSOLE_LINES)) lines.push(quoted(line, width, style));
   }
   if (one.files.console)
-    lines.push(style.dim(`       ${folder ? `${folder.replace(/\/$/, '')}/` : ''}${one.files.console}`));
+    lines.push(
+      style.dim(
+        `       ${cleanLine(`${folder ? `${folder.replace(/\/$/, '')}/` : ''}${one.files.console}`)}`,
+      ),
+    );
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,30 +1,35 @@
-import { cleanLine } from '../printable.js';
+import { cleanLine, moreOf } from '../printable.js';
 import type { GateReason, GateReport } from '../results/gate-report.js';
+import { restsOn } from '../results/rests-on.js';
+import type { RunResult } from '../results/run-result.js';
 import { MOST_COLUMNS, type Style, wrap } from './screen.js';
 
 /** How many reasons of one kind are shown; run.json has them all. */
 const MOST_OF_A_KIND = 6;
 
-/** The gate's last word: the verdict, and its reasons in order of weight. */
-export function gateText(gate: GateReport, style: Style, columns = MOST_COLUMNS): string {
+/** The gate's last word: its reasons in order of weight, the verdict, and what that rests on. Empty for a run without a gate. */
+export function gateText(run: RunResult, style: Style, columns = MOST_COLUMNS): string {
+  const { gate } = run;
+  if (!gate) return '';
   const width = Math.min(columns, MOST_COLUMNS);
   const lines: string[] = [];
   const kinds = [...new Set(gate.reasons.map(({ kind, weight }) => `${weight} ${kind}`))];
   for (const both of kinds) {
     const reasons = gate.reasons.filter(({ kind, weight }) => `${weight} ${kind}` === both);
     for (const reason of reasons.slice(0, MOST_OF_A_KIND)) lines.push(...reasonLines(reason, width, style));
-    const more = reasons.length - MOST_OF_A_KIND;
-    if (more > 0) lines.push(style.dim(`           and ${more} more like this, listed in run.json`));
+    const more = moreOf(reasons.length, MOST_OF_A_KIND, ' like this, listed in run.json');
+    if (more) lines.push(style.dim(`           ${more}`));
   }
   const no = gate.reasons.filter(({ weight }) => weight === 'no').length;
   const open = gate.reasons.filter(({ weight }) => weight === 'undecided').length;
-  return `${lines.map((line) => `${line}\n`).join('')}${lastLine(gate, no, open, style)}\n`;
+  return `${lines.map((line) => `${line}\n`).join('')}${verdictLine(gate, no, open, style)}\n${cleanLine(restsOn(run))}\n`;
 }
 
-function lastLine({ verdict, check }: GateReport, no: number, open: number, style: Style): string {
-  const many = (count: number) => `${count} reason${count === 1 ? '' : 's'}`;
+function verdictLine({ verdict, check }: GateReport, no: number, open: number, style: Style): string {
+  const some = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+  const many = (count: number) => some(count, 'reason');
   const checked = check
-    ? `; static check: ${check.counts.error} errors, ${check.counts.warning} warnings, ${check.counts.note} notes`
+    ? `; static check: ${some(check.counts.error, 'error')}, ${some(check.counts.warning, 'warning')}, ${some(check.counts.note, 'note')}`
     : '';
   if (verdict === 'pass') return `${style.green(style.bold('the gate holds'))}${checked}`;
   if (verdict === 'fail') return `${style.red(style.bold('the gate does not hold'))}: ${many(no)}${checked}`;

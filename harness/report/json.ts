@@ -4,5 +4,5 @@ import type { Screen } from './screen.js';
 
 /** `--reporter json`: nothing until the end, then run.json on stdout. */
 export function jsonReporter(screen: Screen): Reporter {
-  return { onRunEnd: (result) => screen.write(runText(result)) };
+  return { onRunEnd: (result) => screen.raw(runText(result)) };
 }

@@ -2,27 +2,34 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { xmlSafe } from '../printable.js';
 import type { RunResult } from '../results/run-result.js';
-import { isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
-import { writeWhole } from '../write-whole.js';
+import {
+  isKernelsOwn,
+  isUnsettled,
+  referenceName,
+  resultName,
+  type ScenarioResult,
+} from '../results/scenario-result.js';
 import { bootsText } from './line.js';
+
+type KnownIssue = NonNullable<ScenarioResult['knownIssue']>;
 
 /** How much of a console goes into the XML; the rest lies in console.log. */
 const CONSOLE_BYTES = 64 * 1024;
 
 /**
  * The run as JUnit XML: an area is a testsuite, a scenario a testcase. A step that said no is a `failure`; a guest
- * that crashed, hung or could not be run is an `error`, since nothing was answered.
+ * that crashed, hung or could not be run is an `error`, since nothing was answered. Nothing that failed is `skipped`: what the
+ * gate allows, and what fails with the full module tree too, says so in its text and stays what it is.
  * @param consoles the (last) console text by scenario, as raw as it came.
  */
 export async function junitXml(result: RunResult, consoles: ReadonlyMap<string, string>): Promise<string> {
   const { Builder } = await import('xml2js');
-  const excuses = excusesOf(result);
   const areas = new Map<string, ScenarioResult[]>();
   for (const one of result.results) areas.set(one.area, [...(areas.get(one.area) ?? []), one]);
 
   const document = {
     testsuites: {
-      $: { name: 'bootgate', ...totals(result.results, excuses, result.seconds) },
+      $: { name: 'bootgate', ...totals(result.results, result.seconds) },
       testsuite: [...areas].map(([area, results]) => ({
         $: {
           name: xmlSafe(area),
@@ -30,12 +37,11 @@ export async function junitXml(result: RunResult, consoles: ReadonlyMap<string, 
           hostname: xmlSafe(result.image.kernel.release),
           ...totals(
             results,
-            excuses,
             results.reduce((sum, one) => sum + one.seconds, 0),
           ),
         },
         properties: { property: properties(result) },
-        testcase: results.map((one) => testcase(one, excuses.get(one), consoles.get(resultName(one)) ?? '')),
+        testcase: results.map((one) => testcase(one, consoles.get(resultName(one)) ?? '')),
       })),
     },
   };
@@ -47,51 +53,21 @@ export async function junitXml(result: RunResult, consoles: ReadonlyMap<string, 
 export async function junitText(folder: string, result: RunResult): Promise<string> {
   const consoles = new Map<string, string>();
   for (const one of result.results) {
-    if (one.verdict === 'pass' || one.verdict === 'skip' || !one.files.console) continue;
+    if (!isUnsettled(one) || !one.files.console) continue;
     const tail = await readTail(join(folder, one.files.console), CONSOLE_BYTES);
     if (tail !== undefined) consoles.set(resultName(one), tail);
   }
   return junitXml(result, consoles);
 }
 
-/** Writes results/RUN/junit.xml; returns its path. */
-export async function writeJunit(folder: string, result: RunResult): Promise<string> {
-  const path = join(folder, 'junit.xml');
-  await writeWhole(path, await junitText(folder, result));
-  return path;
-}
-
-/**
- * Failures that do not count, each with the sentence why: what the kernel cannot do with its whole tree either, and what
- * the gate only notes. They are `skipped`, since CI systems turn red at any failure whatever the exit code says.
- */
-function excusesOf({ results, gate }: RunResult): Map<ScenarioResult, string> {
-  const noted = new Map(
-    gate?.reasons.filter(({ weight }) => weight === 'note').map((reason) => [reason.result, reason.message]),
-  );
-  const excuses = new Map<ScenarioResult, string>();
-  for (const one of results) {
-    if (one.verdict === 'pass' || one.verdict === 'skip' || one.verdict === 'infra') continue;
-    const sentence = noted.get(resultName(one));
-    if (sentence) excuses.set(one, sentence);
-    else if (isKernelsOwn(one))
-      excuses.set(one, `this kernel cannot do it with its whole tree either: ${one.reason}`);
-  }
-  return excuses;
-}
-
-function totals(
-  results: readonly ScenarioResult[],
-  excuses: ReadonlyMap<ScenarioResult, string>,
-  seconds: number,
-) {
+function totals(results: readonly ScenarioResult[], seconds: number) {
   const count = (...verdicts: ScenarioResult['verdict'][]) =>
-    results.filter((one) => verdicts.includes(one.verdict) && !excuses.has(one)).length;
+    results.filter((one) => verdicts.includes(one.verdict)).length;
   return {
     tests: results.length,
     failures: count('fail'),
     errors: count('crash', 'hang', 'infra'),
-    skipped: count('skip') + results.filter((one) => excuses.has(one)).length,
+    skipped: count('skip'),
     time: seconds.toFixed(3),
   };
 }
@@ -107,12 +83,12 @@ function properties({ image, accelerator }: RunResult) {
   return Object.entries(values).map(([name, value]) => ({ $: { name, value: xmlSafe(value) } }));
 }
 
-function testcase(one: ScenarioResult, excuse: string | undefined, console: string) {
+function testcase(one: ScenarioResult, console: string) {
   const $ = { name: xmlSafe(resultName(one)), classname: xmlSafe(one.area), time: one.seconds.toFixed(3) };
   const message = xmlSafe(one.reason);
-  if (one.verdict === 'pass') return { $ };
+  if (one.verdict === 'pass')
+    return one.knownIssue ? { $, 'system-out': xmlSafe(knownText(one.knownIssue)) } : { $ };
   if (one.verdict === 'skip') return { $, skipped: { $: { message } } };
-  if (excuse) return { $, skipped: { $: { message: xmlSafe(excuse) } } };
   const said = { $: { message, type: one.verdict }, _: xmlSafe(explanation(one)) };
   const output = xmlSafe(console || one.consoleTail.join('\n'));
   return {
@@ -122,10 +98,15 @@ function testcase(one: ScenarioResult, excuse: string | undefined, console: stri
   };
 }
 
+function knownText({ was, wasReason, reason, owner, link, expires }: KnownIssue): string {
+  return `known issue until ${expires}: ${reason} (${owner}, ${link})\nwithout it: ${was}, ${wasReason}`;
+}
+
 /** What a person who opens the failed case in CI should read first. */
 function explanation(one: ScenarioResult): string {
   const boots = bootsText(one);
   const lines = [`${one.verdict} in phase ${one.phase}${boots ? ` (${boots})` : ''}: ${one.reason}`];
+  if (isKernelsOwn(one)) lines.push(`the kernel, not the set: it fails with ${referenceName(one)} too`);
   for (const step of one.steps) {
     if (!step.ok) lines.push('', `step "${step.name}": ${step.message || 'failed'}`);
   }

@@ -1,3 +1,4 @@
+import { moreOf } from '../printable.js';
 import type { Phase } from '../vm/machine.js';
 import { cut, type Screen, type Style } from './screen.js';
 
@@ -36,7 +37,7 @@ export class LiveRows {
   open(): void {
     if (this.#open) return;
     this.#open = true;
-    this.#screen.write(HIDE_CURSOR);
+    this.#screen.raw(HIDE_CURSOR);
     this.#forget = this.#screen.onExit?.(() => this.close());
   }
 
@@ -54,7 +55,7 @@ export class LiveRows {
     if (!this.#open) return;
     this.#open = false;
     this.#forget?.();
-    this.#screen.write(`${this.#erase()}${SHOW_CURSOR}`);
+    this.#screen.raw(`${this.#erase()}${SHOW_CURSOR}`);
     this.#drawn = 0;
   }
 
@@ -62,7 +63,9 @@ export class LiveRows {
     // Rows that wrap or scroll off cannot be drawn over: they are cut, and fewer than the terminal is high.
     const shown = rows.slice(0, Math.max(1, this.#screen.rows - 2));
     const body = shown.map((row) => `${row}\n`).join('');
-    this.#screen.write(`${BEGIN_UPDATE}${this.#erase()}${text}${body}${END_UPDATE}`);
+    this.#screen.raw(`${BEGIN_UPDATE}${this.#erase()}`);
+    this.#screen.write(`${text}${body}`);
+    this.#screen.raw(END_UPDATE);
     this.#drawn = shown.length;
   }
 
@@ -84,7 +87,8 @@ export class LiveRows {
         const row = `  ${cut(guest.scenario, names).padEnd(names)}  ${guest.phase.padEnd(8)} ${time}${again}`;
         return this.#style.dim(cut(row, width));
       });
-    if (guests.length > most) rows.push(this.#style.dim(`  and ${guests.length - most} more`));
+    const more = moreOf(guests.length, most);
+    if (more) rows.push(this.#style.dim(`  ${more}`));
     return [cut(counts, width), ...rows];
   }
 }

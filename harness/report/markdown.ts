@@ -1,11 +1,14 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cleanLine } from '../printable.js';
+import { cleanLine, moreOf } from '../printable.js';
 import type { Pair, RunComparison } from '../results/comparison.js';
 import type { GateReason } from '../results/gate-report.js';
+import { restsOn } from '../results/rests-on.js';
 import type { RunResult } from '../results/run-result.js';
 import {
   isKernelsOwn,
+  isUnsettled,
+  referenceName,
   resultName,
   type ScenarioResult,
   VERDICTS,
@@ -13,6 +16,7 @@ import {
 } from '../results/scenario-result.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import { writeWhole } from '../write-whole.js';
+import { screenOf } from './screen.js';
 
 /** A page of a CI system takes about 1 MiB (GitHub's step summary); a page that somebody reads takes far less. */
 const MOST_FAILURES = 20;
@@ -42,6 +46,7 @@ export function markdownSummary(result: RunResult): string {
   const blocks = [
     `## bootgate: ${head}`,
     `**${plain(image.name)}**, Linux ${plain(image.kernel.release)} (${plain(image.kernel.source)}), ${image.modules.count} of ${image.modules.ofCount} modules, ${booted} boots under ${accelerator.used} in ${formatSeconds(result.seconds)}.`,
+    `It ${plain(restsOn(result))}.`,
     reasons(gate?.reasons ?? []),
     matrix(result),
     sizes(result, gate?.comparison ?? null),
@@ -58,7 +63,8 @@ export async function writeMarkdown(
   folder: string,
   result: RunResult,
   env: NodeJS.ProcessEnv = process.env,
-  warn: (sentence: string) => void = (sentence) => process.stderr.write(`bootgate: ${sentence}\n`),
+  warn: (sentence: string) => void = (sentence) =>
+    screenOf(process.stderr).write(`bootgate: ${cleanLine(sentence)}\n`),
 ): Promise<string> {
   const path = join(folder, 'summary.md');
   const text = markdownSummary(result);
@@ -76,7 +82,8 @@ function reasons(list: readonly GateReason[]): string {
     const where = place ? ` (${code(`${place.file}:${place.line}`)})` : '';
     return `- ${mark} ${plain(message)}${where}${hint && weight !== 'note' ? `<br>${plain(hint)}` : ''}`;
   });
-  if (list.length > MOST_REASONS) lines.push(`- and ${list.length - MOST_REASONS} more, in run.json`);
+  const more = moreOf(list.length, MOST_REASONS, ', in run.json');
+  if (more) lines.push(`- ${more}`);
   return lines.join('\n');
 }
 
@@ -99,11 +106,11 @@ function matrix({ results, installSets, counts }: RunResult): string {
   ].join('\n');
 }
 
-/** Why a verdict does not count as it stands. */
+/** What there is to know of a verdict beside it. */
 function aside(one: ScenarioResult): string {
   if (one.knownIssue) return ' (known issue)';
   if (one.flaky) return ' (flaky)';
-  return isKernelsOwn(one) ? ' (with the whole tree too)' : '';
+  return isKernelsOwn(one) ? ` (with ${plain(referenceName(one))} too)` : '';
 }
 
 function sizes({ image, installSets }: RunResult, comparison: RunComparison | null): string {
@@ -135,7 +142,7 @@ function sizes({ image, installSets }: RunResult, comparison: RunComparison | nu
 }
 
 function failures(results: readonly ScenarioResult[]): string[] {
-  const bad = results.filter(({ verdict }) => verdict !== 'pass' && verdict !== 'skip');
+  const bad = results.filter(isUnsettled);
   const texts = bad.slice(0, MOST_FAILURES).map((one) => {
     const findings = one.findings.slice(0, 4).map((finding) => {
       const owner = [finding.package, finding.rule].filter(Boolean).join(', ');
@@ -149,7 +156,8 @@ function failures(results: readonly ScenarioResult[]): string[] {
       '</details>',
     ].join('\n');
   });
-  if (bad.length > MOST_FAILURES) texts.push(`and ${bad.length - MOST_FAILURES} more, in run.json`);
+  const more = moreOf(bad.length, MOST_FAILURES, ', in run.json');
+  if (more) texts.push(more);
   return texts;
 }
 

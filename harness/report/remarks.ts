@@ -4,7 +4,7 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import { cleanLine } from '../printable.js';
 import type { GateReason } from '../results/gate-report.js';
 import type { RunResult } from '../results/run-result.js';
-import { type Finding, isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
+import { type Finding, isFailure, resultName, type ScenarioResult } from '../results/scenario-result.js';
 
 /** One thing to be said at a line of a file, as CI systems show it beside the change. */
 export interface Remark {
@@ -77,7 +77,7 @@ type PlaceOf = (file: string, line: number) => { file: string; line: number };
 function failures(result: RunResult, place: PlaceOf, fallback: Remark['place']): Remark[] {
   const groups = new Map<string, { cause: Finding | undefined; results: ScenarioResult[] }>();
   for (const one of result.results) {
-    if (one.verdict === 'pass' || one.verdict === 'skip' || one.verdict === 'infra') continue;
+    if (!isFailure(one)) continue;
     const cause = one.findings[0];
     const key = cause?.module ? `${cause.kind}\0${cause.module}\0${cause.rule}` : resultName(one);
     const group = groups.get(key) ?? { cause, results: [] };
@@ -91,9 +91,7 @@ function failures(result: RunResult, place: PlaceOf, fallback: Remark['place']):
     const what = cause?.module ? `${cause.kind.replaceAll('-', ' ')} ${cause.module}: ` : '';
     const rule = cause?.rule ? parsePlace(cause.rule) : undefined;
     const about = cause?.module ? [cause.module, rule?.file ?? ''] : [resultName(first)];
-    const held = results.some(
-      (one) => (weights.get(resultName(one)) ?? (isKernelsOwn(one) ? 'note' : 'no')) === 'no',
-    );
+    const held = results.some((one) => (weights.get(resultName(one)) ?? 'no') === 'no');
     return {
       id: cause?.kind ?? `scenario-${first.verdict}`,
       level: held ? 'error' : 'note',

@@ -11,8 +11,6 @@ export interface RunPlan {
   accelerator: AcceleratorChoice;
   /** Names of the scenarios that will be booted. */
   scenarios: string[];
-  /** How many guests run side by side at most. */
-  jobs?: number;
 }
 
 /**
@@ -21,7 +19,7 @@ export interface RunPlan {
  */
 export interface Reporter {
   onRunStart?(plan: RunPlan): void;
-  /** A guest is about to start; once more for each attempt. */
+  /** A guest is about to start; called again for each attempt. */
   onGuestStart?(scenario: string): void;
   onGuestPhase?(scenario: string, phase: Phase): void;
   onResult?(result: ScenarioResult): void;

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../paths.js';
+import { forJson } from '../printable.js';
 import type { RunResult } from '../results/run-result.js';
-import { writeWhole } from '../write-whole.js';
 import type { Remark } from './remarks.js';
 
 /** What a rule of the log is about, by its id; an id that is not here is its own description. */
@@ -12,16 +12,17 @@ const RULES: Readonly<Record<string, string>> = {
   'unbound-device': 'A device of the guest has no driver',
   'unanswered-request': 'The kernel asked for a module, and nothing answered',
   'kernel-report': 'The kernel reported trouble on its console',
-  'step-failed': 'A step of a scenario said no',
-  'scenario-fail': 'A step of a scenario said no',
+  'step-failed': 'A step of a scenario failed',
+  'scenario-fail': 'A step of a scenario failed',
   'scenario-crash': 'The guest crashed',
-  'scenario-hang': 'The guest did not come to its end in time',
+  'scenario-hang': 'The guest did not finish in time',
   budget: 'A size is over its budget',
   size: 'The image grew by more than it may',
   memory: 'The guest uses more memory after boot than it may',
   cpu: 'A boot costs more CPU time than it may',
   'known-issue': 'The ledger of known issues is not in order',
-  unfinished: 'The run did not come to its end',
+  unfinished: 'The run was interrupted',
+  'nothing-passed': 'No scenario passed',
 };
 
 /**
@@ -84,16 +85,5 @@ export async function sarifText(result: RunResult, remarks: readonly Remark[]): 
   const { version } = JSON.parse(await readFile(join(packageRoot, 'package.json'), 'utf8')) as {
     version: string;
   };
-  return `${JSON.stringify(sarifLog(result, remarks, version), null, 2)}\n`;
-}
-
-/** Writes results/RUN/results.sarif; returns its path. */
-export async function writeSarif(
-  folder: string,
-  result: RunResult,
-  remarks: readonly Remark[],
-): Promise<string> {
-  const path = join(folder, 'results.sarif');
-  await writeWhole(path, await sarifText(result, remarks));
-  return path;
+  return forJson(sarifLog(result, remarks, version));
 }

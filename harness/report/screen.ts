@@ -1,10 +1,15 @@
+import { forTerminal } from '../printable.js';
+
 /** What a reporter writes to, passed in rather than read from the process: a test's screen is as good as a terminal. */
 export interface Screen {
   readonly isTTY: boolean;
   readonly columns: number;
   readonly rows: number;
   readonly colour: boolean;
+  /** Lines for people: whatever they quote, no control sequence but styles and no order to a CI runner gets through. */
   write(text: string): void;
+  /** Our own control sequences, and orders that a CI runner is to take: nothing from outside that is not escaped. */
+  raw(text: string): void;
   /** Calls back when the process ends in whatever way, to put a terminal right; returns how to take that back. */
   onExit?(restore: () => void): () => void;
 }
@@ -18,6 +23,7 @@ export const MOST_COLUMNS = 100;
  */
 export function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv = process.env): Screen {
   const live = Boolean(stream.isTTY) && env.TERM !== 'dumb' && !env.CI;
+  const colour = wantsColour(Boolean(stream.isTTY) && env.TERM !== 'dumb', env);
   return {
     isTTY: live,
     get columns() {
@@ -26,12 +32,16 @@ export function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv = pr
     get rows() {
       return stream.rows || 24;
     },
-    colour: wantsColour(Boolean(stream.isTTY) && env.TERM !== 'dumb', env),
+    colour,
     write: (text) => {
+      stream.write(forTerminal(text, { styles: colour }));
+    },
+    raw: (text) => {
       stream.write(text);
     },
     onExit: (restore) => {
-      process.on('exit', restore);
+      // Before the terminal is let go of.
+      process.prependListener('exit', restore);
       return () => process.off('exit', restore);
     },
   };

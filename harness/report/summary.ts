@@ -1,8 +1,9 @@
 import { formatAdditions } from '../modules/set.js';
 import { cleanLine } from '../printable.js';
+import { restsOn } from '../results/rests-on.js';
 import type { RunResult } from '../results/run-result.js';
 import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
-import { isKernelsOwn, VERDICTS } from '../results/scenario-result.js';
+import { isUnsettled, VERDICTS } from '../results/scenario-result.js';
 import { formatBytes, formatPercent, formatSeconds } from '../units.js';
 import { PHASES } from '../vm/machine.js';
 import { failureText } from './failure.js';
@@ -16,7 +17,7 @@ import { type Cell, table } from './table.js';
  * @param folder the run's folder as it should be shown.
  */
 export function summary(result: RunResult, folder: string, width: number, style: Style): string {
-  const failed = result.results.filter((one) => one.verdict !== 'pass' && one.verdict !== 'skip');
+  const failed = result.results.filter(isUnsettled);
   const blocks = [
     areas(result, style),
     installSetTable(result, style),
@@ -91,9 +92,9 @@ function additions(result: RunResult, width: number, style: Style): string {
   if (result.additions.length === 0) return '';
   const bytes = result.additions.reduce((sum, one) => sum + one.bytes, 0);
   const count = result.additions.length;
-  const head = `added to the set because the rest needs it: ${count} module${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
+  const head = `added as dependencies: ${count} module${count === 1 ? '' : 's'}, ${formatBytes(bytes)}`;
   const lines = formatAdditions(result, 8).flatMap((line) =>
-    wrap(line, width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
+    wrap(cleanLine(line), width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
   );
   return `${style.bold(head)}\n${lines.join('')}`;
 }
@@ -119,24 +120,18 @@ function times(result: RunResult, style: Style): string {
     ]);
   const { harness, qemu } = result.cpuSeconds;
   const booted = result.results.filter((one) => one.verdict !== 'skip').length;
-  const clock = `${formatSeconds(result.seconds)} by the clock for ${booted} guest${booted === 1 ? '' : 's'}`;
+  const clock = `${formatSeconds(result.seconds)} wall time for ${booted} guest${booted === 1 ? '' : 's'}`;
   const cpu = `CPU: QEMU ${formatSeconds(qemu)}, bootgate ${formatSeconds(harness)} (${formatPercent(harness, harness + qemu)})`;
   return `${table(['phase', 'time', 'share', ''], rows, style)}${style.dim(`${clock}; ${cpu}`)}\n`;
 }
 
-/** The last word. */
+/**
+ * Where everything lies, and the last word: the verdict with what it rests on, on one line however long it is, since logs are cut
+ * by lines. Of a gate, the gate has the last word.
+ */
 function verdictText(result: RunResult, folder: string, style: Style): string {
-  const { counts } = result;
-  const booted = result.results.length - counts.skip;
-  const bad = (['fail', 'crash', 'hang', 'infra'] as const).filter((verdict) => counts[verdict] > 0);
-  const told = bad.map((verdict) => `${counts[verdict]} ${verdict}`).join(', ');
-  const skipped = counts.skip > 0 ? `, ${counts.skip} skipped` : '';
-  const where = folder ? `\n${style.dim(cleanLine(`run.json and junit.xml are in ${folder}`))}` : '';
-  const own = result.results.filter(isKernelsOwn).length;
-  const excused = own > 0 ? `, ${own} beyond this kernel with its whole tree too` : '';
-  if (result.verdict === 'pass')
-    return `${style.green(style.bold('pass'))}  ${counts.pass} of ${booted} scenarios ok${excused}${skipped}${where}\n`;
-  const word =
-    result.verdict === 'fail' ? style.red(style.bold('fail')) : style.yellow(style.bold('incomplete'));
-  return `${word}  ${counts.pass} of ${booted} scenarios ok${told ? `, ${told}` : ''}${skipped}${where}\n`;
+  const where = folder ? `${style.dim(cleanLine(`run.json and junit.xml are in ${folder}`))}\n` : '';
+  if (result.gate) return where;
+  const paint = { pass: style.green, fail: style.red, incomplete: style.yellow }[result.verdict];
+  return `${where}${paint(style.bold(result.verdict))}  ${cleanLine(restsOn(result))}\n`;
 }

@@ -1,19 +1,20 @@
 import type { Style } from './screen.js';
 
-/** Text, or text with a colour; numbers stand right, the first column and whatever says so stands left. */
+/** Text, or text with a colour; the first column is aligned left and numbers right, unless a cell says otherwise. */
 export type Cell = string | { text: string; style?: (text: string) => string; left?: boolean };
 
-const textOf = (cell: Cell): string => (typeof cell === 'string' ? cell : cell.text);
+const textOf = (cell: Cell | undefined): string => (typeof cell === 'object' ? cell.text : (cell ?? ''));
 
-/** Rows in columns, two spaces apart, below a bold head. No line ends in spaces. */
+/** Rows in columns, two spaces apart, below a bold head; without a head where it is empty. No line ends in spaces. */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[], style: Style): string {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => textOf(row[column] ?? '').length)),
+  const columns = Math.max(head.length, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    [head, ...rows].reduce((most, row) => Math.max(most, textOf(row[column]).length), 0),
   );
   const line = (cells: readonly Cell[], all?: (text: string) => string): string => {
     const parts = cells.map((cell, column) => {
       const text = textOf(cell);
-      const left = column === 0 || (typeof cell !== 'string' && cell.left);
+      const left = typeof cell === 'string' ? column === 0 : (cell.left ?? column === 0);
       const space = ' '.repeat(Math.max(0, (widths[column] ?? 0) - text.length));
       const shown = typeof cell === 'string' ? text : (cell.style?.(text) ?? text);
       return left ? shown + space : space + shown;
@@ -21,5 +22,5 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
     const joined = parts.join('  ').trimEnd();
     return `${all ? all(joined) : joined}\n`;
   };
-  return line(head, style.bold) + rows.map((row) => line(row)).join('');
+  return (head.length > 0 ? line(head, style.bold) : '') + rows.map((row) => line(row)).join('');
 }

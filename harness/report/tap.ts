@@ -1,14 +1,12 @@
-import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { cleanLine } from '../printable.js';
-import type { RunResult } from '../results/run-result.js';
+import { cleanLine, forTap } from '../printable.js';
 import {
   isKernelsOwn,
+  referenceName,
   resultName,
   type ScenarioResult,
   type StepResult,
 } from '../results/scenario-result.js';
-import { writeWhole } from '../write-whole.js';
 import type { Reporter } from './reporter.js';
 import type { Screen } from './screen.js';
 
@@ -24,14 +22,9 @@ export function tapVersion(env: NodeJS.ProcessEnv = process.env): 13 | 14 {
 /** One scenario as a test point, with YAML diagnostics unless it passed without a word. */
 export function tapPoint(number: number, one: ScenarioResult): string {
   const ok = one.verdict === 'pass' || one.verdict === 'skip';
-  // TAP 14: a test point that fails and is marked TODO does not fail the run.
-  const directive =
-    one.verdict === 'skip'
-      ? ` # SKIP ${escapeTap(one.reason)}`.trimEnd()
-      : isKernelsOwn(one)
-        ? ' # TODO this kernel fails with its whole module tree too'
-        : '';
-  const line = `${ok ? 'ok' : 'not ok'} ${number} - ${escapeTap(resultName(one))}${directive}\n`;
+  // Never TODO: a test point that fails and is marked so does not fail the run.
+  const directive = one.verdict === 'skip' ? ` # SKIP ${forTap(one.reason)}`.trimEnd() : '';
+  const line = `${ok ? 'ok' : 'not ok'} ${number} - ${forTap(resultName(one))}${directive}\n`;
   if (one.verdict === 'skip') return line;
   return line + indent(`---\n${stringify(diagnostics(one), { lineWidth: 0, blockQuote: 'literal' })}...`);
 }
@@ -44,13 +37,6 @@ export function tapDocument(
 ): string {
   const points = results.map((one, at) => tapPoint(at + 1, one));
   return `TAP version ${version}\n${points.join('')}1..${planned}\n`;
-}
-
-/** Writes results/RUN/results.tap; returns its path. */
-export async function writeTap(folder: string, result: RunResult): Promise<string> {
-  const path = join(folder, 'results.tap');
-  await writeWhole(path, tapDocument(result.results));
-  return path;
 }
 
 /**
@@ -81,10 +67,16 @@ export function tapReporter(screen: Screen): Reporter {
 
 function diagnostics(one: ScenarioResult) {
   const duration_ms = Math.round(one.seconds * 1000);
-  if (one.verdict === 'pass') return { duration_ms };
+  if (one.verdict === 'pass')
+    return one.knownIssue
+      ? { duration_ms, known_issue: cleanLine(`${one.knownIssue.reason} (${one.knownIssue.link})`) }
+      : { duration_ms };
   return {
     verdict: one.verdict,
     message: cleanLine(one.reason),
+    ...(isKernelsOwn(one)
+      ? { cause: `the kernel, not the set: it fails with ${referenceName(one)} too` }
+      : {}),
     phase: one.phase,
     duration_ms,
     steps: one.steps.map((step) => `${stepWord(step)}: ${cleanLine(step.name)}`),
@@ -92,18 +84,13 @@ function diagnostics(one: ScenarioResult) {
       Object.fromEntries(Object.entries(finding).map(([key, value]) => [key, plain(value)])),
     ),
     console: one.consoleTail.map(cleanLine),
-    files: one.files.console ? [one.files.console] : [],
+    files: one.files.console ? [cleanLine(one.files.console)] : [],
   };
 }
 
 const stepWord = (step: StepResult): string => (step.ok ? 'ok' : step.ran === false ? 'not run' : 'not ok');
 
 const plain = (value: unknown): unknown => (typeof value === 'string' ? cleanLine(value) : value);
-
-/** `#` begins a directive and `\` escapes: both are escaped in a description. */
-function escapeTap(text: string): string {
-  return cleanLine(text).replace(/[\\#]/g, '\\$&');
-}
 
 /** Every line two columns in, the empty ones too: a YAML block ends at the first line that is not. */
 function indent(text: string): string {

@@ -1,6 +1,6 @@
-import { relative } from 'node:path';
+import { shownFile } from '../paths.js';
 import { cleanLine } from '../printable.js';
-import { resultName, type ScenarioResult, type Verdict } from '../results/scenario-result.js';
+import { FAILURES, resultName, type ScenarioResult, type Verdict } from '../results/scenario-result.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import type { Phase } from '../vm/machine.js';
 import { resultLine } from './line.js';
@@ -54,9 +54,9 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
       seconds: (clock.now() - guest.started) / 1000,
     }));
   const countsLine = (): string => {
-    const bad = ['fail', 'crash', 'hang', 'infra'] as const;
     const parts = [`${done()} of ${plan?.scenarios.length ?? 0} done`, `${counts.get('pass') ?? 0} ok`];
-    for (const verdict of bad) if (counts.get(verdict)) parts.push(`${counts.get(verdict)} ${verdict}`);
+    for (const verdict of [...FAILURES, 'infra'] as const)
+      if (counts.get(verdict)) parts.push(`${counts.get(verdict)} ${verdict}`);
     parts.push(formatSeconds((clock.now() - started) / 1000));
     return parts.join(', ');
   };
@@ -105,16 +105,9 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     onRunEnd: (result) => {
       stop?.();
       rows?.close();
-      screen.write(summary(result, shownPath(plan?.folder), width, style));
+      screen.write(summary(result, plan ? shownFile(plan.folder) : '', width, style));
     },
   };
-}
-
-/** A path as a person would type it from here. */
-function shownPath(path: string | undefined): string {
-  if (!path) return '';
-  const near = relative(process.cwd(), path);
-  return near.startsWith('..') ? path : near;
 }
 
 /** What is about to be booted, in three lines. */

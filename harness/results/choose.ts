@@ -2,7 +2,7 @@ import { userError } from '../errors.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { didYouMean } from '../suggest.js';
 import type { StoredRun } from './read.js';
-import { resultName, type ScenarioResult } from './scenario-result.js';
+import { isFailure, isUnsettled, resultName, type ScenarioResult } from './scenario-result.js';
 
 /** @throws BootgateError blame `user`, E_SCENARIO_NAME, for results whose scenario is no longer there to be booted. */
 export function requireScenarios(results: readonly ScenarioResult[], scenarios: readonly Scenario[]): void {
@@ -14,9 +14,6 @@ export function requireScenarios(results: readonly ScenarioResult[], scenarios: 
       hint: 'name the failures that are to be mended, or run it again',
     });
 }
-
-const FAILED_OR_OPEN = new Set(['fail', 'crash', 'hang', 'infra']);
-const FAILED = new Set(['fail', 'crash', 'hang']);
 
 /**
  * The results of the scenarios named: `a/b`, `a` (an area), or `a/b [core]` for one install set.
@@ -39,12 +36,12 @@ export function resultsOf(run: StoredRun, names: readonly string[]): ScenarioRes
 /** Of these, or of all where none is named, what did not pass. */
 export function failuresOf(run: StoredRun, names: readonly string[]): ScenarioResult[] {
   const chosen = names.length === 0 ? run.result.results : resultsOf(run, names);
-  return chosen.filter(({ verdict }) => FAILED.has(verdict));
+  return chosen.filter(isFailure);
 }
 
 /** What failed, and what the host did not let be tried: all that `explain` has a story of. */
 export function unsettledOf(run: StoredRun): ScenarioResult[] {
-  return run.result.results.filter(({ verdict }) => FAILED_OR_OPEN.has(verdict));
+  return run.result.results.filter(isUnsettled);
 }
 
 function isNamed(one: ScenarioResult, name: string): boolean {

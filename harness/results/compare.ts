@@ -1,15 +1,12 @@
 import type { Changed, CpuComparison, Pair, RunComparison, RunId } from './comparison.js';
 import type { RunResult } from './run-result.js';
-import { resultName, type ScenarioResult } from './scenario-result.js';
+import { isDecided, isFailure, resultName } from './scenario-result.js';
+import { isUndecided, type WholeVerdict } from './verdict.js';
 
 /** With fewer scenarios than these in both runs, chance decides the middle ratio. */
 const FEWEST_FOR_CPU = 3;
 
-const isBad = ({ verdict }: ScenarioResult): boolean =>
-  verdict === 'fail' || verdict === 'crash' || verdict === 'hang';
-const isBooted = ({ verdict }: ScenarioResult): boolean => verdict !== 'skip' && verdict !== 'infra';
-
-/** Compares two runs, results by name. What the host did wrong (infra) in either is no change of the kernel's. */
+/** Compares two runs, results by name. What the host did wrong (infra) in either is no change of the kernel's: it is undecided. */
 export function compareRuns(before: RunResult, after: RunResult): RunComparison {
   const old = new Map(before.results.map((one) => [resultName(one), one]));
   const names = new Set(after.results.map(resultName));
@@ -21,7 +18,9 @@ export function compareRuns(before: RunResult, after: RunResult): RunComparison 
     fixed: [],
     stillFailing: [],
     appeared: [],
-    gone: before.results.filter((one) => isBooted(one) && !names.has(resultName(one))).map(resultName),
+    undecided: [...after.results.filter(isUndecided).map(resultName), ...(after.missing ?? [])],
+    compared: 0,
+    gone: before.results.filter((one) => isDecided(one) && !names.has(resultName(one))).map(resultName),
     sizes: sizesOf(before, after),
     memory: [],
     cpu: { scenarios: [], ratio: null, why: '' },
@@ -29,13 +28,14 @@ export function compareRuns(before: RunResult, after: RunResult): RunComparison 
   for (const one of after.results) {
     const name = resultName(one);
     const was = old.get(name);
-    if (one.verdict === 'skip' && was && isBooted(was)) comparison.gone.push(name);
-    if (!isBooted(one)) continue;
-    const wasBooted = was !== undefined && isBooted(was);
-    if (!wasBooted) comparison.appeared.push(name);
+    if (one.verdict === 'skip' && was && isDecided(was)) comparison.gone.push(name);
+    if (!isDecided(one)) continue;
+    const wasBooted = was !== undefined && isDecided(was);
+    if (wasBooted) comparison.compared++;
+    else comparison.appeared.push(name);
     const change: Changed = { name, before: was?.verdict ?? 'absent', after: one.verdict };
-    if (isBad(one)) comparison[was && isBad(was) ? 'stillFailing' : 'newFailures'].push(change);
-    else if (was && isBad(was)) comparison.fixed.push(change);
+    if (isFailure(one)) comparison[was && isFailure(was) ? 'stillFailing' : 'newFailures'].push(change);
+    else if (was && isFailure(was)) comparison.fixed.push(change);
     if (was?.verdict !== 'pass' || one.verdict !== 'pass') continue;
     comparison.memory.push({
       what: name,
@@ -45,6 +45,15 @@ export function compareRuns(before: RunResult, after: RunResult): RunComparison 
     comparison.cpu.scenarios.push({ what: name, before: was.cpuSeconds, after: one.cpuSeconds });
   }
   return { ...comparison, cpu: cpuOf(before, after, comparison.cpu.scenarios) };
+}
+
+/**
+ * What a comparison comes to: new failures say no; a result that could not be decided now, or two runs that have no scenario in
+ * common, say nothing.
+ */
+export function verdictOfComparison({ newFailures, undecided, compared }: RunComparison): WholeVerdict {
+  if (newFailures.length > 0) return 'fail';
+  return undecided.length > 0 || compared === 0 ? 'incomplete' : 'pass';
 }
 
 const idOf = ({ id, image }: RunResult): RunId => ({

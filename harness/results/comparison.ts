@@ -9,6 +9,10 @@ export interface RunComparison {
   newFailures: Changed[];
   fixed: Changed[];
   stillFailing: Changed[];
+  /** Results of the later run that the host did not let be decided, and boots of it that came to no result. */
+  undecided: string[];
+  /** How many results were decided in both. */
+  compared: number;
   /** Booted in one of them only: a scenario that nobody boots any more is no longer tested. */
   appeared: string[];
   gone: string[];

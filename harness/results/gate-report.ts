@@ -27,6 +27,7 @@ export const REASON_KINDS = [
   'known-issue',
   'infra',
   'unfinished',
+  'nothing-passed',
   'reference',
   'coverage',
   'fixed',

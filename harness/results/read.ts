@@ -35,9 +35,9 @@ export async function readRun(where: string, resultsDir = 'results'): Promise<St
       hint: 'name the folder of a run that this version of bootgate has written',
     });
   }
-  const problems = shapeProblems(value);
+  const problems = await shapeProblems(value);
   if (problems.length > 0)
-    throw userError('E_RUN', `${path} is not whole`, {
+    throw userError('E_RUN', `${path} is incomplete`, {
       problems: problems.map((message) => ({ message, file: path })),
       hint: 'name a run.json as bootgate has written it',
     });

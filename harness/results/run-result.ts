@@ -40,6 +40,8 @@ export interface RunResult {
   /** What the closure added to the set. */
   additions: { module: string; neededBy: string[]; bytes: number }[];
   counts: Record<Verdict, number>;
+  /** Boots that came to no result, by name: the run was interrupted. */
+  missing?: string[];
   /** How many results an interrupted run had left, which were not booted again. */
   resumed?: { kept: number };
   /** What `bootgate gate` made of it. */

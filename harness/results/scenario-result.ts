@@ -66,7 +66,7 @@ export interface ScenarioResult {
   /** Relative to the run's folder. */
   files: { console: string; control: string; argv: string; recording: string };
   phases: { phase: Phase; at: number }[];
-  /** What the same scenario comes to with the whole module tree, where it was booted so. */
+  /** What the same scenario comes to with the full module tree, where it was booted so. */
   reference?: ReferenceResult;
   /** An entry of the ledger of known issues that makes this a pass; `was` is what it would have been. */
   knownIssue?: {
@@ -91,6 +91,8 @@ export interface ReferenceResult {
   cached: boolean;
   /** Modules that it loaded and the set does not have, sorted. */
   lacking: string[];
+  /** The image that was booted instead of the full module tree (`--reference-image`). */
+  image?: string;
 }
 
 /** A result's name among the others of its run: the scenario, and the install set where there is one. */
@@ -98,18 +100,35 @@ export function resultName(one: Pick<ScenarioResult, 'scenario' | 'installSet'>)
   return one.installSet === undefined ? one.scenario : `${one.scenario} [${one.installSet}]`;
 }
 
-/**
- * Whether a result speaks against the module set: it did not pass, and nothing shows that the kernel itself cannot do it
- * (the reference boot, with every module there is, fails as well).
- */
-export function speaksAgainst(one: Pick<ScenarioResult, 'verdict' | 'reference'>): boolean {
-  const failed = one.verdict === 'fail' || one.verdict === 'crash' || one.verdict === 'hang';
-  return failed && !isKernelsOwn(one);
+/** The verdicts that say no: the guest was tried, and it did not do what its scenario asks for. */
+export const FAILURES = ['fail', 'crash', 'hang'] as const satisfies readonly Verdict[];
+
+/** Whether a result, a reference or one try of it says no. The host's trouble (infra) says neither yes nor no. */
+export function isFailure({ verdict }: { verdict: Verdict }): boolean {
+  return (FAILURES as readonly Verdict[]).includes(verdict);
 }
 
-/** The reference boot fails as well: not the module set's fault. */
-export function isKernelsOwn({ reference }: Pick<ScenarioResult, 'reference'>): boolean {
-  return reference !== undefined && ['fail', 'crash', 'hang'].includes(reference.verdict);
+/** Whether a guest was booted to an answer, yes or no. */
+export function isDecided({ verdict }: { verdict: Verdict }): boolean {
+  return verdict === 'pass' || isFailure({ verdict });
+}
+
+/** Whether there is something to explain: it failed, or the host did not let it be tried. */
+export function isUnsettled({ verdict }: { verdict: Verdict }): boolean {
+  return verdict === 'infra' || isFailure({ verdict });
+}
+
+/**
+ * It fails, and the reference boot fails as well: the cause is the kernel, not the module set. That says whose fault it is and
+ * excuses nothing: a kernel that cannot do what it is tested for is a failure whatever set it is booted with.
+ */
+export function isKernelsOwn({ verdict, reference }: Pick<ScenarioResult, 'verdict' | 'reference'>): boolean {
+  return reference !== undefined && isFailure({ verdict }) && isFailure(reference);
+}
+
+/** What a result was compared with, for a sentence: `the full module tree`. */
+export function referenceName({ reference }: Pick<ScenarioResult, 'reference'>): string {
+  return reference?.image === undefined ? 'the full module tree' : `the image ${reference.image}`;
 }
 
 /** How many results there are of each verdict. */

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { writeWhole } from '../write-whole.js';
+import { forJson } from '../printable.js';
 import type { RunResult } from './run-result.js';
 
 /** The name of a run's own file in its folder. */
@@ -7,12 +6,5 @@ export const RUN_FILE = 'run.json';
 
 /** run.json as it is written and as `--reporter json` prints it. */
 export function runText(result: RunResult): string {
-  return `${JSON.stringify(result, null, 2)}\n`;
-}
-
-/** Writes results/RUN/run.json; returns its path. */
-export async function writeRunJson(folder: string, result: RunResult): Promise<string> {
-  const path = join(folder, RUN_FILE);
-  await writeWhole(path, runText(result));
-  return path;
+  return forJson(result);
 }

@@ -1,5 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -22,7 +30,7 @@ t.setTimeout(1_200_000);
 const cache = new Cache();
 const results = mkdtempSync(join(tmpdir(), 'bootgate-boot-test-'));
 const prepared: PreparedImage = await prepareImage(await loadImage('debian-2014'), { cache });
-const scenarios = await loadScenarios(scenariosDir);
+const scenarios = (await loadScenarios(scenariosDir)).filter(({ tags }) => tags?.includes('quick'));
 const accelerator = await chooseAccelerator('auto', {
   kernel: prepared.kernel,
   vmlinux: prepared.vmlinux,
@@ -188,11 +196,40 @@ t.test(
   },
 );
 
+t.test(
+  "disks and shares that the host removes in mid-run are the host's trouble",
+  { timeout: 240_000 },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'bootgate-removed-'));
+    const child = spawn(
+      process.execPath,
+      [main, 'run', 'storage/virtio-blk', '--image', 'debian-2014', '--results', folder],
+      { stdio: 'ignore' },
+    );
+    const ended = new Promise<number | null>((settle) => child.on('exit', settle));
+    const find = (end: RegExp) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((file) => end.test(file));
+    const started = () => {
+      const console = find(/storage\/virtio-blk\/console\.log$/);
+      return console !== undefined && readFileSync(join(folder, console)).length > 0;
+    };
+    while (!started() && child.exitCode === null) await new Promise((next) => setTimeout(next, 50));
+    rmSync(join(folder, find(/storage\/virtio-blk\/scratch$/) ?? 'none'), { recursive: true });
+    t.equal(await ended, 0, 'booted again, and well');
+    const { results: all } = JSON.parse(
+      readFileSync(join(folder, 'latest', 'run.json'), 'utf8'),
+    ) as RunResult;
+    t.match(all, [{ verdict: 'pass', attempts: 2 }]);
+    const first = readFileSync(join(folder, 'latest', 'storage/virtio-blk/outside.json'), 'utf8');
+    t.match(JSON.parse(first), { trouble: /cannot be read: ENOENT.*removed or changed on the host/ });
+  },
+);
+
 t.test('Ctrl+C once ends in order, with what is known so far', { timeout: 120_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bootgate-interrupt-'));
   const child = spawn(
     process.execPath,
-    [main, 'run', 'storage', '--image', 'debian-2014', '--results', folder, '--jobs', '1'],
+    [main, 'run', 'storage', '--tag', 'quick', '--image', 'debian-2014', '--results', folder, '--jobs', '1'],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },

@@ -1,12 +1,14 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
+import { resultFromEvidence } from '../boot/evidence.js';
 import type { Executor } from '../boot/executor.js';
-import { type Reference, referenceFor } from '../boot/reference.js';
+import { referenceFor } from '../boot/reference.js';
+import { noReference, type StoredReference, writeReference } from '../boot/stored-reference.js';
 import { BootgateError } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { scenarioFolder } from '../results/folder.js';
-import type { Finding, ScenarioResult } from '../results/scenario-result.js';
+import { isDecided, isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 
 /** `failures`: for what did not pass with a set that is not the whole tree. */
@@ -24,12 +26,9 @@ export interface DifferenceOptions {
   logger?: Logger | undefined;
 }
 
-const MOST_NAMED = 12;
-const DIFFERENCE = 'reference-difference';
-
 /**
- * The results with their reference boots beside them: what the kernel itself cannot do, and, where it can, which findings
- * matter. Boots only what no earlier run has. A reference that could not be booted leaves a result as it was.
+ * The results judged again beside their reference boots: what the kernel itself cannot do, and, where it can, which findings
+ * matter. Boots only what no earlier run has. Each reference is stored in the folder of its result.
  */
 export async function compareWithReferences(
   results: readonly ScenarioResult[],
@@ -44,22 +43,30 @@ export async function compareWithReferences(
       // A run that boots the whole tree anyway is its own reference; install sets of one scenario share theirs.
       const booting = known.get(scenario.name) ?? boot(prepared, scenario, options);
       known.set(scenario.name, booting);
-      try {
-        const { reference, cached } = await booting;
-        return reference.verdict === 'infra' ? result : withReference(result, reference, cached, prepared);
-      } catch (error) {
+      const { reference, cached } = await booting.catch((error: Error) => {
         if (error instanceof BootgateError && error.blame === 'user') throw error;
+        if (options.executor.signal.aborted) return { reference: undefined, cached: false };
         options.logger?.warn({ err: error, scenario: scenario.name }, 'no reference boot');
-        return result;
-      }
+        return { reference: noReference(scenario.name, error.message), cached: false };
+      });
+      if (!reference) return result;
+      const image = options.image?.image.name;
+      const stored: StoredReference = {
+        schema: 'bootgate/reference@1',
+        cached,
+        ...(image === undefined ? {} : { image }),
+        reference,
+      };
+      await writeReference(join(options.folder, dirname(result.files.recording)), stored);
+      return resultFromEvidence(result, options.folder, prepared, options.executor.cache, stored);
     }),
   );
 }
 
 function isWanted(result: ScenarioResult, { set, index }: PreparedImage, policy: ReferencePolicy): boolean {
-  if (policy === 'never' || result.verdict === 'skip' || result.verdict === 'infra') return false;
+  if (policy === 'never' || !isDecided(result)) return false;
   if (policy === 'always') return true;
-  return result.verdict !== 'pass' && set.names.length < index.modules.size;
+  return isFailure(result) && set.names.length < index.modules.size;
 }
 
 async function boot(prepared: PreparedImage, scenario: Scenario, options: DifferenceOptions) {
@@ -74,40 +81,4 @@ async function boot(prepared: PreparedImage, scenario: Scenario, options: Differ
     executor,
     folder,
   });
-}
-
-/**
- * A result beside its reference. Where the whole tree passes, a missing module that the reference did without as well is
- * noise and goes; where nothing is left that says what is missing, the difference itself is the finding.
- */
-export function withReference(
-  result: ScenarioResult,
-  reference: Reference,
-  cached: boolean,
-  { set, index }: Pick<PreparedImage, 'set' | 'index'>,
-): ScenarioResult {
-  const names = new Set(set.names);
-  const lacking = reference.modulesLoaded.filter((name) => index.modules.has(name) && !names.has(name));
-  const told = {
-    ...result,
-    reference: { verdict: reference.verdict, reason: reference.reason, cached, lacking },
-  };
-  if (result.verdict === 'pass' || reference.verdict !== 'pass') return told;
-  const loaded = new Set(reference.modulesLoaded);
-  const isNoise = ({ kind, module, alternatives = [] }: Finding) =>
-    kind === DIFFERENCE ||
-    (kind === 'missing-module' && ![module ?? '', ...alternatives].some((name) => loaded.has(name)));
-  const findings = result.findings.filter((finding) => !isNoise(finding));
-  if (lacking.length > 0 && !findings.some(({ kind }) => kind === 'missing-module'))
-    findings.push(differenceFinding(lacking));
-  return { ...told, findings };
-}
-
-function differenceFinding(lacking: readonly string[]): Finding {
-  const more = lacking.length > MOST_NAMED ? ` and ${lacking.length - MOST_NAMED} more` : '';
-  return {
-    kind: DIFFERENCE,
-    evidence: `the whole tree passes, and has loaded: ${lacking.slice(0, MOST_NAMED).join(', ')}${more}`,
-    hint: 'the guest has not said which of these it misses; `bootgate fix` finds out by booting',
-  };
 }

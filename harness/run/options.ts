@@ -30,8 +30,8 @@ export interface RunOptions {
   retries?: number;
   /** An interrupted run: what it had finished is kept, the rest is booted into its folder. */
   resume?: ResumableRun;
-  /** Has the last word on the result before it is written; `missing` are boots that came to no result. */
-  finish?: (result: RunResult, folder: RunFolder, missing: readonly string[]) => Promise<RunResult>;
+  /** Has the last word on the result before it is written. */
+  finish?: (result: RunResult, folder: RunFolder) => Promise<RunResult>;
   reporters: Reporter[];
   signal?: AbortSignal;
   /** For people: what went wrong beside the run. */

@@ -1,108 +1,64 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { backgroundOf } from '../boot/background.js';
+import { type JudgedImage, resultFromEvidence } from '../boot/evidence.js';
+import { readReference } from '../boot/stored-reference.js';
 import type { Cache } from '../cache.js';
-import { judge } from '../diagnose/judge.js';
 import { userError } from '../errors.js';
-import { readContents } from '../image/contents.js';
-import type { ModuleSource } from '../image/image-file.js';
-import { type PreparedImage, prepareImages } from '../image/prepare.js';
-import type { ModuleIndex, ModuleSet } from '../modules/module.js';
-import { exactSet } from '../modules/set.js';
+import { readStoredSet } from '../image/rules-file.js';
+import { resolveKernel } from '../kernel/resolve.js';
+import { loadModuleIndex } from '../modules/index.js';
 import type { StoredRun } from '../results/read.js';
-import type { ImageRecipe, RunResult } from '../results/run-result.js';
+import type { RunResult } from '../results/run-result.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
-import { countVerdicts } from '../results/scenario-result.js';
-import type { Scenario } from '../scenarios/scenario.js';
-import { readRecording } from '../vm/recording.js';
-import { readReport } from '../vm/records.js';
-import { verdictOf } from './run.js';
+import { withResults } from '../results/verdict.js';
+
+/** The kernel that a run was made with: all that is not in the run's own folder. */
+export type RunKernel = Pick<JudgedImage, 'kernel' | 'index'>;
 
 /**
- * An old run judged anew from its recordings, by today's rules. Nothing is booted, and the run's folder stays as it is.
- * The gate's word is left out, and so are the known issues that it knew of: they were about the old verdicts.
- * @throws BootgateError blame `user`, E_REJUDGE: the kernel is no longer the one that was booted.
+ * A stored run judged again from its recordings: the same verdicts and findings unless the rules in the code have changed.
+ * Nothing is booted, no list, policy, split or ledger is read, and the run's folder stays as it is. What the gate makes of it is
+ * a later step (gate/rejudge.ts).
  */
-export async function rejudge({ folder, result }: StoredRun, cache: Cache): Promise<RunResult> {
-  const prepared = await prepareAgain(result, cache);
-  const { gate: _gate, ...rest } = result;
-  const results: ScenarioResult[] = [];
-  for (const one of result.results) results.push(await judgeAgain(one, folder, prepared, cache));
-  const counts = countVerdicts(results);
-  const unfinished = result.verdict === 'incomplete' && result.counts.infra === 0;
-  return { ...rest, results, counts, verdict: verdictOf(results, unfinished) };
-}
-
-async function judgeAgain(
-  one: ScenarioResult,
-  run: string,
-  prepared: PreparedImage,
+export async function rejudge(
+  { folder, result }: StoredRun,
   cache: Cache,
-): Promise<ScenarioResult> {
-  if (!one.files.recording) return one; // never booted
-  const folder = join(run, dirname(one.files.recording));
-  const recording = await readRecording(folder);
-  const { scenario } = JSON.parse(await readFile(join(folder, 'recipe.json'), 'utf8')) as {
-    scenario: Scenario;
-  };
-  const report = readReport(recording.nonce, recording.control, recording.console);
-  const judged = judge({
-    scenario,
-    recording,
-    report,
-    outside: one.steps.filter(({ where }) => where === 'outside'),
-    set: await setOf(one, run, prepared),
-    tree: prepared.index,
-    ...(await backgroundOf(prepared, report, cache)),
-  });
-  const { knownIssue: _known, ...rest } = one;
-  return { ...rest, ...judged };
+  kernel?: RunKernel,
+): Promise<RunResult> {
+  const booted = kernel ?? (await kernelOf(result, cache));
+  const images = new Map<string | undefined, JudgedImage>();
+  const results: ScenarioResult[] = [];
+  for (const one of result.results) {
+    const recording = one.files.recording;
+    if (!recording) {
+      results.push(one);
+      continue;
+    }
+    const image =
+      images.get(one.installSet) ??
+      ({ ...booted, ...(await readStoredSet(folder, one.installSet, booted.index)) } satisfies JudgedImage);
+    images.set(one.installSet, image);
+    const reference = one.reference && (await readReference(join(folder, dirname(recording))));
+    results.push(await resultFromEvidence(one, folder, image, cache, reference));
+  }
+  const { gate: _gate, ...rest } = result;
+  return withResults(rest, results);
 }
 
-/** The modules that were booted; why one was left out is what the policy says now. */
-async function setOf(
-  { installSet }: ScenarioResult,
-  run: string,
-  { index, set }: { index: ModuleIndex; set: ModuleSet },
-): Promise<ModuleSet> {
-  const names = (await readContents(run, installSet)).map(({ name }) => name);
-  return { ...exactSet(index, names, set.source), excludedBy: set.excludedBy };
-}
-
-async function prepareAgain({ image }: RunResult, cache: Cache): Promise<PreparedImage> {
+/** @throws BootgateError blame `user`, E_REJUDGE: the kernel is no longer the one that was booted. */
+async function kernelOf({ image }: RunResult, cache: Cache): Promise<RunKernel> {
   const { recipe } = image;
   if (!recipe)
     throw userError('E_REJUDGE', 'this run does not say what it was made of', {
-      hint: 'it is of an older version of bootgate: run it again',
+      hint: 'an older version of bootgate made it: run it again',
     });
-  const [prepared] = await prepareImages(
-    {
-      name: image.name,
-      description: '',
-      file: recipe.file,
-      kernel: recipe.kernel,
-      modules: sourceOf(recipe),
-      scenarios: [],
-      skip: [],
-      budgets: {},
-      gate: { growth: {} },
-    },
-    { cache, delivery: recipe.delivery },
-  );
-  if (prepared.kernel.digest !== image.kernel.digest)
+  const kernel = await resolveKernel(recipe.kernel, { cache });
+  if (kernel.digest !== image.kernel.digest)
     throw userError(
       'E_REJUDGE',
-      `${image.kernel.source} is another kernel now than the one that was booted`,
+      `${image.kernel.source} is no longer the kernel that was booted (${image.kernel.release})`,
       {
-        hint: `it was ${image.kernel.resolved.join(', ') || image.kernel.release}: give it as files in the image`,
+        hint: `the run had ${image.kernel.resolved.join(', ') || image.kernel.release}: name these files in the image's \`kernel:\``,
       },
     );
-  return prepared;
-}
-
-/** Names come from the run itself; only a policy or a split knows why a module is where it is, while it is still there. */
-function sourceOf({ modules }: ImageRecipe): ModuleSource {
-  if (modules.kind === 'all' || modules.kind === 'list') return { kind: 'all' };
-  return modules.file === 'packages' || existsSync(modules.file) ? modules : { kind: 'all' };
+  return { kernel, index: await loadModuleIndex(kernel.modulesDir, kernel.release, cache) };
 }

@@ -4,9 +4,10 @@ import type { Boot } from '../boot/job.js';
 import { keyOf } from '../boot/reference.js';
 import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
+import { forJson } from '../printable.js';
+import { REPORT_FILES } from '../report/reports.js';
 import { type RunFolder, scenarioFolder } from '../results/folder.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
-import { RUN_FILE } from '../results/write.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { writeWhole } from '../write-whole.js';
 
@@ -14,19 +15,6 @@ import { writeWhole } from '../write-whole.js';
 const PLAN_FILE = 'plan.json';
 /** Written in a scenario's folder as soon as it is judged, whole or not at all. */
 const RESULT_FILE = 'result.json';
-
-/**
- * What a run says at its end. A run that is resumed has no end again: were it killed, these would still tell of the time
- * before, and CI would read a pass that nobody has seen.
- */
-const VERDICT_FILES = [
-  RUN_FILE,
-  'junit.xml',
-  'results.tap',
-  'summary.md',
-  'results.sarif',
-  'gl-code-quality.json',
-];
 
 /** A run that came to no end, or whose results should be kept as far as they still hold. */
 export interface ResumableRun {
@@ -53,7 +41,7 @@ type Circumstances = { accelerator: AcceleratorChoice; cache: Cache };
 
 export async function writePlan(folder: RunFolder, started: Date, image: string): Promise<void> {
   const plan: Plan = { schema: 'bootgate/plan@1', id: folder.id, image, started: started.toISOString() };
-  await writeWhole(join(folder.path, PLAN_FILE), `${JSON.stringify(plan, null, 2)}\n`);
+  await writeWhole(join(folder.path, PLAN_FILE), forJson(plan));
 }
 
 export async function keepResult(
@@ -67,7 +55,7 @@ export async function keepResult(
     key: await bootKey(boot, circumstances),
     result,
   };
-  await writeWhole(resultFile(run, boot), `${JSON.stringify(stored, null, 2)}\n`);
+  await writeWhole(resultFile(run, boot), forJson(stored));
 }
 
 /**
@@ -89,9 +77,12 @@ export async function keepFinished(
   return kept;
 }
 
-/** Takes back what the run said when it last ended; results that still hold stay. */
+/**
+ * Takes back what the run said when it last ended; results that still hold stay. Were it killed again, its reports would still
+ * tell of the time before, and CI would read a pass that nobody has seen.
+ */
 export async function withdrawVerdict(folder: RunFolder): Promise<void> {
-  for (const name of VERDICT_FILES) await rm(join(folder.path, name), { force: true });
+  for (const name of REPORT_FILES) await rm(join(folder.path, name), { force: true });
 }
 
 /**

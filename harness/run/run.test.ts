@@ -14,15 +14,16 @@ import fc from 'fast-check';
 import t from 'tap';
 import { z } from 'zod';
 import { AdmissionGate } from '../boot/admission.js';
-import { onInterrupt, wasInterrupted } from '../cli/interrupt.js';
+import { catchSignals, onInterrupt, wasInterrupted } from '../cli/interrupt.js';
 import { BootgateError, exitCodeOf } from '../errors.js';
 import { imageSchema, loadImage } from '../image/image-file.js';
+import { parseKernelConfig } from '../kernel/config.js';
 import { imagesDir } from '../paths.js';
 import { makeRunFolder, pointLatest } from '../results/folder.js';
-import type { RunResult } from '../results/run-result.js';
+import { exitCodeOfVerdict } from '../results/verdict.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { planRun } from './plan.js';
-import { exitCodeOfRun } from './run.js';
+import { type Offer, unmetNeed } from './unmet.js';
 
 const scratch = () => mkdtempSync(join(tmpdir(), 'bootgate-run-test-'));
 
@@ -134,10 +135,13 @@ t.test('images', async (t) => {
   });
 
   await t.test('the command line lays over the file', async (t) => {
-    const file = writeImage('version: 1\nname: x\nkernel: [a.deb, ./b.deb]\n');
+    const file = writeImage(
+      'version: 1\nname: x\nkernel: [a.deb, ./b.deb, "apt:linux-image-amd64", installed]\n',
+    );
     const plain = await loadImage(file);
-    t.equal(plain.kernel[0], 'a.deb', 'a bare name stays as it is');
+    t.equal(plain.kernel[0], join(file, '..', 'a.deb'), 'so is a bare name');
     t.equal(plain.kernel[1], join(file, '..', 'b.deb'), 'a relative path is beside the file');
+    t.same(plain.kernel.slice(2), ['apt:linux-image-amd64', 'installed'], 'names that are no path');
     const over = await loadImage(file, { kernel: ['installed'], modules: 'list.txt' });
     t.same(over.kernel, ['installed']);
     t.equal(over.modules.kind, 'list');
@@ -147,11 +151,12 @@ t.test('images', async (t) => {
   await t.test('the schema that editors complete from is fresh', async (t) => {
     const fresh = `${JSON.stringify(z.toJSONSchema(imageSchema, { target: 'draft-7', io: 'input' }), null, 2)}\n`;
     const file = join(imagesDir, 'schema.json');
-    if (process.env.UPDATE_SCHEMAS) writeFileSync(file, fresh);
-    t.equal(readFileSync(file, 'utf8'), fresh, 'UPDATE_SCHEMAS=1 writes it anew');
+    if (process.env.BOOTGATE_UPDATE) writeFileSync(file, fresh);
+    t.equal(readFileSync(file, 'utf8'), fresh, 'BOOTGATE_UPDATE=1 writes it anew');
   });
 });
 
+const ide = { serial: 'data', bus: 'ide', sizeMiB: 64, verifyPattern: false };
 const scenario = (name: string): Scenario => ({
   name,
   area: name.split('/')[0] ?? '',
@@ -188,6 +193,57 @@ t.test('planning', async (t) => {
   t.throws(() => planRun(image, all, ['stroage/*']), { code: /^E_/ });
 });
 
+t.test('planning by tags', async (t) => {
+  const wide = { ...scenario('storage/wide'), tags: ['wide'] };
+  const all = [scenario('boot/a'), { ...scenario('boot/b'), tags: ['quick', 'wide'] }, wide];
+  const image = await loadImage(writeImage('version: 1\nname: x\nkernel: k\n'));
+  const names = (...args: [string[], string[]?]) => planRun(image, all, ...args).boots.map((one) => one.name);
+  t.same(names([]), ['boot/a', 'boot/b'], 'quick unless something is named; untagged is quick');
+  t.same(names([], ['wide']), ['boot/b', 'storage/wide']);
+  t.same(names(['storage']), ['storage/wide'], 'a pattern reaches all');
+  t.same(names(['boot'], ['wide']), ['boot/b'], 'both: what both name');
+  t.throws(() => planRun(image, all, [], ['wild']), { message: /no scenario is tagged wild .*wide/ });
+  t.throws(() => planRun(image, all, ['boot/a'], ['wide']), { code: 'E_NOTHING_TO_RUN' });
+  const named = await loadImage(writeImage('version: 1\nname: x\nkernel: k\nscenarios: [storage/wide]\n'));
+  t.same(
+    planRun(named, all, []).boots.map((one) => one.name),
+    ['storage/wide'],
+    'an image that names it wants it',
+  );
+});
+
+t.test('what kernel or host cannot offer is skipped with the reason, what was lost is booted', async (t) => {
+  const config = parseKernelConfig('CONFIG_E1000=m\nCONFIG_VIRTIO_PCI=y\n# CONFIG_IGB is not set\n');
+  const resolve = (name: string) => ({ kind: name === 'veth' ? 'modules' : 'none', names: [] });
+  const offer = {
+    arch: 'x86_64',
+    config,
+    index: { resolve } as unknown as Offer['index'],
+    models: new Set(['e1000', 'virtio-net-pci', 'qemu-xhci']),
+  } as const;
+  const nic = (model: string) => ({ ...scenario('network/x'), nics: [{ model, mac: '', farEnd: false }] });
+  const rows: [Scenario, Partial<Offer>, RegExp | undefined][] = [
+    [scenario('boot/a'), {}, undefined],
+    [nic('e1000'), {}, undefined],
+    [nic('e1000'), { config: null }, undefined],
+    [nic('igb'), {}, /^this QEMU has no device igb$/],
+    [nic('igb'), { models: null }, /^not in this kernel: CONFIG_IGB \(needed by drivers of igb\)$/],
+    [nic('rtl8139'), { models: null }, /CONFIG_8139CP or CONFIG_8139TOO/],
+    [nic('igb'), { models: null, config: null }, undefined],
+    [{ ...scenario('a/b'), machine: 'pc', disks: [ide] }, { arch: 'aarch64' }, /aarch64 has no machine pc/],
+    [{ ...scenario('a/b'), disks: [ide] }, { arch: 'aarch64' }, /machines of aarch64 have no ide/],
+    [{ ...scenario('a/b'), needs: ['CONFIG_E1000', 'veth'] }, {}, undefined],
+    [{ ...scenario('a/b'), needs: ['CONFIG_IGB|veth'] }, {}, undefined],
+    [{ ...scenario('a/b'), needs: ['CONFIG_IGB'] }, {}, /CONFIG_IGB \(needed by the scenario\)/],
+    [{ ...scenario('a/b'), needs: ['tun'] }, {}, /not in this kernel: tun/],
+  ];
+  for (const [one, over, reason] of rows) {
+    const found = unmetNeed(one, { ...offer, ...over });
+    if (reason === undefined) t.equal(found, undefined);
+    else t.match(found, reason);
+  }
+});
+
 t.test('run folders', async (t) => {
   const results = join(scratch(), 'results');
   const now = new Date(2026, 10, 3, 4, 5, 6);
@@ -210,15 +266,16 @@ t.test('run folders', async (t) => {
 });
 
 t.test('exit codes of a run', async (t) => {
-  const run = (verdict: RunResult['verdict']) => ({ verdict }) as RunResult;
-  t.equal(exitCodeOfRun(run('pass'), false), 0);
-  t.equal(exitCodeOfRun(run('fail'), false), 1);
-  t.equal(exitCodeOfRun(run('incomplete'), false), 3);
-  t.equal(exitCodeOfRun(run('pass'), true), 130);
+  t.equal(exitCodeOfVerdict('pass'), 0);
+  t.equal(exitCodeOfVerdict('fail'), 1);
+  t.equal(exitCodeOfVerdict('incomplete'), 3);
+  for (const verdict of ['pass', 'fail', 'incomplete'] as const)
+    t.equal(exitCodeOfVerdict(verdict, true), 130);
 });
 
 t.test('the first Ctrl+C is passed on, and remembered for what is thrown after it', async (t) => {
   let said = 0;
+  catchSignals();
   const { signal, release } = onInterrupt(() => said++);
   t.notOk(wasInterrupted());
   process.emit('SIGINT', 'SIGINT');

@@ -1,21 +1,21 @@
 import type { Logger } from 'pino';
 import { Executor } from '../boot/executor.js';
 import { bootOf, notBooted } from '../boot/job.js';
-import { EXIT } from '../errors.js';
 import { writeContents } from '../image/contents.js';
 import type { PreparedImage } from '../image/prepare.js';
-import { writeJunit } from '../report/junit.js';
+import { writeRules } from '../image/rules-file.js';
 import { safely } from '../report/reporter.js';
-import { writeTap } from '../report/tap.js';
+import { writeReports } from '../report/reports.js';
 import { makeRunFolder, pointLatest, type RunFolder } from '../results/folder.js';
 import type { RunResult } from '../results/run-result.js';
-import { countVerdicts, resultName, type ScenarioResult, speaksAgainst } from '../results/scenario-result.js';
-import { writeRunJson } from '../results/write.js';
+import { countVerdicts, resultName, type ScenarioResult } from '../results/scenario-result.js';
+import { verdictOf } from '../results/verdict.js';
 import { bootAll } from './boots.js';
 import { describeImage, describeInstallSets } from './describe.js';
 import { compareWithReferences } from './difference.js';
 import type { RunOptions } from './options.js';
 import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
+import { withoutUnmet } from './unmet.js';
 import { lockRun } from './writer-lock.js';
 
 export interface FinishedRun {
@@ -34,7 +34,8 @@ export async function runPlan(options: RunOptions): Promise<FinishedRun> {
     options.resume?.folder ?? (await makeRunFolder(options.results, variants[0].image.name, started));
   const lock = lockRun(folder.path);
   try {
-    return await runInFolder(options, variants, folder, started);
+    const plan = await withoutUnmet(options.plan, variants[0]);
+    return await runInFolder({ ...options, plan }, variants, folder, started);
   } finally {
     lock.release();
   }
@@ -73,6 +74,7 @@ async function runInFolder(
   logger?.info({ id: folder.id, image, accelerator: options.accelerator }, 'run started');
 
   for (const prepared of variants) await writeContents(folder.path, prepared);
+  await writeRules(folder.path, variants[0]);
   const booted: ScenarioResult[] = [...kept];
   const rest = boots.filter(({ name }) => !names.has(name));
   const executor = options.executor ?? executorOf(options, logger);
@@ -108,10 +110,12 @@ async function runInFolder(
   finished.sort((a, b) => (order.get(resultName(a)) ?? 0) - (order.get(resultName(b)) ?? 0));
   const counts = countVerdicts(finished);
   const cpu = process.cpuUsage(cpuBefore);
+  const done = new Set(finished.map(resultName));
+  const missing = boots.map(({ name }) => name).filter((name) => !done.has(name));
   const bare: RunResult = {
     schema: 'bootgate/run@1',
     id: folder.id,
-    verdict: verdictOf(finished, finished.length < boots.length + skips.length),
+    verdict: verdictOf(finished, missing.length > 0),
     started: started.toISOString(),
     seconds: (performance.now() - clock) / 1000,
     cpuSeconds: {
@@ -125,15 +129,12 @@ async function runInFolder(
       : {}),
     additions: variants[0].set.additions,
     counts,
+    ...(missing.length > 0 ? { missing } : {}),
     ...(resume ? { resumed: { kept: kept.length } } : {}),
     results: finished,
   };
-  const done = new Set(finished.map(resultName));
-  const missing = boots.map(({ name }) => name).filter((name) => !done.has(name));
-  const result = (await options.finish?.(bare, folder, missing)) ?? bare;
-  await writeRunJson(folder.path, result);
-  await writeJunit(folder.path, result);
-  await writeTap(folder.path, result);
+  const result = (await options.finish?.(bare, folder)) ?? bare;
+  await writeReports({ folder: folder.path, result });
   const warning = await pointLatest(results, folder.id);
   if (warning) {
     logger?.warn(warning);
@@ -156,20 +157,4 @@ function executorOf({ accelerator, cache, jobs, plan, signal, warn }: RunOptions
       warn?.(sentence);
     },
   });
-}
-
-/**
- * `fail` outranks `incomplete`: a kernel that said no has said no, whatever else could not be decided. What fails with
- * the whole tree as well is not the set's fault, and does not fail the run.
- */
-export function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): RunResult['verdict'] {
-  if (results.some(speaksAgainst)) return 'fail';
-  return unfinished || results.some(({ verdict }) => verdict === 'infra') ? 'incomplete' : 'pass';
-}
-
-/** The exit code of a run, by the contract. */
-export function exitCodeOfRun(result: RunResult, interrupted: boolean): number {
-  if (interrupted) return EXIT.interrupted;
-  if (result.verdict === 'pass') return EXIT.ok;
-  return result.verdict === 'fail' ? EXIT.no : EXIT.undecided;
 }

@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../exec.js';
+import { library } from '../library.js';
 import { SCENARIO } from '../limits.js';
 import { guestDir } from '../paths.js';
 import { didYouMean } from '../suggest.js';
@@ -22,7 +24,21 @@ export async function knownHelpers(dir: string = guestDir): Promise<Set<string>>
     for (const match of (await readFile(join(dir, file), 'utf8')).matchAll(/^([a-z][a-z0-9_]*)\(\)/gm))
       names.add(match[1] ?? '');
   }
+  for (const { text } of projectHelpers())
+    for (const match of text.matchAll(/^([a-z][a-z0-9_]*)\(\)/gm)) names.add(match[1] ?? '');
   return names;
+}
+
+/** The helpers of the user's own project: every step can call them, and they win over the package's. */
+export function projectHelpers(): { name: string; file: string; text: string }[] {
+  return library()
+    .folders('helpers')
+    .flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => /^[a-z0-9][a-z0-9._-]*\.sh$/.test(name))
+        .sort()
+        .map((name) => ({ name, file: join(folder, name), text: readFileSync(join(folder, name), 'utf8') })),
+    );
 }
 
 /** A command that begins with `!`, where it is no condition. */

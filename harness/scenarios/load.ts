@@ -1,29 +1,37 @@
 import { readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { type Document, readDocument } from '../document.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readUserlandTable } from '../initramfs/userland-table.js';
+import { library } from '../library.js';
 import { SCENARIO } from '../limits.js';
+import { shownFile } from '../paths.js';
 import { didYouMean } from '../suggest.js';
-import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
-import { knownHelpers, lintStep, syntaxErrors } from './lint.js';
+import { misfitsOf, sizeProblem } from '../vm/devices/fit.js';
+import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
+import { knownHelpers, lintStep, projectHelpers, syntaxErrors } from './lint.js';
 import { type Expanded, expandMatrix } from './matrix.js';
 import type { Scenario } from './scenario.js';
-import { type ScenarioFile, scenarioFileSchema } from './schema.js';
+import { BOARDS, type ScenarioFile, scenarioFileSchema } from './schema.js';
 
 /**
- * Reads every scenario file below a folder, expands its matrix and checks it: in order of name.
+ * Reads every scenario file below some folders (the user's first), expands its matrix and checks it: in order of name. Of two
+ * scenarios with one name in two folders, the first folder's counts.
  * @throws BootgateError blame `user`, E_SCENARIOS: all problems of all files at once, each as file:line:col.
  */
-export async function loadScenarios(dir: string): Promise<Scenario[]> {
-  const files = await scenarioFiles(dir);
-  const [table, helpers] = await Promise.all([readUserlandTable(), knownHelpers()]);
+export async function loadScenarios(
+  dirs: string | readonly string[] = library().folders('scenarios'),
+): Promise<Scenario[]> {
+  const files = await scenarioFiles([dirs].flat());
+  const helpers = projectHelpers();
+  const [table, known] = await Promise.all([readUserlandTable(), knownHelpers()]);
   const tools = [...table.base, ...table.tools].map((tool) => tool.name);
   const problems: Problem[] = [];
   const scenarios: Scenario[] = [];
   const steps: { document: Document<ScenarioFile>; scenario: Scenario }[] = [];
-  for (const file of files) {
-    const document = await readDocument(shown(join(dir, file)), scenarioFileSchema).catch(
+  const placeOf = new Map<string, string>();
+  for (const { dir, file } of files) {
+    const document = await readDocument(shownFile(join(dir, file)), scenarioFileSchema).catch(
       (error: unknown) => {
         if (!(error instanceof BootgateError) || error.blame !== 'user') throw error;
         problems.push(...(error.problems.length > 0 ? error.problems : [{ message: error.message }]));
@@ -32,14 +40,29 @@ export async function loadScenarios(dir: string): Promise<Scenario[]> {
     if (!document) continue;
     for (const expanded of expandMatrix(document, problems)) {
       const scenario = toScenario(document, expanded, file, tools, problems);
+      const winner = placeOf.get(scenario.name);
+      if (winner !== undefined && winner !== dir) {
+        const { file } = scenarios.find(({ name }) => name === scenario.name) ?? scenario;
+        library().sayWins(`scenario ${scenario.name}`, file);
+        continue;
+      }
+      placeOf.set(scenario.name, dir);
+      if (helpers.length > 0) scenario.helpers = helpers.map(({ text }) => text.trimEnd()).join('\n');
       scenarios.push(scenario);
       steps.push({ document, scenario });
     }
   }
-  const unreadable = await syntaxErrors(scenarios.flatMap(({ steps }) => steps.map(({ run }) => run)));
+  const unreadable = await syntaxErrors([
+    ...scenarios.flatMap(({ steps }) => steps.map(({ run }) => run)),
+    ...helpers.map(({ text }) => text),
+  ]);
+  for (const { file, text } of helpers) {
+    const syntax = unreadable.get(text);
+    if (syntax) problems.push({ file: shownFile(file), message: `sh cannot read this: ${syntax}` });
+  }
   for (const { document, scenario } of steps) {
     scenario.steps.forEach(({ run }, index) => {
-      const lints = lintStep(run, helpers);
+      const lints = lintStep(run, known);
       const syntax = unreadable.get(run);
       if (syntax) lints.push({ message: `sh cannot read this: ${syntax}` });
       for (const { message, hint } of lints)
@@ -48,32 +71,33 @@ export async function loadScenarios(dir: string): Promise<Scenario[]> {
   }
   problems.push(...sameNames(scenarios));
   if (problems.length > 0) {
-    throw new BootgateError(`${problems.length > 1 ? 'some things are' : 'one thing is'} wrong in ${dir}`, {
-      code: 'E_SCENARIOS',
-      blame: 'user',
-      problems: unique(problems),
-    });
+    const where = [dirs].flat().map(shownFile).join(' and ');
+    throw new BootgateError(
+      `${problems.length > 1 ? `${problems.length} problems` : 'one problem'} in ${where}`,
+      {
+        code: 'E_SCENARIOS',
+        blame: 'user',
+        problems: unique(problems),
+      },
+    );
   }
   return scenarios.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** As people like to read it, and editors to open it: relative where it lies below the working directory. */
-function shown(path: string): string {
-  const below = relative(process.cwd(), path);
-  return below.startsWith('..') ? path : below;
-}
-
-async function scenarioFiles(dir: string): Promise<string[]> {
-  const names = await readdir(dir, { recursive: true }).catch((cause: Error) => {
-    throw userError('E_SCENARIOS', `cannot read the scenarios in ${dir}: ${cause.message}`, { cause });
-  });
-  const files = names.filter((name) => /\.ya?ml$/.test(name)).sort();
-  if (files.length === 0) {
-    throw userError('E_SCENARIOS', `there is no scenario in ${dir}`, {
+async function scenarioFiles(dirs: readonly string[]): Promise<{ dir: string; file: string }[]> {
+  const all: { dir: string; file: string }[] = [];
+  for (const dir of dirs) {
+    const names = await readdir(dir, { recursive: true }).catch((cause: Error) => {
+      throw userError('E_SCENARIOS', `cannot read the scenarios in ${dir}: ${cause.message}`, { cause });
+    });
+    const files = names.filter((name) => /\.ya?ml$/.test(name)).sort();
+    all.push(...files.map((file) => ({ dir, file })));
+  }
+  if (all.length === 0)
+    throw userError('E_SCENARIOS', `there is no scenario in ${dirs.join(', ')}`, {
       hint: 'scenarios are files AREA/NAME.yaml; scenarios/schema.json describes them',
     });
-  }
-  return files;
+  return all;
 }
 
 function toScenario(
@@ -105,6 +129,14 @@ function toScenario(
       `expected AREA/NAME in lower case, not ${name}`,
       'scenarios lie in a folder for their area',
     );
+  const { machine, devices } = value;
+  if (machine !== undefined) known(['machine'], machine, BOARDS, 'machine');
+  for (const [index, device] of devices.entries()) known(['devices', index], device, OTHER_DEVICES, 'device');
+  for (const { name: device, message } of misfitsOf(value, machine)) wrong(placeOf(value, device), message);
+  value.needs.forEach((need, index) => {
+    if (!need.split('|').every((one) => /^(?:CONFIG_[A-Z0-9_]+|[a-z0-9][\w-]*)$/.test(one)))
+      wrong(['needs', index], `expected CONFIG_SYMBOL or the name of a module, not ${need}`);
+  });
   const serials = new Set<string>();
   return {
     name,
@@ -112,8 +144,11 @@ function toScenario(
     description: value.description,
     file: document.file,
     line: document.locate(['name']).line,
+    ...(machine === undefined ? {} : { machine }),
+    tags: value.tags,
+    ...(value.needs.length > 0 ? { needs: value.needs } : {}),
     cpus: value.cpus,
-    memoryMiB: mebibytes(['memory'], value.memory, 128, SCENARIO.memoryMiB),
+    memoryMiB: mebibytes(['memory'], value.memory, SCENARIO.leastMemoryMiB, SCENARIO.memoryMiB),
     boot: value.boot,
     disks: value.disks.map((disk, index) => {
       if (!/^[A-Za-z0-9-]{1,20}$/.test(disk.serial))
@@ -123,6 +158,8 @@ function toScenario(
       serials.add(disk.serial);
       known(['disks', index, 'bus'], disk.bus, DISK_BUSES, 'bus');
       const sizeMiB = mebibytes(['disks', index, 'size'], disk.size, 1, SCENARIO.diskMiB);
+      const size = sizeProblem(disk.bus, sizeMiB);
+      if (size) wrong(['disks', index, 'size'], size);
       return { serial: disk.serial, bus: disk.bus, sizeMiB, verifyPattern: disk.verify === 'pattern' };
     }),
     nics: value.nics.map((nic, index) => {
@@ -131,6 +168,7 @@ function toScenario(
       return { model: nic.model, mac, farEnd: nic['far-end'] };
     }),
     ...(value.shares.length > 0 ? { shares: value.shares } : {}),
+    ...(devices.length > 0 ? { devices } : {}),
     tools: value.tools.map((tool, index) => {
       known(['tools', index], tool, tools, 'tool');
       return tool;
@@ -146,6 +184,14 @@ function toScenario(
       return { name: step.name, run: step.run, timeout: step.timeout ?? value.timeout };
     }),
   };
+}
+
+/** Where a device of the table is declared first. */
+function placeOf({ disks, nics, devices }: ScenarioFile, name: string): PropertyKey[] {
+  const disk = disks.findIndex(({ bus }) => bus === name);
+  if (disk >= 0) return ['disks', disk, 'bus'];
+  const nic = nics.findIndex(({ model }) => model === name);
+  return nic >= 0 ? ['nics', nic, 'model'] : ['devices', devices.indexOf(name)];
 }
 
 function sameNames(scenarios: readonly Scenario[]): Problem[] {

@@ -1,4 +1,5 @@
 import type { Entry } from '../initramfs/initramfs.js';
+import { guestSerial } from '../vm/devices/index.js';
 import type { Scenario } from './scenario.js';
 
 export interface Secrets {
@@ -17,7 +18,10 @@ export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): E
     `nonce ${nonce}`,
     `seed ${seed}`,
     `scenario ${scenario.name}`,
-    ...scenario.disks.map(({ serial }) => `disk ${serial}`),
+    ...scenario.disks.map((disk) => {
+      const seen = guestSerial(disk);
+      return seen === disk.serial ? `disk ${disk.serial}` : `disk ${disk.serial} ${seen}`;
+    }),
     ...scenario.nics.map(({ mac }, index) => `nic nic${index} ${mac}`),
     ...scenario.steps.map(({ name, timeout }, index) => `step ${index} ${timeout} ${name}`),
     ...scenario.steps.flatMap(({ run }, index) => (LOOKS_AT_FILES.test(run) ? [`looks ${index}`] : [])),
@@ -28,6 +32,7 @@ export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): E
     ...scenario.steps.map(({ run }, index) =>
       text(`bootgate/scenario/step-${index}.sh`, `cd /; ${run.trimEnd()}`),
     ),
+    ...(scenario.helpers ? [text('bootgate/own.sh', scenario.helpers)] : []),
   ];
 }
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { BootgateError, describeError } from '../errors.js';
 import { scenariosDir } from '../paths.js';
+import { ALL_ROWS, rowsOf } from '../vm/devices/index.js';
 import { loadScenarios } from './load.js';
 import { scenarioEntries } from './payload.js';
 import { scenarioJsonSchema } from './schema.js';
@@ -56,11 +57,19 @@ t.test('the shipped scenarios are well formed', async (t) => {
     t.notMatch(description, /\$\{/, `${name}: its description is filled in`);
     for (const step of steps) t.notMatch(step.name, /\$\{/);
   }
-  t.equal(
-    selectScenarios(scenarios, ['storage'])
-      .map(({ name, disks }) => `${name}:${disks[0]?.bus}`)
-      .join(' '),
-    'storage/ahci:ahci storage/nvme:nvme storage/virtio-blk:virtio-blk storage/virtio-scsi:virtio-scsi',
+  for (const { name, disks } of selectScenarios(scenarios, ['storage']))
+    t.equal(`storage/${disks[0]?.bus}`, name, 'the matrix is filled in');
+});
+
+t.test('the quick ones are those of the first day, and every device has a scenario', async (t) => {
+  const scenarios = await loadScenarios(scenariosDir);
+  const quick = scenarios.filter(({ tags }) => tags?.includes('quick')).map(({ name }) => name);
+  t.same(quick, [...SIXTEEN, 'filesystems/9p'].sort());
+  const used = new Set(scenarios.flatMap((one) => rowsOf(one).map(({ name }) => name)));
+  t.same(
+    ALL_ROWS.filter(({ name }) => !used.has(name)).map(({ name }) => name),
+    [],
+    'no row of the device table is without proof',
   );
 });
 
@@ -152,8 +161,18 @@ disks:
   - { serial: data, bus: virtio-blkk, size: 64MiB }
   - { serial: data, bus: nvme, size: 64 }
   - { serial: 'a b', bus: nvme, size: 64MB }
-nics: [{ model: e1000 }]
+nics: [{ model: e1000f }]
 tools: [mkfs.ext3]
+${STEP}`,
+    'a/fit.yaml': `description: d
+machine: q36
+tags: [quick, wide]
+needs: [CONFIG_NF_NAT, veth|CONFIG_VETH, config_x y]
+disks:
+  - { serial: one, bus: ide, size: 1MiB }
+  - { serial: two, bus: sdhci, size: 48MiB }
+  - { serial: three, bus: sdhci, size: 64MiB }
+devices: [virtio-rgn]
 ${STEP}`,
     'a/helper.yaml': `description: d
 steps:
@@ -187,8 +206,14 @@ steps:
     /^a\/bus\.yaml:4:\d+ disks\[1\]\.size: expected a size .* not 64$/,
     /^a\/bus\.yaml:5:\d+ disks\[2\]\.serial: expected 1 to 20 letters/,
     /^a\/bus\.yaml:5:\d+ disks\[2\]\.size: .* not 64MB$/,
-    /^a\/bus\.yaml:6:\d+ nics\[0\]\.model: unknown network card e1000 \(did you mean e1000e\?\)/,
+    /^a\/bus\.yaml:6:\d+ nics\[0\]\.model: unknown network card e1000f \(did you mean e1000, e1000e/,
     /^a\/bus\.yaml:7:\d+ tools\[0\]: unknown tool mkfs\.ext3 \(did you mean mkfs\.ext4/,
+    /^a\/fit\.yaml:2:\d+ machine: unknown machine q36 \(did you mean q35/,
+    /^a\/fit\.yaml:4:\d+ needs\[2\]: expected CONFIG_SYMBOL or the name of a module, not config_x y/,
+    /^a\/fit\.yaml:6:\d+ disks\[0\]\.bus: ide needs machine: pc/,
+    /^a\/fit\.yaml:7:\d+ disks\[1\]\.bus: 2 of sdhci: a guest can have 1/,
+    /^a\/fit\.yaml:7:\d+ disks\[1\]\.size: sdhci takes only sizes that are powers of two, not 48MiB/,
+    /^a\/fit\.yaml:9:\d+ devices\[0\]: unknown device virtio-rgn \(did you mean virtio-rng/,
     /^a\/helper\.yaml:4:\d+ steps\[0\]\.run: unknown helper need_disc \(did you mean need_disk/,
     /^a\/helper\.yaml:4:\d+ steps\[0\]\.run: unknown helper expect_opne \(did you mean expect_open\?\)/,
     /^a\/helper\.yaml:10:\d+ steps\[1\]\.name: two steps are named one/,
@@ -282,7 +307,7 @@ step 1 20 it gets an address by DHCP
 step 2 40 two MiB go to the far end, and two come back
 `,
   );
-  t.equal(files.get('bootgate/scenario/step-1.sh'), 'dhcp nic0\n');
+  t.equal(files.get('bootgate/scenario/step-1.sh'), 'cd /; dhcp nic0\n');
   t.equal(files.size, 4);
   for (const [path, text] of files) if (!path.endsWith('/env')) t.notMatch(text, 'n1');
 });

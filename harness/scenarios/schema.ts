@@ -1,6 +1,10 @@
 import { z } from 'zod';
+import { ARCHITECTURES } from '../arch/index.js';
 import { SCENARIO } from '../limits.js';
-import { DISK_BUSES, NIC_MODELS } from '../vm/machine.js';
+import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
+
+/** What `machine:` may be: the boards of every architecture. */
+export const BOARDS: readonly string[] = ARCHITECTURES.flatMap(({ boot }) => Object.keys(boot?.boards ?? {}));
 
 /** `${bus}`: filled in from the matrix before anything is looked at. */
 const PLACEHOLDER = '\\$\\{[A-Za-z]\\w*\\}';
@@ -93,6 +97,27 @@ export const scenarioFileSchema = z
       .max(SCENARIO.matrixRows)
       .optional()
       .describe(`one scenario for each row; \${word} anywhere stands for the value in the row`),
+    tags: z
+      .array(
+        z
+          .string()
+          .regex(/^(?:[a-z][a-z0-9-]*|\$\{[A-Za-z]\w*\})$/, 'expected a lower-case word')
+          .max(SCENARIO.nameBytes),
+      )
+      .min(1)
+      .max(SCENARIO.tags)
+      .default(['quick'])
+      .describe('for `run --tag`; scenarios tagged quick are booted unless patterns or tags are given'),
+    needs: z
+      .array(z.string().max(SCENARIO.nameBytes))
+      .max(SCENARIO.needs)
+      .default([])
+      .describe(
+        'what the kernel must have been built with beyond drivers of the devices, else the scenario is skipped: CONFIG_SYMBOL, or the name of a module; `A|B` for either',
+      ),
+    machine: oneOf(BOARDS)
+      .optional()
+      .describe("the board, where it is not the architecture's usual one (q35 on x86_64)"),
     cpus: z.number().int().min(1).max(SCENARIO.cpus).default(1).describe('cores'),
     memory: size('guest memory').default('512MiB'),
     boot: z
@@ -104,6 +129,11 @@ export const scenarioFileSchema = z
     disks: z.array(disk).max(SCENARIO.disks).default([]),
     nics: z.array(nic).max(SCENARIO.nics).default([]),
     shares: z.array(share).max(SCENARIO.shares).default([]).describe('folders of the host, over virtio 9p'),
+    devices: z
+      .array(oneOf(OTHER_DEVICES))
+      .max(SCENARIO.devices)
+      .default([])
+      .describe('what else the machine has, found by its driver (need_bound)'),
     tools: z
       .array(z.string().max(SCENARIO.nameBytes))
       .max(SCENARIO.tools)

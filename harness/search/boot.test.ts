@@ -59,7 +59,7 @@ const only = process.env.BOOTGATE_CASE;
 const cache = new Cache();
 const folder = mkdtempSync(join(tmpdir(), 'bootgate-fix-test-'));
 const results = join(folder, 'results');
-const scenarios = await loadScenarios(scenariosDir);
+const scenarios = (await loadScenarios(scenariosDir)).filter(({ tags }) => tags?.includes('quick'));
 const rows: string[][] = [];
 
 async function prepare({ without, as }: Case, at: number): Promise<[PreparedImage, ...PreparedImage[]]> {

@@ -5,9 +5,11 @@ import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { closure } from '../modules/closure.js';
+import { forJson } from '../printable.js';
 import type { StoredRun } from '../results/read.js';
 import type { RunResult } from '../results/run-result.js';
 import { isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
+import { verdictOf, type WholeVerdict } from '../results/verdict.js';
 import { runPlan } from '../run/run.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
@@ -131,8 +133,15 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
     patch: patch ? { file: patch.file, diff: patch.diff, after: patch.after } : null,
     proof,
   };
-  await writeWhole(join(folder, 'fix.json'), `${JSON.stringify(fix, null, 2)}\n`);
+  await writeWhole(join(folder, 'fix.json'), forJson(fix));
   return fix;
+}
+
+/** Whether a fix is one: `incomplete` where a change was found and the host did not let it be proven. */
+export function verdictOfFix({ verified, kernelsOwn, searches, proof }: Fix): WholeVerdict {
+  if (verified) return 'pass';
+  const found = kernelsOwn.length === 0 && searches.every(({ remedy }) => remedy.verified);
+  return found && proof?.verdict === 'incomplete' ? 'incomplete' : 'fail';
 }
 
 /** RUN/fix, or RUN/fix-2 and so on: what an earlier fix has tried stays. */
@@ -195,7 +204,7 @@ async function prove(
     ...(signal ? { signal } : {}),
   });
   const ofThese = result.results.filter((one) => mended.has(resultName(one)));
-  const verdict = ofThese.every((one) => one.verdict === 'pass') ? 'pass' : result.verdict;
+  const verdict = verdictOf(ofThese, ofThese.length < mended.size);
   return { id: result.id, folder: folder.path, verdict };
 }
 

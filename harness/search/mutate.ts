@@ -10,7 +10,7 @@ import { wholeTree } from '../modules/set.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
-import { type NeededModules, needsOf } from './needs.js';
+import { type NeededModules, scenarioNeeds } from './needs.js';
 import { Trials, withoutModules } from './trial.js';
 
 /** A need taken away from one scenario, with all that cannot live without it, and what came of it. */
@@ -56,12 +56,20 @@ export interface MutateOptions {
   limit?: number | undefined;
   signal?: AbortSignal | undefined;
   onMutation?: (mutation: Mutation) => void;
+  /** What a person should know of how guests are booted. */
+  onNote?: (sentence: string) => void;
 }
 
 /** A suite that cannot fail is worthless: takes away what each scenario needs, one module at a time, and looks. */
 export async function mutate(options: MutateOptions): Promise<MutationReport> {
   const { scenarios, accelerator, cache, folder, limit, signal } = options;
-  const executor = new Executor({ accelerator, cache, jobs: options.jobs, signal });
+  const executor = new Executor({
+    accelerator,
+    cache,
+    jobs: options.jobs,
+    signal,
+    onNote: options.onNote,
+  });
   const prepared = {
     ...options.prepared,
     set: wholeTree(options.prepared.index),
@@ -88,11 +96,16 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
       },
     );
     if (!reference) continue;
+    // The host's trouble is no answer about the suite.
+    if (reference.verdict === 'infra') {
+      report.failed.push({ scenario: scenario.name, modules: [], reason: reference.reason });
+      continue;
+    }
     if (reference.verdict !== 'pass') {
       report.without.push({ scenario: scenario.name, reason: reference.reason });
       continue;
     }
-    const { needed, bystanders } = needsOf(scenario, reference, prepared.index);
+    const { needed, bystanders } = scenarioNeeds(scenario, reference, prepared.index);
     report.bystanders += bystanders.length;
     wanted.push(...needed.map((need) => ({ scenario, need })));
   }
@@ -151,7 +164,7 @@ export function judgeMutation(
   let reason = '';
   if (!red) {
     if (soft) reason = `only the softdep ${request} asks for it`;
-    else if (request) reason = `nobody misses an answer to ${request}`;
+    else if (request) reason = `the scenario passes without an answer to ${request}`;
     else reason = 'the scenario does without all that needs it';
   } else if (!named) {
     const first = findings[0];

@@ -2,21 +2,7 @@ import type { Reference } from '../boot/reference.js';
 import { closure } from '../modules/closure.js';
 import type { ModuleIndex } from '../modules/module.js';
 import type { Scenario } from '../scenarios/scenario.js';
-
-/**
- * Modaliases on the way to a declared device, as QEMU's models have them: the PCI function, the virtio device behind it, the
- * SCSI unit behind that. Ids: OASIS virtio 1.2 sections 4.1.2.1 and 5; hw/nvme/ctrl.c, hw/ide/ich.c, hw/net/e1000e.c of QEMU.
- */
-const VIRTIO_PCI = 'pci:v00001AF4d00001042sv00001AF4sd00001100bc01sc00i00';
-const DISK = 'scsi:t-0x00';
-const ALIASES: Record<string, string[]> = {
-  'virtio-blk': [VIRTIO_PCI, 'virtio:d00000002v00001AF4'],
-  'virtio-scsi': [VIRTIO_PCI, 'virtio:d00000008v00001AF4', DISK],
-  nvme: ['pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02'],
-  ahci: ['pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01', DISK],
-  'virtio-net': [VIRTIO_PCI, 'virtio:d00000001v00001AF4'],
-  e1000e: ['pci:v00008086d000010D3sv00008086sd00000000bc02sc00i00'],
-};
+import { aliasesOf, rowsOf } from '../vm/devices/index.js';
 
 /** A need of a scenario: modules of which one at least has to be there. */
 export interface NeededModules {
@@ -36,15 +22,14 @@ export interface Needs {
 }
 
 /** What the declared devices and the steps asked for, with all that this needs by its symbols or names in softdeps. */
-export function needsOf(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
+export function scenarioNeeds(scenario: Scenario, reference: Reference, index: ModuleIndex): Needs {
   const loaded = new Set(reference.modulesLoaded);
-  const devices = [...scenario.disks.map(({ bus }) => bus), ...scenario.nics.map(({ model }) => model)];
   const needed = new Map<string, NeededModules>();
   const add = (modules: string[], request: string | null, soft = false) => {
     const key = modules.join(' ');
     if (!needed.has(key)) needed.set(key, { modules, request, soft });
   };
-  for (const request of [...devices.flatMap((device) => ALIASES[device] ?? []), ...reference.askedBySteps]) {
+  for (const request of [...rowsOf(scenario).flatMap(aliasesOf), ...reference.askedBySteps]) {
     const found = index.resolve(request);
     // Who answers and was not loaded could stand in all the same: it is taken away with the others.
     if (found.kind !== 'modules' || !found.names.some((name) => loaded.has(name))) continue;

@@ -1,12 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
 import { type PreparedImage, prepareImages } from '../image/prepare.js';
 import { shownFile } from '../modules/place.js';
 import type { Split } from '../splits/split.js';
 import type { WantedModule } from './patches/addition.js';
-import { unifiedDiff } from './unified.js';
 
 /** A changed file of the image, checked: the image that it makes has every module that was wanted. */
 export interface Patch {
@@ -62,6 +62,18 @@ export async function patchFor(
     };
   }
   return undefined;
+}
+
+/**
+ * A unified diff of two texts, as `patch -p1` and `git apply` take it; empty when they are equal.
+ * @param file shown as a/FILE and b/FILE.
+ */
+export function unifiedDiff(file: string, before: string, after: string): string {
+  if (before === after) return '';
+  return createTwoFilesPatch(`a/${file}`, `b/${file}`, before, after, undefined, undefined, {
+    context: 3,
+    headerOptions: FILE_HEADERS_ONLY,
+  });
 }
 
 type Change = (

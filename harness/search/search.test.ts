@@ -12,13 +12,15 @@ import { setFromList } from '../modules/set.js';
 import { styleOf } from '../report/screen.js';
 import { requireScenarios, unsettledOf } from '../results/choose.js';
 import type { Finding, ScenarioResult } from '../results/scenario-result.js';
-import { withReference } from '../run/difference.js';
+import { exitCodeOfVerdict } from '../results/verdict.js';
 import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { installSet } from '../splits/installsets.js';
 import { readSplit } from '../splits/read.js';
 import { coverage } from './coverage.js';
+import { type Fix, verdictOfFix } from './fix.js';
 import { judgeMutation, judgeSuite, type Mutation, type MutationReport } from './mutate.js';
-import { needsOf } from './needs.js';
+import { scenarioNeeds } from './needs.js';
+import { unifiedDiff } from './patch.js';
 import type { WantedModule } from './patches/addition.js';
 import { appendToList, patchList } from './patches/list.js';
 import { patchOwnSplit } from './patches/own.js';
@@ -28,7 +30,6 @@ import { gotFurther, searchRemedy } from './remedy.js';
 import { shrink } from './shrink.js';
 import { storyOf } from './story.js';
 import { storyText } from './storytext.js';
-import { unifiedDiff } from './unified.js';
 
 const plain = styleOf({ colour: false });
 const index = treeOf({
@@ -96,6 +97,10 @@ t.test('unified diff: git applies it, and it makes just the other text', { skip:
         env: { ...process.env, GIT_CEILING_DIRECTORIES: tmpdir() },
       });
       if (done.status !== 0) throw new Error(`${done.stderr}\n${diff}`);
+      if (readFileSync(join(folder, 'list.txt'), 'utf8') !== after) return false;
+      writeFileSync(join(folder, 'list.txt'), before);
+      const patched = spawnSync('patch', ['-p1', '--quiet'], { cwd: folder, input: diff, encoding: 'utf8' });
+      if (patched.status !== 0) throw new Error(`${patched.stdout}\n${diff}`);
       return readFileSync(join(folder, 'list.txt'), 'utf8') === after;
     }),
     { numRuns: 60 },
@@ -429,39 +434,6 @@ const reference = (more: Partial<Reference>): Reference => ({
   ...more,
 });
 
-t.test('a result beside its reference', async (t) => {
-  const set = setFromList(index, 'blk\n', 'list');
-  const base = { set, index };
-  await t.test('what the reference did without is noise', async (t) => {
-    const result = resultOf({ findings: [missing('i2c'), missing('crc', ['crc_fast']), missing('nat')] });
-    const known = reference({ modulesLoaded: ['blk', 'ring', 'crc_fast', 'nat', 'built_in'] });
-    const told = withReference(result, known, true, base);
-    t.same(
-      told.findings.map((one) => one.module),
-      ['crc', 'nat'],
-    );
-    t.same(told.reference, { verdict: 'pass', reason: '', cached: true, lacking: ['crc_fast', 'nat'] });
-    t.equal(told.verdict, 'fail');
-  });
-  await t.test('where nothing is named, the difference is the finding', async (t) => {
-    const told = withReference(resultOf({}), reference({ modulesLoaded: ['nat'] }), false, base);
-    t.match(told.findings, [{ kind: 'reference-difference', evidence: /nat/ }]);
-    t.equal(
-      withReference(told, reference({ modulesLoaded: ['nat'] }), true, base).findings.length,
-      1,
-      'once',
-    );
-    const same = withReference(resultOf({}), reference({ modulesLoaded: ['blk'] }), false, base);
-    t.same(same.findings, [], 'no difference, no finding');
-  });
-  await t.test('a reference that fails too changes no finding', async (t) => {
-    const failing = reference({ verdict: 'crash', reason: 'oops' });
-    const told = withReference(resultOf({ findings: [missing('i2c')] }), failing, false, base);
-    t.equal(told.findings.length, 1);
-    t.equal(told.reference?.verdict, 'crash');
-  });
-});
-
 t.test('what a scenario needs, and what its loss shows', async (t) => {
   const scenario = { disks: [], nics: [{ model: 'x', mac: '', farEnd: false }] };
   const loaded = ['i2c', 'nat', 'nft_nat', 'crc', 'crc_fast', 'ring'];
@@ -476,7 +448,7 @@ t.test('what a scenario needs, and what its loss shows', async (t) => {
         ? { kind: 'modules' as const, names: ['crc', 'crc_fast'] }
         : index.resolve(request),
   };
-  t.same(needsOf({ ...scenario } as never, known, crypto), {
+  t.same(scenarioNeeds({ ...scenario } as never, known, crypto), {
     needed: [
       { modules: ['crc', 'crc_fast'], request: 'crypto-crc', soft: false },
       { modules: ['nat'], request: null, soft: false },
@@ -501,7 +473,7 @@ t.test('what a scenario needs, and what its loss shows', async (t) => {
   t.match(judgeMutation(nat, pass, index), { red: false, named: false, reason: /does without/ });
   const both = { modules: ['crc', 'crc_fast'], request: 'crypto-crc', soft: false };
   t.match(judgeMutation({ ...both, soft: true }, pass, index), { soft: true, reason: /only the softdep/ });
-  t.match(judgeMutation(both, pass, index), { reason: /nobody misses an answer to crypto-crc/ });
+  t.match(judgeMutation(both, pass, index), { reason: /passes without an answer to crypto-crc/ });
   t.match(judgeMutation(both, fail([missing('crc_fast')]), index), { named: true });
 });
 
@@ -595,6 +567,23 @@ t.test('what can be mended is what was booted', async (t) => {
   });
   requireScenarios([gone], [{ name: 'net/nat' } as never]);
   t.same(unsettledOf({ folder: '', result: { results: [gone, open, passed] } as never }), [gone, open]);
+});
+
+t.test('a fix that the host did not let be proven is undecided', (t) => {
+  const fix = (verified: boolean, found: boolean, verdict: 'pass' | 'fail' | 'incomplete' | null): Fix =>
+    ({
+      verified,
+      kernelsOwn: [],
+      searches: [{ result: 'net/nat', remedy: { verified: found } }],
+      proof: verdict && { id: 'x', folder: '', verdict },
+    }) as unknown as Fix;
+  const code = (one: Fix) => exitCodeOfVerdict(verdictOfFix(one));
+  t.equal(code(fix(true, true, 'pass')), 0);
+  t.equal(code(fix(false, true, 'incomplete')), 3);
+  t.equal(code(fix(false, true, 'fail')), 1);
+  t.equal(code(fix(false, false, null)), 1);
+  t.equal(code({ ...fix(false, true, 'incomplete'), kernelsOwn: ['net/other'] }), 1);
+  t.end();
 });
 
 t.test('a suite of which nothing was tried has proven nothing', (t) => {

@@ -5,6 +5,8 @@ import { distributionFamily, findTool } from '../initramfs/host-programs.js';
 import { readToolTable } from '../initramfs/userland-table.js';
 import { cacheDir } from '../paths.js';
 import { formatBytes } from '../units.js';
+import { isRoot } from '../vm/privileges.js';
+import { qemuFacts } from '../vm/qemu-facts.js';
 
 /** One thing that bootgate needs of its host. */
 export interface Check {
@@ -36,7 +38,7 @@ export async function examineHost(willBoot = false): Promise<Check[]> {
       };
     }),
   );
-  return [...tools, await kvmOpens(willBoot), ...(await capacity())];
+  return [...tools, await qemuConfinement(), await kvmOpens(willBoot), ...(await capacity())];
 }
 
 /** Tools that print their version when asked; the rest are shown by their path. */
@@ -61,6 +63,22 @@ async function versionOf(command: string, path: string): Promise<string | undefi
     stderr: '',
   }));
   return (stdout || stderr).split('\n')[0]?.trim() || undefined;
+}
+
+/** How QEMU is kept apart from this host: guests boot without it, but an untrusted one should not. */
+async function qemuConfinement(program = 'qemu-system-x86_64'): Promise<Check> {
+  const name = 'QEMU confinement';
+  try {
+    const { sandbox, drops, notes } = await qemuFacts(program);
+    const user = drops ? 'a user without rights' : 'the caller';
+    const detail = [`runs as ${user}`, sandbox ? 'with seccomp' : 'without seccomp'].join(', ');
+    if (notes.length === 0) return { name, state: 'ok', detail };
+    const hint =
+      isRoot() && !drops ? 'run bootgate as another user than root' : 'install a QEMU with seccomp';
+    return { name, state: 'poor', detail: notes.join('; '), hint };
+  } catch (error) {
+    return { name, state: 'missing', detail: (error as Error).message, hint: 'install util-linux and QEMU' };
+  }
 }
 
 const OPENS_ONLY = 'opens; whether a kernel boots under it is only seen with --kernel';

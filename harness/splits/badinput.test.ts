@@ -179,7 +179,7 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     'SUSE: macros that are not there, or contain each other',
     { 'x.spec': '%define modules %a %nope b/c\n%define a %b\n%define b %a\n' },
     'x.spec',
-    [/:1:20 .*nope/, /:1:26 .*no module name/, /:3:11 .*contain each other/],
+    [/:1:20 .*nope/, /:1:26 .*not a module name/, /:3:11 .*contain each other/],
   ],
   [
     'SUSE: macros that double',
@@ -209,11 +209,12 @@ for (const [title, files, name, wanted] of cases)
     t.equal(problems.length, wanted.length, JSON.stringify(problems));
   });
 
-t.test('100,000 rules do not take minutes', { timeout: 240_000 }, async (t) => {
+t.test('as many rules as a file may hold do not take minutes', { timeout: 240_000 }, async (t) => {
   const big = treeOf({
     dep: Array.from({ length: 4000 }, (_, at) => `kernel/d${at % 50}/some${at}.ko:`).join('\n'),
   });
-  const many = Array.from({ length: 100_000 }, (_, at) => at);
+  // Some 1.8 MiB of YAML, of the 2 MiB that are read.
+  const many = Array.from({ length: 70_000 }, (_, at) => at);
   const files: [string, string][] = [
     ['def_variants.yaml', fedora(many.map((at) => `  - d${at % 60}/.*e${at}\\..*: extra\n`).join(''))],
     [
@@ -229,7 +230,7 @@ t.test('100,000 rules do not take minutes', { timeout: 240_000 }, async (t) => {
     const seconds = (performance.now() - before) / 1000;
     remove();
     t.ok(seconds < 60, `${name}: ${seconds.toFixed(1)} s`);
-    t.ok(split.unused.length >= 96_000, `${split.unused.length} rules match nothing`);
+    t.ok(split.unused.length >= 66_000, `${split.unused.length} rules match nothing`);
   }
 });
 
@@ -303,7 +304,7 @@ t.test('cloud devices, where the lowest package has no modules or is in a circle
     checkSplit({ split: one, index, clouds }).filter(({ id }) => id === 'cloud-device');
   const wanted = [
     {
-      message: /no driver with core alone; ext4 is in extra/,
+      message: /^test: with core alone one device has no driver: disk \(ext4 in extra\)/,
       mend: 'move ext4, jbd2 to core (+2 KiB)',
       package: 'core',
     },
@@ -323,9 +324,9 @@ t.test('what is no file is not read, for that would never end', async (t) => {
   for (const name of ['pipe.yaml', 'supported.conf', 'modules/amd64/a'])
     execFileSync('mkfifo', [join(path, name)]);
   for (const source of [join(path, 'pipe.yaml'), join(path, 'supported.conf'), '/dev/zero'])
-    await t.rejects(readSplit(source, index), { blame: 'user', message: /no regular file/ });
+    await t.rejects(readSplit(source, index), { blame: 'user', message: /not a regular file/ });
   const options = { format: 'kernel-wedge', arch: 'amd64', flavour: 'amd64' } as const;
-  await t.rejects(readSplit(path, index, options), { blame: 'user', message: /no regular file/ });
+  await t.rejects(readSplit(path, index, options), { blame: 'user', message: /not a regular file/ });
 });
 
 t.test('a package file that is cut short', async (t) => {

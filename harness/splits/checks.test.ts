@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { Cache } from '../cache.js';
@@ -207,4 +207,31 @@ t.test('cloud devices: a base of 17 names has one warning for each cloud', async
   for (const driver of ['vmxnet3', 'vmw_pvscsi', 'mptspi', 'mptsas', 'vmw_vmci'])
     t.match(vmware?.message, driver, 'every device and driver is in the line');
   t.match(vmware?.mend, /^move .* to base \(\+/);
+});
+
+t.test('static questions are put to a bare folder of modules', async (t) => {
+  const kernel = await resolveModuleTree([KERNEL], { cache });
+  const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
+  const { path, remove } = folderOf({
+    'a.yaml': own('  - {name: core, rest: true}\n'),
+    'mods/modules.order': '',
+  });
+  t.teardown(remove);
+  for (const name of ['virtio_blk', 'virtio', 'virtio_ring']) {
+    const file = index.modules.get(name)?.path ?? '';
+    mkdirSync(dirname(join(path, 'mods', file)), { recursive: true });
+    copyFileSync(join(kernel.modulesDir, file), join(path, 'mods', file));
+  }
+  for (const [args, wanted] of [
+    [['split', 'show', join(path, 'a.yaml')], /^core\s+3 /],
+    [['split', 'check', join(path, 'a.yaml')], new RegExp(`^x on ${index.release}: 0 errors`, 'm')],
+    [['split', 'size', join(path, 'a.yaml')], /^no vmlinuz, modules .* in 3$/m],
+    [['modules', 'list'], /^virtio_blk\t\d+\tkernel\//m],
+    [['modules', 'closure', 'virtio_blk'], /^3 in all/m],
+    [['modules', 'needs', 'virtio_blk'], /virtio_ring/],
+  ] as const) {
+    const { status, stdout, stderr } = bootgate(...args, '--kernel', join(path, 'mods'));
+    t.equal(status, 0, `${args.slice(0, 2).join(' ')}: ${stderr}`);
+    t.match(stdout, wanted);
+  }
 });

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { readDocument } from '../document.js';
+import { library } from '../library.js';
 import type { ModuleIndex } from '../modules/module.js';
-import { imagesDir } from '../paths.js';
 import type { CheckFinding, CheckInput, CloudDevice } from './finding.js';
 import { Homes } from './homes.js';
 import { installSets } from './installsets.js';
@@ -20,8 +19,10 @@ const cloudsSchema = z.strictObject({
   ),
 });
 
-/** The devices of common clouds, from images/clouds.yaml. @throws BootgateError blame `user` when the file is wrong. */
-export async function readClouds(file: string = join(imagesDir, 'clouds.yaml')): Promise<CloudDevice[]> {
+/** The devices of common clouds, from the project's clouds.yaml or the package's. @throws BootgateError blame `user` when the file is wrong. */
+export async function readClouds(
+  file = library().files('clouds')[0] ?? 'clouds.yaml',
+): Promise<CloudDevice[]> {
   return (await readDocument(file, cloudsSchema)).value.devices;
 }
 
@@ -71,12 +72,14 @@ export function cloudDevices({ split, index, clouds }: CheckInput): CheckFinding
 function smallestSets(split: Split, index: ModuleIndex): { home: string; modules: ReadonlySet<string> }[] {
   const contents = modulesByPackage(split, index);
   const filled = installSets(split, index).filter(({ modules, sameAs }) => modules.length > 0 && !sameAs);
+  const parts = new Set(split.packages.flatMap(({ name, part }) => (part ? [name] : [])));
   const within = (a: readonly string[], b: readonly string[]) =>
     a.length < b.length && a.every((name) => b.includes(name));
   return filled
     .filter(({ packages }) => !filled.some((other) => within(other.packages, packages)))
     .map(({ name, packages, modules }) => ({
-      home: [name, ...packages].find((one) => (contents.get(one)?.length ?? 0) > 0) ?? name,
+      home:
+        [name, ...packages].find((one) => !parts.has(one) && (contents.get(one)?.length ?? 0) > 0) ?? name,
       modules: new Set(modules),
     }));
 }

@@ -31,6 +31,7 @@ export async function compressedSizes(
   options: { signal?: AbortSignal; log?: (sentence: string) => void } = {},
 ): Promise<Map<string, CompressedBytes>> {
   const text = await cache.text('compressed-sizes', `1 ${index.digest}`, async () => {
+    await cache.settle([index.dir]);
     options.log?.(`compressing ${index.modules.size} modules to weigh them, once for this kernel`);
     const sizes = await cache.scratch((folder) => compressAll(index, folder, options.signal));
     return JSON.stringify(Object.fromEntries(sizes));

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hostArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
@@ -47,7 +48,7 @@ export async function readFedoraFilters(
   options: ReadSplitOptions = {},
 ): Promise<Split> {
   const folder = isFolder(path) ? path : dirname(path);
-  const files = findFiles(path, folder, options.arch ?? 'x86_64');
+  const files = findFiles(path, folder, options.arch ?? hostArchitecture().names.rpm);
   const problems: Problem[] = [];
   const variables = new Map<string, Word[]>();
   // The architecture's file is sourced after the defaults and replaces whole variables.
@@ -109,7 +110,7 @@ export async function readFedoraFilters(
         file: rule.file,
         line: rule.line,
         column: error.offset + 1,
-        message: `${rule.text} is no pattern that grep -e would take: ${error.message}`,
+        message: `${rule.text} is not a pattern for grep -e: ${error.message}`,
       });
     }
   };
@@ -122,7 +123,7 @@ export async function readFedoraFilters(
   for (const one of ALWAYS)
     rules.push({ matcher: grepMatcher(one), place: place(`${one} (always filtered)`) });
   if (problems.length > 0)
-    throw new BootgateError(`${shownFile(folder)} is not a right split`, {
+    throw new BootgateError(`${shownFile(folder)} is not a valid split`, {
       code: 'E_SPLIT',
       blame: 'user',
       problems,

@@ -71,7 +71,7 @@ export async function readFedoraVariants(
   }
   const rules = readRules(document, shown, packages, applies, problems);
   if (problems.length > 0)
-    throw new BootgateError(`${file} is not a right split`, {
+    throw new BootgateError(`${file} is not a valid split`, {
       code: 'E_SPLIT',
       blame: 'user',
       problems: problems.slice(0, MOST_PROBLEMS),

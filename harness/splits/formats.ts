@@ -1,10 +1,6 @@
 import { userError } from '../errors.js';
-import type { ModuleIndex } from '../modules/module.js';
 import { didYouMean } from '../suggest.js';
-import type { ReadSplitOptions, Split } from './split.js';
-
-/** Reads one split and places the modules of a tree. `path` is absolute: the file, or the folder of a folder format. */
-export type SplitReader = (path: string, index: ModuleIndex, options: ReadSplitOptions) => Promise<Split>;
+import type { SplitReader } from './split.js';
 
 /** One row of the table: a format that a split can be written in. */
 export interface SplitFormat {
@@ -70,6 +66,48 @@ export const SPLIT_FORMATS: readonly SplitFormat[] = [
     title: 'a spec with `%define modules`',
     text: (head) => /^\s*%(define|global)\s+modules\s/m.test(head),
     reader: async () => (await import('./suse-base.js')).readSuseBase,
+  },
+  {
+    name: 'rpm-spec',
+    title: 'a spec whose %files name folders of /lib/modules',
+    text: (_, name) => /\.spec$/.test(name),
+    folder: 'one',
+    reader: async () => (await import('./rpmspec.js')).readRpmSpec,
+  },
+  {
+    name: 'openwrt',
+    title: '*.mk with KernelPackage',
+    text: (head, name) => name.endsWith('.mk') && /^define KernelPackage\//m.test(head),
+    folder: 'whole',
+    reader: async () => (await import('./openwrt.js')).readOpenWrt,
+  },
+  {
+    name: 'yocto',
+    title: 'a recipe that names kernel-module-NAME',
+    text: (head, name) =>
+      /\.(bb|bbappend|bbclass|inc|conf)$/.test(name) && /\bkernel-module(-|s\b)/.test(head),
+    folder: 'one',
+    reader: async () => (await import('./yocto.js')).readYocto,
+  },
+  {
+    name: 'android-gki',
+    title: 'gki_*_modules, modules.load',
+    names: /^(gki_\w*modules|\w*system_dlkm\w*modules|modules\.load(\.\w+)?)$/,
+    folder: 'one',
+    reader: async () => (await import('./modulelists.js')).readGkiList,
+  },
+  {
+    name: 'talos',
+    title: 'modules-amd64.txt',
+    names: /^modules-(amd64|arm64)\.txt$/,
+    reader: async () => (await import('./modulelists.js')).readTalosList,
+  },
+  {
+    name: 'mkinitfs',
+    title: 'features.d/*.modules',
+    names: /\.modules$/,
+    folder: 'whole',
+    reader: async () => (await import('./modulelists.js')).readMkinitfs,
   },
   {
     name: 'packages',

@@ -3,6 +3,23 @@ import { formatBytes } from '../units.js';
 import { listed } from './settle.js';
 import { type Split, withDependencies } from './split.js';
 
+/**
+ * Each package with everything that is there once it is installed: what it needs, and for one that nobody installs by
+ * itself also what all packages have that bring it.
+ */
+function installedWith(split: Split): Map<string, Set<string>> {
+  const below = withDependencies(split.packages);
+  const whole = split.packages.flatMap(({ name, part }) =>
+    part ? [] : [below.get(name) ?? new Set<string>()],
+  );
+  const found = new Map(below);
+  for (const { name, part } of split.packages) {
+    const [first, ...others] = part ? whole.filter((set) => set.has(name)) : [];
+    if (first) found.set(name, new Set([...first].filter((one) => others.every((set) => set.has(one)))));
+  }
+  return found;
+}
+
 /** Which packages bring each module of a split, and what is installed with a package. */
 export class Homes {
   /** The packages of each module that has one. */
@@ -18,7 +35,7 @@ export class Homes {
       if (placed) owners.set(name, split.twice.get(name) ?? [placed.package]);
     }
     this.owners = owners;
-    this.below = withDependencies(split.packages);
+    this.below = installedWith(split);
     this.#index = index;
   }
 

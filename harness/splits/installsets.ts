@@ -25,22 +25,21 @@ export function installSet(split: Split, names: readonly string[], index: Module
       `${split.file} has no package ${wrong.join(', ') || '(none was named)'}`,
       {
         problems: wrong.map((name) => ({
-          message: `unknown package ${name}${didYouMean(
-            name,
-            split.packages.map((one) => one.name),
-          )}`,
+          message: `unknown package ${name}${nearPackages(split, name)}`,
         })),
-        hint: `its packages: ${split.packages.map(({ name }) => name).join(', ')}`,
+        hint: `its packages: ${packageNames(split)}`,
       },
     );
-  return make(split, found as string[], index);
+  return make(found as string[], contentsOf(split, index));
 }
 
 /** Every install set that a package adds: the package and what it depends on, each set once, the smallest first. */
 export function installSets(split: Split, index: ModuleIndex): InstallSet[] {
   const sets = new Map<string, InstallSet>();
-  for (const { name } of split.packages) {
-    const set = make(split, [name], index);
+  const contents = contentsOf(split, index);
+  for (const { name, part } of split.packages) {
+    if (part) continue;
+    const set = make([name], contents);
     const key = [...set.packages].sort().join(' ');
     if (!sets.has(key)) sets.set(key, set);
   }
@@ -86,24 +85,57 @@ export function chosenSets(split: Split, install: readonly string[], index: Modu
   return [...sets.values()];
 }
 
-/** A package by its name, or by the one name that ends in `-WORD`: `core` for modules-core. */
+/**
+ * A package by its name, by the one name that ends in `-WORD` (`core` for modules-core), or by the one that is WORD with
+ * the kernel's ABI and perhaps `-di` behind it (`scsi-modules` for the udeb scsi-modules-6.1.0-56-amd64-di).
+ */
 export function findPackage(split: Split, word: string): string | undefined {
   const names = split.packages.map(({ name }) => name);
   if (names.includes(word)) return word;
-  const endings = names.filter((name) => name.endsWith(`-${word}`));
-  return endings.length === 1 ? endings[0] : undefined;
+  for (const fits of [
+    (name: string) => name.endsWith(`-${word}`),
+    (name: string) => name.startsWith(`${word}-`) && /^\d[\w.+~-]*$/.test(name.slice(word.length + 1)),
+  ]) {
+    const found = names.filter(fits);
+    if (found.length > 0) return found.length === 1 ? found[0] : undefined;
+  }
+  return undefined;
 }
 
-function make(split: Split, names: readonly string[], index: ModuleIndex): InstallSet {
-  const below = withDependencies(split.packages);
+/** A package's name without the kernel's ABI, as people know it. */
+const withoutAbi = (name: string) => name.replace(/-\d[\w.+~]*(-[\w.+~-]+)?$/, '');
+
+/** The nearest packages, also to a name that lacks the ABI. */
+function nearPackages(split: Split, word: string): string {
+  const names = split.packages.map(({ name }) => name);
+  const near = didYouMean(word, names);
+  return near || didYouMean(word, new Set(names.map(withoutAbi)));
+}
+
+/** The packages of a split for a hint: all of a few, some of many. */
+export function packageNames(split: Split, most = 8): string {
+  const names = split.packages.map(({ name }) => name);
+  const more = names.length - most;
+  return names.slice(0, most).join(', ') + (more > 0 ? ` and ${more} more: see bootgate split sets` : '');
+}
+
+/** What sets are made from: found once for all packages of a split. */
+interface Contents {
+  below: ReadonlyMap<string, ReadonlySet<string>>;
+  modules: ReadonlyMap<string, readonly string[]>;
+  order: readonly string[];
+}
+
+const contentsOf = (split: Split, index: ModuleIndex): Contents => ({
+  below: withDependencies(split.packages),
+  modules: modulesByPackage(split, index),
+  order: [...index.modules.keys()],
+});
+
+function make(names: readonly string[], { below, modules, order }: Contents): InstallSet {
   const all = new Set(names.flatMap((name) => [...(below.get(name) ?? [])]));
   const size = (name: string) => below.get(name)?.size ?? 0;
   const packages = [...all].sort((a, b) => size(a) - size(b) || (a < b ? -1 : 1));
-  const contents = modulesByPackage(split, index);
-  const inside = new Set(packages.flatMap((name) => contents.get(name) ?? []));
-  return {
-    name: names.join(','),
-    packages,
-    modules: [...index.modules.keys()].filter((name) => inside.has(name)),
-  };
+  const inside = new Set(packages.flatMap((name) => modules.get(name) ?? []));
+  return { name: names.join(','), packages, modules: order.filter((name) => inside.has(name)) };
 }

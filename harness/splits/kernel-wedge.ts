@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { findArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
@@ -15,15 +16,8 @@ import {
   type SplitPackage,
 } from './split.js';
 
-/** Debian's names of architectures, by those of uname -m and of Node. */
-const DEBIAN_ARCH: Record<string, string> = {
-  x86_64: 'amd64',
-  x64: 'amd64',
-  aarch64: 'arm64',
-  arm: 'armhf',
-  ppc64: 'ppc64el',
-  loongarch64: 'loong64',
-};
+/** Debian's names of architectures that are in no table of ours, by those of uname -m and of Node. */
+const OTHER_DEBIAN: Record<string, string> = { arm: 'armhf', loongarch64: 'loong64' };
 const FIELDS =
   /^(Package|Package-Type|Provides|Depends|Architecture|Kernel-Version|Section|Priority|Description)(_.+)?$/;
 
@@ -40,7 +34,8 @@ export async function readKernelWedge(
   options: ReadSplitOptions & { defaults?: string } = {},
 ): Promise<Split> {
   const defaults = options.defaults ?? process.env.KW_DEFCONFIG_DIR ?? folder;
-  const arch = DEBIAN_ARCH[options.arch ?? process.arch] ?? options.arch ?? process.arch;
+  const named = options.arch ?? process.arch;
+  const arch = findArchitecture(named)?.names.debian ?? OTHER_DEBIAN[named] ?? named;
   const flavour = options.flavour ?? flavourOf(index.release) ?? arch;
   const problems: Problem[] = [];
   const lists = [`${arch}-${flavour}`, flavour, arch]
@@ -129,7 +124,7 @@ const at = (place: RulePlace | undefined) => (place ? { file: place.file, line: 
 function fail(folder: string, problems: readonly Problem[]): void {
   if (problems.length === 0) return;
   const seen = new Map(problems.map((one) => [`${one.file}:${one.line}:${one.message}`, one]));
-  throw new BootgateError(`${shownFile(folder)} is not a right split for this kernel`, {
+  throw new BootgateError(`${shownFile(folder)} does not fit this kernel`, {
     code: 'E_SPLIT',
     blame: 'user',
     problems: [...seen.values()],

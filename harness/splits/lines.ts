@@ -20,7 +20,7 @@ export interface LineFile {
 export function requireRegular(file: string): void {
   const entry = statSync(file, { throwIfNoEntry: false });
   if (entry && !entry.isFile())
-    throw userError('E_SPLIT_READ', `cannot read ${shownFile(file)}: it is no regular file`);
+    throw userError('E_SPLIT_READ', `cannot read ${shownFile(file)}: it is not a regular file`);
 }
 
 /**
@@ -48,7 +48,7 @@ export function linesOf(file: string, bytes: Uint8Array, crlf: 'refuse' | 'trim'
       hint: 'the file looks like Latin-1: convert it with `iconv -f latin1 -t utf8`',
     });
   const nul = bytes.indexOf(0);
-  if (nul >= 0) problems.push({ ...at(nul), message: 'a NUL byte: this is no text file' });
+  if (nul >= 0) problems.push({ ...at(nul), message: 'a NUL byte: this is not a text file' });
   const carriage = crlf === 'refuse' ? bytes.indexOf(13) : -1;
   if (carriage >= 0)
     problems.push({

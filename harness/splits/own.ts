@@ -90,7 +90,7 @@ export async function readOwn(
     problems.push(document.problem(['packages', at, 'rest'], 'only one package can have the rest'));
   const rules = readRules(document, shown, problems);
   if (problems.length > 0)
-    throw new BootgateError(`${file} is not a right split`, { code: 'E_SPLIT', blame: 'user', problems });
+    throw new BootgateError(`${file} is not a valid split`, { code: 'E_SPLIT', blame: 'user', problems });
 
   const rest = rests[0] === undefined ? undefined : restRule(document, shown, rests[0]);
   const { chosen, notes } = choose(index, rules, packages, rest);

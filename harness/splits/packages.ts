@@ -1,6 +1,7 @@
 import { userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { nameOfPath } from '../modules/names.js';
+import { listed } from './settle.js';
 import {
   type BuiltPackage,
   type Placed,
@@ -99,7 +100,7 @@ export function splitFromPackages(built: readonly BuiltPackage[], index: ModuleI
   return {
     name: 'packages',
     format: 'packages',
-    file: built.map(({ file }) => file).join(', '),
+    file: listed(built, ({ file }) => file),
     packages: [...packages.values()],
     placement,
     twice,

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import type { KernelTree } from '../kernel/moduletree.js';
+import { library } from '../library.js';
 import { loadModuleDetails } from '../modules/details.js';
 import type { ModuleIndex } from '../modules/module.js';
-import { imagesDir } from '../paths.js';
 import { detectFormat } from './detect.js';
 import type { ReadSplitOptions, Split } from './split.js';
 
@@ -17,7 +16,7 @@ export interface SplitTarget {
 
 /**
  * Reads a split for a kernel, with everything that its format needs from there.
- * @param source A file or folder, a name under images/splits, or `packages` for the package files that the kernel came in.
+ * @param source A file or folder, a name under splits/, or `packages` for the package files that the kernel came in.
  * @throws as readSplit, and those of reading the modules' files.
  */
 export async function loadSplit(
@@ -54,7 +53,6 @@ export async function readSplit(
 
 function detected(source: string, { format }: ReadSplitOptions) {
   if (source === 'packages' && !existsSync(source)) return detectFormat(source, 'packages');
-  const shipped = join(imagesDir, 'splits', `${source}.yaml`);
-  const path = !source.includes('/') && !existsSync(source) && existsSync(shipped) ? shipped : source;
+  const path = existsSync(source) ? source : (library().find('splits', source) ?? source);
   return detectFormat(path, format);
 }

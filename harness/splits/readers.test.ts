@@ -3,11 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import type { BootgateError } from '../errors.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { grepMatcher } from '../patterns/grep.js';
 import { pythonMatcher } from '../patterns/python.js';
 import { detectFormat } from './detect.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
+import { findPackage, installSet } from './installsets.js';
 import { splitFromPackages } from './packages.js';
 import { readSplit } from './read.js';
 import { findFiles } from './shellfind.js';
@@ -568,6 +570,30 @@ t.test('built packages: what the files contain, and what their control data says
     'version-ignored',
     'version-mixed',
   ]);
+});
+
+t.test('52 udebs: a package is found without its ABI, and nothing prints 52 paths', async (t) => {
+  const built = Array.from({ length: 52 }, (_, at) => ({
+    name: `${['scsi', 'scsi-core', 'nic', 'nic-shared'][at] ?? `some${at}`}-modules-6.1.0-56-amd64-di`,
+    version: '6.1.192-2',
+    file: `some-long-name-${at}-modules-6.1.0-56-amd64-di_6.1.192-2_amd64.udeb`,
+    modules: at === 0 ? ['kernel/drivers/scsi/scsi_mod.ko'] : [],
+    depends: [],
+    provides: [],
+  }));
+  const split = splitFromPackages(built, tree);
+  t.equal(findPackage(split, 'scsi-modules'), 'scsi-modules-6.1.0-56-amd64-di');
+  t.equal(findPackage(split, 'scsi'), undefined, 'half a name is none');
+  t.strictSame(installSet(split, ['scsi-modules'], tree).modules, ['scsi_mod']);
+  try {
+    installSet(split, ['scsi-module'], tree);
+    t.fail('nothing was thrown');
+  } catch (error) {
+    const { message, hint, problems } = error as BootgateError;
+    t.match(problems[0]?.message, /unknown package scsi-module \(did you mean scsi-modules/);
+    for (const text of [message, hint ?? '', ...problems.map((one) => one.message)])
+      t.ok(text.length < 500, `${text.length} characters: ${text}`);
+  }
 });
 
 t.test('a format is known by name, by content, or is asked for', async (t) => {

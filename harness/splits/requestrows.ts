@@ -59,11 +59,6 @@ export const REQUEST_ROWS: readonly (readonly [users: string, requests: string, 
   ['dm_raid md_mod', 'md-raid1', 'a mirror is assembled (drivers/md/md.c)'],
   ['md_mod', 'md-raid456 md-raid5', 'a RAID 5 is assembled (drivers/md/md.c)'],
   ['nvme_fabrics', 'nvme-tcp', 'nvme connect -t tcp (drivers/nvme/host/fabrics.c)'],
-  [
-    'target_core_mod',
-    'target_core_iblock',
-    'a block back end is made (drivers/target/target_core_transport.c)',
-  ],
   // Wireless, Bluetooth, links and tunnels
   ['mac80211', 'crypto-ccm', 'CCMP, the cipher of WPA2 (net/mac80211/aes_ccm.h)'],
   ['mac80211', 'crypto-cmac', 'protected management frames (net/mac80211/aes_cmac.c)'],

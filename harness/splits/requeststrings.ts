@@ -43,9 +43,10 @@ export async function requestsInStrings(
   details: ModuleDetails,
   cache: Cache,
 ): Promise<RequestEdge[]> {
-  const text = await cache.text('request-strings', `1 ${index.digest}`, () =>
-    cache.scratch(async (scratch) => JSON.stringify(await readAll(index, details, scratch))),
-  );
+  const text = await cache.text('request-strings', `1 ${index.digest}`, async () => {
+    await cache.settle([index.dir]);
+    return cache.scratch(async (scratch) => JSON.stringify(await readAll(index, details, scratch)));
+  });
   const found = JSON.parse(text) as [name: string, asks: Ask[], strings: string[]][];
   const families = aliasFamilies(index);
   return found.flatMap(([name, asks, strings]) => edgesOf(name, new Set(asks), strings, index, families));

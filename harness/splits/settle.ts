@@ -1,4 +1,5 @@
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
+import { someOf } from '../printable.js';
 import { solve, type WishKind } from './solver.js';
 import { type Placed, type SplitNote, type SplitPackage, withDependencies } from './split.js';
 
@@ -99,8 +100,7 @@ function dependentsOf(
   return found;
 }
 
-/** The first three, and how many more. */
+/** The first few, and how many more. */
 export function listed<T>(items: readonly T[], show: (item: T) => string): string {
-  const more = items.length - 3;
-  return items.slice(0, 3).map(show).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return someOf(items.map(show), 4);
 }

@@ -10,6 +10,8 @@ export interface SplitPackage {
   place: RulePlace;
   /** Most bytes that its modules may have as installed. */
   budget?: number;
+  /** Nobody installs it by itself, other packages bring it: it makes no install set of its own. */
+  part?: boolean;
   /** It has no modules by intention: a metapackage. */
   meta?: boolean;
 }
@@ -70,6 +72,9 @@ export interface ReadSplitOptions {
   /** For format `packages`: what the package files contain. */
   packages?: readonly BuiltPackage[];
 }
+
+/** Reads one split and places the modules of a tree. `path` is absolute: the file, or the folder of a folder format. */
+export type SplitReader = (path: string, index: ModuleIndex, options: ReadSplitOptions) => Promise<Split>;
 
 /** What a package file brings, as harness/kernel reads it. */
 export interface BuiltPackage {

@@ -6,12 +6,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Cache } from '../cache.js';
 import { resolveKernel } from '../kernel/resolve.js';
-import { loadModuleDetails } from '../modules/details.js';
 import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { nameOfPath } from '../modules/names.js';
 import { imagesDir, packageRoot } from '../paths.js';
-import { readClouds } from './clouddevices.js';
+import { gatherCheckInput } from './checkinput.js';
 import { kernelWedge, realPlacement } from './fixtures/kernel-wedge.js';
 import { folderOf, treeOf } from './fixtures/tree.js';
 import { installSet, installSets } from './installsets.js';
@@ -27,6 +26,9 @@ const indexOf = async (source: string): Promise<ModuleIndex> => {
   const kernel = await resolveKernel([source], { cache });
   return loadModuleIndex(kernel.modulesDir, kernel.release, cache);
 };
+
+/** Of this process alone: a busy host does not count. */
+const cpuSeconds = (before: NodeJS.CpuUsage) => process.cpuUsage(before).user / 1e6;
 
 /** Every module's package, for comparing placements whole. */
 const homes = (split: Split) =>
@@ -46,9 +48,9 @@ for (const [kernel, count] of [
         dep: readFileSync(join(oracle, `modules.dep.debian-6.1.0-56-${kernel}`), 'utf8'),
       });
       t.equal(index.modules.size, count);
-      const before = performance.now();
+      const before = process.cpuUsage();
       const split = await readSplit(join(oracle, 'def_variants.yaml.fedora'), index);
-      const seconds = (performance.now() - before) / 1000;
+      const seconds = cpuSeconds(before);
       t.ok(seconds < 2, `${seconds.toFixed(2)} s`);
       const wanted: Record<string, string> = {};
       for (const { name } of split.packages)
@@ -78,9 +80,9 @@ t.test(
         skip: `Debian's lists cannot be had: ${(error as Error).message.split('\n')[0]}`,
       });
     }
-    const before = performance.now();
+    const before = process.cpuUsage();
     const split = await readSplit(lists, index, { arch: 'amd64', flavour: 'amd64' });
-    t.ok(performance.now() - before < 2000);
+    t.ok(cpuSeconds(before) < 2);
     const real = realPlacement(lists, index, { arch: 'amd64', flavour: 'amd64', abi });
     t.ok(real.size > 40, `${real.size} packages`);
     t.strictSame(placedPaths(split, index), Object.fromEntries([...real].sort()));
@@ -185,15 +187,17 @@ t.test(
 );
 
 t.test('the shipped splits on the generic Debian kernel', async (t) => {
-  const index = await indexOf('apt:linux-image-amd64');
-  const facts = await loadModuleDetails(index, cache);
+  const kernel = await resolveKernel(['apt:linux-image-amd64'], { cache });
+  const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
   for (const name of readdirSync(join(imagesDir, 'splits')).filter((one) => one.endsWith('.yaml'))) {
     const split = await readSplit(join(imagesDir, 'splits', name), index);
     t.equal(split.placement.size, index.modules.size, `${name} places every module`);
     t.strictSame(split.unused, [], `${name}: every rule has something to do`);
-    const before = performance.now();
-    const findings = checkSplit({ split, index, facts, clouds: await readClouds() });
-    const seconds = (performance.now() - before) / 1000;
+    const input = await gatherCheckInput(split, { kernel, index, cache });
+    t.ok((input.requests?.length ?? 0) > 200, 'with all that the command looks at');
+    const before = process.cpuUsage();
+    const findings = checkSplit(input);
+    const seconds = cpuSeconds(before);
     t.ok(seconds < 2, `the check takes ${seconds.toFixed(2)} s`);
     t.strictSame(
       findings.filter(({ severity }) => severity !== 'note').map(({ message }) => message),

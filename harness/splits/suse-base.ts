@@ -37,7 +37,7 @@ export async function readSuseBase(
         file: place.file,
         line: place.line,
         column,
-        message: `"${text}" is no module name: this list has no paths and no globs`,
+        message: `"${text}" is not a module name: this list takes neither paths nor globs`,
       });
     else if (index.modules.has(name)) placement.set(name, { package: base, rule: place });
     else if (!index.builtins.has(name)) {
@@ -51,7 +51,7 @@ export async function readSuseBase(
     }
   }
   if (problems.length > 0)
-    throw new BootgateError(`${list.file} is not a right split`, {
+    throw new BootgateError(`${list.file} is not a valid split`, {
       code: 'E_SPLIT',
       blame: 'user',
       problems,

@@ -2,10 +2,10 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { bootSupport, canBootDirectly, findArchitecture } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { hostError } from '../errors.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
-import { architectureOf, canBootDirectly } from './arch/index.js';
 import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
 import { readyMachine } from './launch.js';
@@ -34,12 +34,14 @@ interface Probe {
 /**
  * KVM only when this very kernel is seen to boot under it: there are hosts where /dev/kvm opens, firmware prints, and
  * a distribution kernel then hangs for ever. The answer is remembered per host, QEMU and kernel.
- * @throws BootgateError blame `host` E_KVM when `kvm` is asked for and does not work.
+ * @throws BootgateError blame `user` E_ARCH for a kernel of an architecture that cannot be booted yet, blame `host` E_KVM when
+ * `kvm` is asked for and does not work.
  */
 export async function chooseAccelerator(
   requested: 'auto' | Accelerator,
   context: AcceleratorContext,
 ): Promise<AcceleratorChoice> {
+  bootSupport(context.kernel.arch);
   if (requested === 'tcg') return { requested, used: 'tcg', reason: 'emulation was asked for' };
   const { works, seen } = await kvmWorks(context);
   if (works) return { requested, used: 'kvm', reason: `KVM works: ${seen}` };
@@ -52,7 +54,8 @@ export async function chooseAccelerator(
 
 async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   const { kernel, cache, signal } = context;
-  if (kernel.arch !== hostArch()) return { works: false, seen: `the host is not ${kernel.arch}` };
+  if (kernel.arch !== findArchitecture(process.arch)?.arch)
+    return { works: false, seen: `the host is not ${kernel.arch}` };
   if (!existsSync(KVM)) return { works: false, seen: `there is no ${KVM}` };
   try {
     accessSync(KVM, constants.R_OK | constants.W_OK);
@@ -87,7 +90,7 @@ export function knownProbe(text: string | null, now = Date.now()): Probe | undef
 
 /** The host as it was started, its kernel and processor, the QEMU binary and the kernel under test. */
 function probeKey(kernel: Kernel): string {
-  const program = architectureOf(kernel.arch).qemu;
+  const program = bootSupport(kernel.arch).qemu;
   return [
     readOr('/proc/sys/kernel/random/boot_id'),
     readOr('/proc/sys/kernel/osrelease'),
@@ -155,10 +158,6 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
   } finally {
     for (const step of undo.reverse()) await step();
   }
-}
-
-function hostArch(): string {
-  return process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch;
 }
 
 /** Path, size and time of a program in PATH: a new QEMU is a new answer, and asking it for its version takes longer. */

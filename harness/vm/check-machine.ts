@@ -1,13 +1,12 @@
 import { isAbsolute } from 'node:path';
+import { boardOf, bootSupport } from '../arch/index.js';
 import { type Problem, userError } from '../errors.js';
-import { architectureOf } from './arch/index.js';
-import { DISK_BUSES, type Machine, NIC_MODELS } from './machine.js';
+import { SCENARIO } from '../limits.js';
+import { misfitsOf } from './devices/fit.js';
+import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from './devices/index.js';
+import type { Machine } from './machine.js';
 
 const MIB = 1024 * 1024;
-/** As many as there are fixed slots for. */
-const MOST_DISKS = 12;
-const MOST_NICS = 14;
-const MOST_SHARES = 2;
 
 /** Refuses a machine that QEMU would not build as it is meant. @throws user error E_MACHINE with every problem. */
 export function checkMachine(machine: Machine): void {
@@ -19,9 +18,10 @@ export function checkMachine(machine: Machine): void {
 }
 
 function* basics(machine: Machine): Generator<string> {
-  if (!inRange(machine.cpus, 1, 255)) yield `cpus is ${machine.cpus}: 1 to 255 are possible`;
-  if (!inRange(machine.memoryMiB, 64, 1 << 20))
-    yield `memory is ${machine.memoryMiB} MiB: 64 MiB to 1 TiB are possible`;
+  const { cpus, leastMemoryMiB: least, memoryMiB: most } = SCENARIO;
+  if (!inRange(machine.cpus, 1, cpus)) yield `cpus is ${machine.cpus}: 1 to ${cpus} are possible`;
+  if (!inRange(machine.memoryMiB, least, most))
+    yield `memory is ${machine.memoryMiB} MiB: ${least} to ${most} MiB are possible`;
   const files = [
     machine.kernel,
     machine.initramfs,
@@ -35,7 +35,7 @@ function* basics(machine: Machine): Generator<string> {
 
 function* windowProblems({ arch, window, memoryMiB }: Machine): Generator<string> {
   if (!window) return;
-  const support = architectureOf(arch).window;
+  const support = bootSupport(arch).window;
   if (!support) yield `${arch} has no module window`;
   else if (memoryMiB < support.minMemoryMiB)
     yield `memory is ${memoryMiB} MiB: with a module window the guest needs at least ${support.minMemoryMiB} MiB`;
@@ -45,15 +45,22 @@ function* windowProblems({ arch, window, memoryMiB }: Machine): Generator<string
     yield `a module window of ${window.bytes} bytes is not whole pages of 2 MiB`;
 }
 
-function* deviceProblems({ disks, nics, shares = [] }: Machine): Generator<string> {
-  if (shares.length > MOST_SHARES) yield `${shares.length} shares: there are slots for ${MOST_SHARES}`;
+function* deviceProblems(machine: Machine): Generator<string> {
+  const { disks, nics, shares = [], devices = [] } = machine;
+  for (const [kind, list] of Object.entries({ disks, nics, shares, devices })) {
+    const most = SCENARIO[kind as 'disks'];
+    if (list.length > most) yield `${list.length} ${kind}: there are slots for ${most}`;
+  }
+  boardOf(machine.arch, machine.board);
+  for (const { message } of misfitsOf(machine, machine.board)) yield message;
+  for (const name of devices)
+    if (!OTHER_DEVICES.includes(name))
+      yield `device ${JSON.stringify(name)} is not one of ${OTHER_DEVICES.join(', ')}`;
   for (const { tag, folder } of shares) {
     if (!/^[a-z0-9]{1,16}$/.test(tag))
       yield `share tag ${JSON.stringify(tag)} is not 1 to 16 characters of a-z 0-9`;
     if (!isAbsolute(folder)) yield `${folder} is not an absolute path`;
   }
-  if (disks.length > MOST_DISKS) yield `${disks.length} disks: there are slots for ${MOST_DISKS}`;
-  if (nics.length > MOST_NICS) yield `${nics.length} NICs: there are slots for ${MOST_NICS}`;
   for (const { serial, bus } of disks) {
     if (!/^[A-Za-z0-9-]{1,20}$/.test(serial))
       yield `disk serial ${JSON.stringify(serial)} is not 1 to 20 characters of A-Z a-z 0-9 -`;

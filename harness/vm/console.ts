@@ -1,4 +1,4 @@
-/** A UART's bytes: bounded in memory and on disk, and cut into lines in a way that no chunking changes. */
+/** A UART's bytes, bounded in memory and on disk. */
 
 const HEAD_BYTES = 256 * 1024;
 const TAIL_BYTES = 1024 * 1024;
@@ -53,38 +53,4 @@ export class CappedBuffer {
     this.#tail = [Buffer.from(kept)];
     this.#tailBytes = kept.length;
   }
-}
-
-/** A guest that never ends its line gets it ended here. */
-const LONGEST_LINE = 8192;
-
-/** Gives the lines of a byte stream, without their ends. The same bytes give the same lines, however they arrive. */
-export class LineSplitter {
-  #partial = '';
-
-  push(bytes: Uint8Array): string[] {
-    const pieces = (this.#partial + Buffer.from(bytes).toString('latin1')).split('\n');
-    this.#partial = pieces.pop() ?? '';
-    const lines = pieces.flatMap(fold);
-    if (this.#partial.length > LONGEST_LINE) {
-      const folded = fold(this.#partial);
-      this.#partial = folded.pop() ?? '';
-      lines.push(...folded);
-    }
-    return lines.map((line) => line.replace(/\r+$/, ''));
-  }
-
-  /** What stands after the last line end, when nothing more will come. */
-  rest(): string {
-    const rest = this.#partial;
-    this.#partial = '';
-    return rest.replace(/\r+$/, '');
-  }
-}
-
-function fold(line: string): string[] {
-  if (line.length <= LONGEST_LINE) return [line];
-  const rows: string[] = [];
-  for (let at = 0; at < line.length; at += LONGEST_LINE) rows.push(line.slice(at, at + LONGEST_LINE));
-  return rows;
 }

@@ -36,7 +36,7 @@ export interface LimitOptions {
   hostFactor: number;
   /** The sum of the steps' own limits, in guest seconds. */
   stepSeconds: number;
-  /** Multiplies everything once more; 1 unless given. */
+  /** Multiplies all of it; 1 unless given. */
   scale?: number;
 }
 

@@ -30,28 +30,37 @@ export function patternOffset(sizeMiB: number, number: number): number {
   return Math.floor(number / RUN_BLOCKS) * stride + (number % RUN_BLOCKS) * BLOCK_BYTES;
 }
 
-/** Looks for the boot's pattern in the disk's file from outside, once the guest is gone. */
+/**
+ * Looks for the boot's pattern in the disk's file from outside, once the guest is gone. `trouble`: the file itself is gone,
+ * unreadable or cut, which no guest can do to it.
+ */
 export async function verifyPattern(
   path: string,
   sizeMiB: number,
   seed: string,
-): Promise<{ ok: boolean; message: string }> {
+): Promise<{ ok: boolean; message: string; trouble?: true }> {
   const wrong: number[] = [];
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(path, 'r');
   } catch (error) {
-    return { ok: false, message: `the disk file cannot be read: ${(error as Error).message}` };
+    return unreadable(error);
   }
   try {
     const { size } = await file.stat();
     if (size !== sizeMiB * MIB)
-      return { ok: false, message: `the disk file has ${size} bytes instead of ${sizeMiB * MIB}` };
+      return {
+        ok: false,
+        message: `the disk file has ${size} bytes instead of ${sizeMiB * MIB}`,
+        trouble: true,
+      };
     const found = Buffer.alloc(BLOCK_BYTES);
     for (let number = 0; number < BLOCKS; number++) {
       await file.read(found, 0, BLOCK_BYTES, patternOffset(sizeMiB, number));
       if (!found.equals(patternBlock(seed, number))) wrong.push(number);
     }
+  } catch (error) {
+    return unreadable(error);
   } finally {
     await file.close();
   }
@@ -61,4 +70,8 @@ export async function verifyPattern(
     ok: false,
     message: `${wrong.length} of ${BLOCKS} blocks are not on the disk as they were written (${some})`,
   };
+}
+
+function unreadable(error: unknown): { ok: false; message: string; trouble: true } {
+  return { ok: false, message: `the disk file cannot be read: ${(error as Error).message}`, trouble: true };
 }

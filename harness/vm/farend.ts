@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 
 /** One exchange that was asked for, as the far end saw it. */
@@ -19,7 +19,12 @@ export interface FarEnd {
 
 const LONGEST_COMMAND = 256;
 /** More than any scenario sends; a guest that announces more is refused before it sends anything. */
-const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_BYTES = 64 * 1024 * 1024;
+/** QEMU opens one for all of a guest's connections. Anybody on this host can reach the port. */
+const MOST_SOCKETS = 8;
+/** Older ones are forgotten. */
+const MOST_EXCHANGES = 1000;
+const PIECE_BYTES = 64 * 1024;
 
 /**
  * What answers a guest on 10.0.2.100:9000. Commands are lines, several on one connection, since QEMU's guestfwd opens
@@ -34,9 +39,10 @@ export async function startFarEnd(): Promise<FarEnd> {
     sockets.add(socket);
     socket.setNoDelay(true);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-    const talk = new Conversation((bytes) => void socket.write(bytes), received);
+    const talk = new Conversation(new Outbox(socket), received);
     socket.on('data', (bytes: Buffer) => talk.hear(bytes));
   });
+  server.maxConnections = MOST_SOCKETS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(0, '127.0.0.1', resolve);
   });
@@ -51,15 +57,54 @@ export async function startFarEnd(): Promise<FarEnd> {
   };
 }
 
+/**
+ * What is still to be sent on one connection. Nothing more is read from a client that does not read its answers, and they are
+ * made piece by piece, as it takes them.
+ */
+class Outbox {
+  readonly #socket: Socket;
+  readonly #waiting: Iterator<Uint8Array>[] = [];
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('drain', () => this.#send());
+  }
+
+  add(answer: Iterable<Uint8Array>): void {
+    this.#waiting.push(answer[Symbol.iterator]());
+    if (this.#waiting.length === 1) this.#send();
+  }
+
+  #send(): void {
+    while (this.#waiting.length > 0) {
+      const piece = this.#waiting[0]?.next();
+      if (!piece || piece.done) this.#waiting.shift();
+      else if (!this.#socket.write(piece.value)) {
+        this.#socket.pause();
+        return;
+      }
+    }
+    this.#socket.resume();
+  }
+}
+
+/** `length` unpredictable bytes in pieces: the same ones each time for the same key. */
+function* bytesOf(key: Buffer, length: number): Generator<Buffer> {
+  const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
+  const zeros = Buffer.alloc(PIECE_BYTES);
+  for (let left = length; left > 0; left -= PIECE_BYTES)
+    yield cipher.update(zeros.subarray(0, Math.min(left, PIECE_BYTES)));
+}
+
 /** One connection's state: between commands, or inside the bytes of a PUT. */
 class Conversation {
-  readonly #say: (bytes: string | Uint8Array) => void;
+  readonly #out: Outbox;
   readonly #received: Exchange[];
   #line = '';
   #put: { announced: Exchange; left: number; hash: ReturnType<typeof createHash> } | null = null;
 
-  constructor(say: (bytes: string | Uint8Array) => void, received: Exchange[]) {
-    this.#say = say;
+  constructor(out: Outbox, received: Exchange[]) {
+    this.#out = out;
     this.#received = received;
   }
 
@@ -92,6 +137,7 @@ class Conversation {
 
   #begin(announced: Exchange): void {
     this.#received.push(announced);
+    if (this.#received.length > MOST_EXCHANGES) this.#received.shift();
     this.#put = { announced, left: announced.bytes, hash: createHash('sha256') };
     if (announced.bytes === 0) this.#answer();
   }
@@ -116,8 +162,15 @@ class Conversation {
       this.#say(`BAD digest: ${digest} arrived\n`);
       return;
     }
-    const ours = randomBytes(put.announced.bytes);
-    this.#say(`OK ${ours.length} ${createHash('sha256').update(ours).digest('hex')}\n`);
-    this.#say(ours);
+    const { bytes } = put.announced;
+    const key = randomBytes(16);
+    const hash = createHash('sha256');
+    for (const piece of bytesOf(key, bytes)) hash.update(piece);
+    this.#say(`OK ${bytes} ${hash.digest('hex')}\n`);
+    this.#out.add(bytesOf(key, bytes));
+  }
+
+  #say(line: string): void {
+    this.#out.add([Buffer.from(line, 'latin1')]);
   }
 }

@@ -7,7 +7,7 @@ import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
 import { type ReadyMachine, readyMachine } from './launch.js';
 import type { Accelerator, Ending, Machine, Phase, Recording } from './machine.js';
-import { Monitor } from './monitor.js';
+import { type ConsoleSource, Monitor } from './monitor.js';
 import type { Qemu } from './qemu.js';
 import { CONSOLE_LOG, CONTROL_LOG, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
@@ -22,6 +22,8 @@ export interface GuestOptions {
   nonce: string;
   /** The sum of the steps' limits, in guest seconds. */
   stepSeconds: number;
+  /** Reads the kernel's console while it is written: a fresh one for each guest. */
+  watcher: ConsoleSource;
   signal?: AbortSignal;
   onPhase?: (phase: Phase) => void;
   /** Told what rights QEMU keeps that it does not need, and what it lacks; one sentence each. */
@@ -66,7 +68,12 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
       stepSeconds: options.stepSeconds,
       scale: options.timeScale ?? 1,
     });
-    const monitor = new Monitor({ limits, records: new RecordReader(nonce), onPhase: options.onPhase });
+    const monitor = new Monitor({
+      limits,
+      records: new RecordReader(nonce),
+      console: options.watcher,
+      onPhase: options.onPhase,
+    });
     const watch = new Watch(monitor, uarts, signal);
     undo.push(() => watch.close());
     const qemu = ready.start((event) => watch.feed({ kind: 'qmp', ...event }));

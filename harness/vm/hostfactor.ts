@@ -18,7 +18,7 @@ export function hostFactor(load: number = loadavg()[0] ?? 0, cores: number = ava
 }
 
 /**
- * The best of three, since the first runs before the compiler has seen it. CPU time and not time by the clock: what
+ * The best of three, since the first runs before the compiler has seen it. CPU time, not wall time: what
  * others take away is in the load already.
  */
 function calibrate(): number {

@@ -1,4 +1,4 @@
-import { architectureOf, directFirmware } from './arch/index.js';
+import { bootSupport, directFirmware } from '../arch/index.js';
 import { type Launch, qemuArgv } from './argv.js';
 import { type HandedOver, handOver } from './handover.js';
 import type { Accelerator, Machine } from './machine.js';
@@ -34,7 +34,7 @@ export interface ReadyMachine {
  */
 export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine> {
   const { machine, accelerator, folder, logs, onNote = () => {} } = options;
-  const { qemu: program } = architectureOf(machine.arch);
+  const { qemu: program } = bootSupport(machine.arch);
   const facts = await qemuFacts(program);
   for (const note of facts.notes) onNote(note);
   const { rights, handed, kept } = facts.drops ? dropped(options) : AS_CALLER;
@@ -84,6 +84,6 @@ function dropped({ machine, accelerator, folder, logs }: LaunchOptions): Chosen 
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     // What is not there is QEMU's to say.
-    return { ...AS_CALLER, kept: code === 'ENOENT' ? '' : message };
+    return { ...AS_CALLER, kept: code === 'ENOENT' ? '' : `its files cannot be handed over (${message})` };
   }
 }

@@ -1,10 +1,6 @@
 /** One guest, as data: what it is made of, and what came of it. The argv of QEMU is a pure function of this. */
-import type { Architecture } from '../kernel/kernel.js';
-
-export const DISK_BUSES = ['virtio-blk', 'virtio-scsi', 'nvme', 'ahci'] as const;
-export type DiskBus = (typeof DISK_BUSES)[number];
-export const NIC_MODELS = ['virtio-net', 'e1000e'] as const;
-export type NicModel = (typeof NIC_MODELS)[number];
+import type { Architecture } from '../arch/index.js';
+import type { DiskBus, NicModel, OtherDevice } from './devices/index.js';
 
 export interface Disk {
   /** Serial number that the guest finds it by: 1 to 20 characters of [A-Za-z0-9-]. */
@@ -43,6 +39,8 @@ export interface Window {
 
 export interface Machine {
   arch: Architecture;
+  /** One of the architecture's boards, by name; its first unless given. */
+  board?: string | undefined;
   cpus: number;
   memoryMiB: number;
   /** `direct`: the extracted vmlinux by PVH and qboot. `packaged`: vmlinuz as shipped, through the usual firmware. */
@@ -55,6 +53,8 @@ export interface Machine {
   disks: Disk[];
   nics: Nic[];
   shares?: Share[];
+  /** What else there is. */
+  devices?: OtherDevice[] | undefined;
 }
 
 export type Accelerator = 'kvm' | 'tcg';

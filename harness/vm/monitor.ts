@@ -1,8 +1,6 @@
-import { LineSplitter } from './console.js';
 import type { Limits } from './deadlines.js';
-import { FatalWatch, isKernelLine, messageOf } from './fatal.js';
 import { type Ending, PHASES, type Phase } from './machine.js';
-import { type AgentRecord, MARK } from './records.js';
+import type { AgentRecord } from './records.js';
 
 /** Everything that can happen to a guest. */
 export type GuestEvent =
@@ -18,11 +16,32 @@ export interface RecordSource {
   push(bytes: Uint8Array, channel: 'console' | 'control'): AgentRecord[];
 }
 
+/**
+ * Reads the kernel's console while it is written; what its lines mean is not for vm/ to say. diagnose/watch.ts is the one that is used.
+ */
+export interface ConsoleSource {
+  /** The console's bytes in order, cut anywhere. */
+  push(bytes: Uint8Array): void;
+  /** Nothing more will come: the last line is over. */
+  end(): void;
+  /** The kernel has said something: the firmware is done. */
+  readonly kernelSpoke: boolean;
+  /** The kernel has started init. */
+  readonly initBegan: boolean;
+  /** The title of the first report that ends a guest, as far as it is known; null while there is none. */
+  readonly fatal: string | null;
+  /** All of what the kernel has to say of it has come. */
+  readonly fatalIsWhole: boolean;
+}
+
 export interface MonitorOptions {
   limits: Limits;
   records: RecordSource;
+  console: ConsoleSource;
   onPhase?: ((phase: Phase) => void) | undefined;
 }
+
+const NEWLINE = 10;
 
 /**
  * Watches one guest. Every event goes through `handle`, in order, with its time; the first ending that it returns
@@ -32,8 +51,7 @@ export class Monitor {
   readonly #limits: Limits;
   readonly #records: RecordSource;
   readonly #onPhase: (phase: Phase) => void;
-  readonly #lines = new LineSplitter();
-  readonly #fatal = new FatalWatch();
+  readonly #console: ConsoleSource;
   readonly #bytes = { console: 0, control: 0 };
   #fatalSince: number | null = null;
   #wholeSince: number | null = null;
@@ -43,6 +61,7 @@ export class Monitor {
   constructor(options: MonitorOptions) {
     this.#limits = options.limits;
     this.#records = options.records;
+    this.#console = options.console;
     this.#onPhase = options.onPhase ?? (() => {});
   }
 
@@ -70,22 +89,37 @@ export class Monitor {
 
   #take(channel: 'console' | 'control', bytes: Uint8Array, at: number): void {
     this.#bytes[channel] += bytes.length;
-    if (channel === 'control') this.#hear(bytes, channel, at);
-    else for (const line of this.#lines.push(bytes)) this.#line(line, at);
+    if (channel === 'control') {
+      this.#hear(bytes, channel, at);
+      return;
+    }
+    // Line by line, lest the order of what the kernel and the agent say hang on where a read ended.
+    for (let from = 0; from < bytes.length; ) {
+      const end = bytes.indexOf(NEWLINE, from) + 1 || bytes.length;
+      this.#read(bytes.subarray(from, end), at);
+      from = end;
+    }
   }
 
   #hear(bytes: Uint8Array, channel: 'console' | 'control', at: number): void {
     for (const record of this.#records.push(bytes, channel)) this.#phaseOfRecord(record, at);
   }
 
-  #line(line: string, at: number): void {
-    if (isKernelLine(line)) this.#enter('kernel', at);
-    if (messageOf(line).startsWith('Run /init as init process')) this.#enter('init', at);
-    // Line by line, lest the order of what the kernel and the agent say hang on where a read ended.
-    if (line.includes(MARK)) this.#hear(Buffer.from(`${line}\n`, 'latin1'), 'console', at);
-    this.#fatal.push(line);
-    if (this.#fatal.title !== null) this.#fatalSince ??= at;
-    if (this.#fatal.whole) this.#wholeSince ??= at;
+  /** A line of the console, or a piece of one. */
+  #read(bytes: Uint8Array, at: number): void {
+    this.#console.push(bytes);
+    this.#look(at);
+    this.#hear(bytes, 'console', at);
+  }
+
+  #look(at: number): void {
+    const { kernelSpoke, initBegan, fatal, fatalIsWhole } = this.#console;
+    if (kernelSpoke) this.#enter('kernel', at);
+    if (initBegan) this.#enter('init', at);
+    if (fatal === null) return;
+    this.#fatalSince ??= at;
+    // A panic may follow an oops: then there is more to wait for.
+    this.#wholeSince = fatalIsWhole ? (this.#wholeSince ?? at) : null;
   }
 
   #phaseOfRecord(record: AgentRecord, at: number): void {
@@ -115,7 +149,8 @@ export class Monitor {
 
   /** A kernel report outranks every other way to end. */
   #report(): Ending | null {
-    return this.#fatal.title === null ? null : { kind: 'fatal', title: this.#fatal.title };
+    const { fatal } = this.#console;
+    return fatal === null ? null : { kind: 'fatal', title: fatal };
   }
 
   #machineSays(event: string, data: Record<string, unknown>, at: number): Ending | null {
@@ -154,7 +189,8 @@ export class Monitor {
 
   /** The console has ended: so has its last line. */
   #last(at: number): Ending | null {
-    this.#line(this.#lines.rest(), at);
+    this.#console.end();
+    this.#look(at);
     return this.#report();
   }
 }

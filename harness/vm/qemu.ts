@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { hostError } from '../errors.js';
 import { killGroup, qemuEnvironment } from './brief.js';
@@ -72,8 +72,10 @@ export class Qemu {
     });
     const exited = new Promise<Exit>((resolve) => {
       child.on('error', (error: NodeJS.ErrnoException) => {
-        const missing = error.code === 'ENOENT' && error.path === 'setpriv';
-        const why = missing ? 'setpriv is not installed (util-linux)' : error.message;
+        let why = error.message;
+        // ENOENT names the program although it is the folder that may be gone.
+        if (error.code === 'ENOENT')
+          why = existsSync(cwd) ? 'setpriv is not installed (util-linux)' : `the folder ${cwd} is gone`;
         resolve({ status: null, signal: null, stderr: why });
       });
       child.on('exit', (status, signal) => {

@@ -23,7 +23,7 @@ export async function readRecording(folder: string): Promise<Recording> {
     ]);
     return { ...(JSON.parse(text) as Omit<Recording, 'console' | 'control'>), console, control };
   } catch (cause) {
-    throw userError('E_RECORDING', `${folder} holds no whole recording: ${(cause as Error).message}`, {
+    throw userError('E_RECORDING', `${folder} has no complete recording: ${(cause as Error).message}`, {
       cause,
     });
   }

@@ -1,4 +1,4 @@
-import { END_PANIC, READ_REPORT, type Recogniser } from './recogniser.js';
+import { END_PANIC, ENTRY, FIRST, READ_REPORT, type Recogniser } from './recogniser.js';
 
 /** The kernel stops, or never gets to its init. init/main.c, init/do_mounts.c, init/initramfs.c, kernel/panic.c. */
 export const DEATH: readonly Recogniser[] = [
@@ -43,10 +43,31 @@ export const DEATH: readonly Recogniser[] = [
     severity: 'fatal',
     literal: 'stack-protector',
     pattern:
-      /^Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: (\w[\w.]*)(?:\+\S+)?(?: (\[\w+\]))?/,
+      /^Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: ([A-Za-z_][\w]*)[\w.]*\+\S+(?: (\[\w+\]))?/,
     title: 'kernel panic: stack corrupted in $1 $2',
     end: END_PANIC,
     hint: READ_REPORT,
+  },
+  {
+    kind: 'panic',
+    severity: 'fatal',
+    literal: 'stack-protector',
+    pattern: /^Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: [0-9a-f]{8,}\s*$/,
+    title: 'kernel panic: stack corrupted',
+    end: END_PANIC,
+    guilty: { pick: 'first', skip: /stack_chk/ },
+    hint: READ_REPORT,
+  },
+  {
+    kind: 'panic',
+    severity: 'fatal',
+    literal: 'Kernel panic',
+    pattern: /^Kernel panic - not syncing: (corrupted stack end|kernel stack overflow)/,
+    title: 'kernel panic: $1',
+    end: END_PANIC,
+    most: 1000,
+    guilty: { ...ENTRY, skip: /schedule|retint_kernel|bad_stack/ },
+    hint: 'a function called itself too often, or keeps too much on its stack: the report on the console names it',
   },
   {
     kind: 'panic',
@@ -55,6 +76,7 @@ export const DEATH: readonly Recogniser[] = [
     pattern: /^Kernel panic - not syncing: (.*?)\s*$/,
     title: 'kernel panic: $1',
     end: END_PANIC,
+    sequel: true,
     hint: 'the kernel stopped itself: its report on the console says where',
   },
   {
@@ -63,6 +85,7 @@ export const DEATH: readonly Recogniser[] = [
     literal: 'Failed to execute',
     pattern: /^Failed to execute (\S+) \(error (-\d+)\)/,
     title: 'the kernel could not execute $1 (error $2)',
+    goesOn: true,
     hint: 'error -2: it or its interpreter is missing; -8: wrong format or architecture; -13: not executable; -26: the archive was cut short in the middle of it',
   },
   {
@@ -71,6 +94,7 @@ export const DEATH: readonly Recogniser[] = [
     literal: 'unpacking failed',
     pattern: /^(?:Initramfs|initrd) unpacking failed: (.*?)\s*$/,
     title: 'the initramfs could not be unpacked: $1',
+    goesOn: true,
     hint: 'the archive is damaged or cut short, or its compression is not configured in this kernel (CONFIG_RD_*)',
   },
   {
@@ -120,7 +144,8 @@ export const DEATH: readonly Recogniser[] = [
     pattern: /^(?:traps: )?PANIC: (double fault|early exception 0x[0-9a-f]+)/,
     title: '$1',
     end: END_PANIC,
-    guilty: true,
+    unstamped: true,
+    guilty: FIRST,
     hint: READ_REPORT,
   },
 ];

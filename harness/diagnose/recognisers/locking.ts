@@ -1,27 +1,117 @@
 import { END_STACK, type Recogniser } from './recogniser.js';
 
 const HINT = 'a kernel with debugging turned on found a locking mistake; it need not have hung this time';
-const END_LOCKDEP = END_STACK;
+/** `(&lock){+.+.}-{3:3}, at: [<00000000b5c1d1e2>] f+0x1/0x2`: where a lock was or is to be taken. */
+const AT = /\bat: (?:\[?<?[0-9a-f]+>?\]? )?[A-Za-z_]/;
 
 /** What kernels with lock debugging say: kernel/locking/lockdep.c, kernel/sched/core.c, kernel/locking/spinlock_debug.c. */
 export const LOCKING: readonly Recogniser[] = [
   {
     kind: 'lockdep',
     severity: 'warn',
-    literal: 'WARNING: ',
-    pattern:
-      /^WARNING: (possible (?:circular locking dependency|recursive locking|irq lock inversion dependency) detected|inconsistent lock state|suspicious RCU usage|bad (?:unlock|contention) balance detected|\S+-safe -> \S+-unsafe lock order detected|held lock freed|lock held (?:when returning to user space|at task exit)|Nested lock was not taken)/,
+    literal: 'lock inversion',
+    pattern: /^(?:WARNING: |\[ INFO: )(possible irq lock inversion dependency detected)/,
     title: 'lockdep: $1',
-    end: END_LOCKDEP,
+    end: END_STACK,
+    guilty: { pick: 'lock', also: AT },
+    hint: HINT,
+  },
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: 'recursive locking',
+    pattern: /^(?:WARNING: |\[ INFO: )(possible recursive locking detected)/,
+    title: 'lockdep: $1',
+    end: END_STACK,
+    guilty: { pick: 'lock', also: AT },
+    hint: HINT,
+  },
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: 'circular locking',
+    pattern: /^(?:WARNING: |\[ INFO: )(possible circular locking dependency detected)/,
+    title: 'lockdep: $1',
+    end: END_STACK,
+    guilty: { pick: 'first', also: AT, skip: /^process_one_work$|(?:flush|drain|destroy)_workqueue/ },
+    hint: HINT,
+  },
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: '-unsafe lock order',
+    pattern: /^(?:WARNING: |\[ INFO: )(\S+-safe -> \S+-unsafe lock order detected)/,
+    title: 'lockdep: $1',
+    end: END_STACK,
+    guilty: { pick: 'first', from: /^which became .* at:/ },
+    hint: HINT,
+  },
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: 'lock state',
+    pattern: /^(?:WARNING: |\[ INFO: )(inconsistent lock state)/,
+    title: 'lockdep: $1',
+    end: END_STACK,
+    guilty: { pick: 'first', from: /^Call [Tt]race:|^Backtrace:/ },
+    hint: HINT,
+  },
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: 'suspicious RCU usage',
+    pattern: /^(?:WARNING: |\[ INFO: )(suspicious RCU usage)/,
+    title: 'lockdep: $1',
+    end: END_STACK,
+    guilty: { pick: 'first', from: /^Call [Tt]race:|^Backtrace:/, skip: /rcu|kmem|slab/ },
+    hint: HINT,
+  },
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: 'locks held',
+    // kernel/locking/lockdep.c, debug_check_no_locks_held(): `WARNING: sh/123 still has locks held!`.
+    pattern: /^(?:WARNING: |\[ BUG: ).+\/\d+ (still has locks held)!/,
+    title: 'lockdep: $1',
+    end: END_STACK,
+    guilty: { pick: 'lock', also: AT },
+    hint: HINT,
+  },
+  // Old kernels head them with [ BUG: ].
+  ...['WARNING: ', '[ BUG: '].map(
+    (head): Recogniser => ({
+      kind: 'lockdep',
+      severity: 'warn',
+      literal: head,
+      pattern:
+        /^(?:WARNING: |\[ BUG: )(lock held (?:when returning to user space|at task exit)|held lock freed|bad (?:unlock|contention) balance detected|Nested lock was not taken)/,
+      title: 'lockdep: $1',
+      end: END_STACK,
+      guilty: { pick: 'first', also: AT },
+      hint: HINT,
+    }),
+  ),
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: 'Invalid wait context',
+    pattern: /^\[? ?BUG: (Invalid wait context)/,
+    title: 'lockdep: $1',
+    end: END_STACK,
+    guilty: {
+      pick: 'first',
+      from: /^Call [Tt]race:|^Backtrace:|^stack backtrace:/,
+      skip: /(?:lock|release)_sock/,
+    },
     hint: HINT,
   },
   {
     kind: 'lockdep',
     severity: 'warn',
     literal: '[ INFO: ',
-    pattern: /^\[ INFO: ([\w >-]+?) ?[!\]]/,
+    pattern: /^\[ INFO: ([\w >-]+?) ?[!.\]]/,
     title: 'lockdep: $1',
-    end: END_LOCKDEP,
+    end: END_STACK,
     hint: HINT,
   },
   {
@@ -30,9 +120,17 @@ export const LOCKING: readonly Recogniser[] = [
     literal: 'trying to register non-static key',
     pattern: /^INFO: (trying to register non-static key)/,
     title: 'lockdep: $1',
-    end: END_LOCKDEP,
-    most: 40,
+    end: END_STACK,
+    guilty: { pick: 'first', skip: /stack|lock|IRQ/ },
     hint: 'a lock is used before it was initialised: often a driver that was probed halfway',
+  },
+  {
+    kind: 'lockdep',
+    severity: 'warn',
+    literal: ' too low!',
+    pattern: /^BUG: (MAX_\w+ too low)!/,
+    title: 'lockdep: $1',
+    hint: 'a table of lockdep is full: it is turned off from here on, and finds nothing any more',
   },
   {
     kind: 'atomic-sleep',
@@ -42,15 +140,7 @@ export const LOCKING: readonly Recogniser[] = [
     title: 'BUG: $1 ($2)',
     end: END_STACK,
     most: 80,
-    hint: HINT,
-  },
-  {
-    kind: 'lockdep',
-    severity: 'warn',
-    literal: 'Invalid wait context',
-    pattern: /^\[ BUG: (Invalid wait context) \]/,
-    title: 'lockdep: $1',
-    end: END_LOCKDEP,
+    guilty: { pick: 'first', from: /^Call [Tt]race:|^Backtrace:/ },
     hint: HINT,
   },
   {
@@ -61,7 +151,8 @@ export const LOCKING: readonly Recogniser[] = [
       /^BUG: ((?:spinlock|rwlock) (?:bad magic|already unlocked|wrong owner|wrong CPU|recursion|lockup suspected|cpu recursion|trylock failure))/,
     title: 'BUG: $1',
     end: END_STACK,
-    most: 60,
+    most: 80,
+    guilty: { pick: 'first', skip: /spin_|_lock|_unlock/ },
     hint: HINT,
   },
 ];

@@ -136,10 +136,17 @@ export const MODULES: readonly Recogniser[] = [
     kind: 'module-licence',
     severity: 'warn',
     literal: 'proprietary module',
-    pattern:
-      /^(\w+): module (?:using GPL-only symbols )?uses symbols (?:(\S+) )?from proprietary module (\w+)/,
+    pattern: /^(\w+): module using GPL-only symbols uses symbols (\S+) from proprietary module (\w+)/,
     title: '$1 may not use $3, which is not under the GPL',
     hint: 'the kernel refuses GPL-only symbols to it',
+  },
+  {
+    kind: 'module-taint',
+    severity: 'info',
+    literal: 'inheriting taint',
+    pattern: /^(\w+): module uses symbols (?:(\S+) )?from proprietary module (\w+), inheriting taint/,
+    title: '$1 uses $3, which is not under the GPL, and counts as such from now on',
+    hint: 'it was loaded; GPL-only symbols are closed to it',
   },
   {
     kind: 'module-init',
@@ -197,6 +204,15 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'could not load',
     pattern: /^(BTRFS|F2FS-fs|UBIFS)\S* ?(?:error)?.*?(?:could not load|Cannot load) (\S+) driver/,
+    title: '$1 needs $2 and cannot load it',
+    hint: 'a module that it asks for by name while it runs is not in the set',
+  },
+  {
+    kind: 'crypto-missing',
+    severity: 'warn',
+    literal: 'error allocating',
+    // fs/btrfs/disk-io.c, btrfs_init_csum_hash(): the disk is sound, its checksum's algorithm is not there.
+    pattern: /^(BTRFS) error \(device [^\s:)]+(?::? state \w+)?\): error allocating (\S+) hash for checksum/,
     title: '$1 needs $2 and cannot load it',
     hint: 'a module that it asks for by name while it runs is not in the set',
   },
@@ -263,6 +279,6 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'device-mapper: table',
     pattern: /^device-mapper: table: (?:[\d:]+: )?(.*?)(?: \((-\w+)\))?$/,
     title: 'device-mapper refused a table: $1 ($2)',
-    hint: '"unknown target type" is a dm-* module, "Error allocating crypto tfm" a crypto module that is not in the set',
+    hint: 'a module is not in the set: for "unknown target type" the dm-* module of that name, for "unknown path selector type" dm-round-robin, dm-queue-length or dm-service-time, for a cache policy dm-cache-smq, for a dirty log dm-log-userspace, for a tfm, hash, MAC or cipher a crypto module',
   },
 ];

@@ -1,4 +1,4 @@
-import { END_MEMORY, END_STACK, type Recogniser } from './recogniser.js';
+import { END_MEMORY, END_STACK, ENTRY, type Recogniser } from './recogniser.js';
 
 // Emulated CPUs on a busy host stand still for seconds: a lockup alone is no proof against the kernel.
 const LOAD = 'a CPU was stuck, or the host did not run it: look at the load of the host first';
@@ -13,8 +13,8 @@ export const STALLS: readonly Recogniser[] = [
     pattern: /^(?:NMI )?(?:watchdog: )?BUG: soft lockup - CPU#\d+ stuck for \d+s! \[(.*?)(?::\d+)?\]/,
     title: 'soft lockup in the task $1',
     end: END_STACK,
-    most: 60,
-    guilty: true,
+    most: 120,
+    guilty: ENTRY,
     hint: LOAD,
   },
   {
@@ -34,8 +34,8 @@ export const STALLS: readonly Recogniser[] = [
     pattern: /^(?:NMI )?(?:watchdog: )?Watchdog detected hard LOCKUP on cpu/,
     title: 'hard lockup',
     end: END_STACK,
-    most: 60,
-    guilty: true,
+    most: 120,
+    guilty: ENTRY,
     hint: LOAD,
   },
   {
@@ -55,7 +55,15 @@ export const STALLS: readonly Recogniser[] = [
     pattern: /^(?:rcu: )?INFO: (rcu_\w+) (?:self-)?detected (?:expedited )?stalls?/,
     title: 'RCU stall ($1)',
     end: END_STACK,
-    most: 60,
+    // The stack of RCU's own thread may come first.
+    endAfter: /^NMI backtrace|^CPU: \d/,
+    most: 200,
+    // What was interrupted stands behind the interrupt that found it.
+    guilty: {
+      ...ENTRY,
+      from: /apic_timer_interrupt|Exception stack|el1h_64_irq|call_on_(?:irq_)?stack|handle_arch_irq/,
+      skip: /apic_timer_interrupt|rcu/,
+    },
     hint: LOAD,
   },
   {
@@ -70,11 +78,13 @@ export const STALLS: readonly Recogniser[] = [
   {
     kind: 'hung-task',
     severity: 'warn',
-    literal: 'INFO: task ',
-    pattern: /^INFO: task (.+?):\d+ (?:blocked for more than|can't die for more than)/,
+    literal: ' for more than ',
+    pattern:
+      /^(?:INFO: task (.+?)|.{0,24}?):\d+ (?:blocked (?:in I\/O wait )?for more than|can't die for more than) \d+ seconds/,
     title: 'the task $1 hung',
     end: END_STACK,
-    most: 40,
+    most: 80,
+    guilty: { pick: 'waiter' },
     hint: 'it waits for a device or a lock: its stack on the console says which',
   },
   {

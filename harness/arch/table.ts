@@ -1,0 +1,95 @@
+/** Names as uname -m prints them. */
+export type Architecture = 'x86_64' | 'aarch64' | 'riscv64' | 's390x' | 'ppc64le';
+
+/** Where the pieces of a guest's memory lie when it has a module window; bytes. */
+export interface WindowLayout {
+  /** Memory below the window. */
+  low: number;
+  /** Physical address of the window: what the guest is told as `bootgate.window`. */
+  base: number;
+  /** Memory above it. Never 0: read() of /dev/mem ends at the top of memory (high_memory), so the window lies below it. */
+  high: number;
+}
+
+export interface WindowSupport {
+  /** The largest window; a larger tree goes into the archive. */
+  maxBytes: number;
+  /** The least memory that a guest with a window can have. */
+  minMemoryMiB: number;
+  /** Both limits are the caller's to keep. */
+  layout(memoryMiB: number): WindowLayout;
+  /** Command line that keeps the kernel's hands off the window. */
+  cmdline(layout: WindowLayout, windowBytes: number): string;
+}
+
+/** One of QEMU's boards. */
+export interface Board {
+  /** Value of -machine, without the accelerator. */
+  machine: string;
+  /** The bus with the fixed slots. */
+  pciBus: string;
+}
+
+/** How QEMU boots an architecture. */
+export interface BootSupport {
+  /** The program. */
+  qemu: string;
+  /** By the name that a scenario gives it; the first is the one that it gets unless it names another. */
+  boards: Readonly<Record<string, Board>>;
+  cpu: Readonly<Record<'kvm' | 'tcg', string>>;
+  /** The agent's UART, as the guest names it; the kernel's console is in `cmdline`. */
+  control: string;
+  /**
+   * What every guest's command line begins with: the console, no reboot loop after a panic (with -no-reboot QEMU
+   * ends instead), and messages down to KERN_NOTICE, so that the kernel's first line tells firmware from kernel.
+   */
+  cmdline: string;
+  /** Firmware for a direct boot, best first; with none of them the machine's own is used, which is slower. */
+  directFirmware: readonly string[];
+  window: WindowSupport | null;
+}
+
+/** The formats that harness/kernel/image.ts reads; an ELF file needs no mark, its header names the machine. */
+export type ImageFormat = 'bzImage' | 'Image' | 's390' | 'elf';
+
+/** Bytes by which a kernel image is known. */
+export interface ImageMark {
+  format: Exclude<ImageFormat, 'elf'>;
+  offset: number;
+  /** Latin-1. */
+  bytes: string;
+}
+
+/** What is particular to one architecture. A new one is a new file with one of these, and a line in index.ts. */
+export interface ArchitectureTable {
+  arch: Architecture;
+  names: {
+    /** dpkg --print-architecture */
+    debian: string;
+    /** rpm --eval %_arch */
+    rpm: string;
+    /** process.arch of Node.js */
+    node: string;
+    /** Debian's folders below /usr/lib */
+    triplet: string;
+  };
+  elf: {
+    /** e_machine (elf.h) */
+    machine: number;
+    class: 32 | 64;
+    littleEndian: boolean;
+  };
+  libraries: {
+    /** Folders that ld.so looks into by itself, after the triplet's and before /lib. */
+    folders: readonly string[];
+    /** Flags of an entry of ld.so.cache: FLAG_ELF_LIBC6 (3) and the architecture's own (glibc, sysdeps/generic/ldconfig.h). */
+    cacheFlags: number;
+  };
+  kernel: {
+    marks: readonly ImageMark[];
+    /** What QEMU is given for a direct boot: an ELF file with a PVH note, or whatever lay in vmlinuz. */
+    direct: 'pvh' | 'as-unpacked';
+  };
+  /** Null: kernels can be examined but not booted yet. */
+  boot: BootSupport | null;
+}

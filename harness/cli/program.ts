@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { describeError, EXIT, exitCodeOf } from '../errors.js';
+import { packageRoot } from '../paths.js';
+import { forTerminal } from '../printable.js';
+import { buildCommand } from './build.js';
+import { compareCommand } from './compare.js';
+import { doctorCommand } from './doctor.js';
+import { explainCommand } from './explain.js';
+import { fixCommand } from './fix.js';
+import { gateCommand } from './gate.js';
+import { wasInterrupted } from './interrupt.js';
+import { modulesCommand } from './modules.js';
+import { mutateCommand } from './mutate.js';
+import { projectOption } from './options.js';
+import { reportCommand } from './report.js';
+import { runCommand } from './run.js';
+import { scenariosCommand } from './scenarios.js';
+import { splitCommand } from './split.js';
+
+/** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  try {
+    await declare().parseAsync([...argv]);
+    return wasInterrupted() ? EXIT.interrupted : Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (wasInterrupted()) return EXIT.interrupted;
+    // Commander has said what is wrong; its own status for wrong usage is 1.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    process.stderr.write(`${forTerminal(describeError(error))}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function declare(): Command {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('bootgate')
+    .description(
+      'Does this set of kernel modules still boot, and still do storage, network, file systems and netfilter?\n' +
+        'And if not: which module is missing, and which package has it?',
+    )
+    .version(version)
+    .showHelpAfterError('(see --help)')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 the gate holds, 1 a verdict or check says no, 2 wrong usage or input, 3 could not decide, 130 interrupted.
+
+Examples:
+  bootgate run --image debian-2014
+  bootgate run 'storage/*' --image debian --modules my-modules.txt
+  bootgate modules closure virtio_scsi --kernel apt:linux-image-amd64
+  bootgate gate --image split-2014 --baseline results/main/run.json
+  bootgate doctor`,
+    );
+  for (const command of [
+    runCommand(),
+    gateCommand(),
+    buildCommand(),
+    modulesCommand(),
+    splitCommand(),
+    explainCommand(),
+    fixCommand(),
+    scenariosCommand(),
+    reportCommand(),
+    compareCommand(),
+    doctorCommand(),
+  ])
+    program.addCommand(command);
+  program.addCommand(mutateCommand(), { hidden: true });
+  finish(program);
+  program.hook('preAction', async (_, action) => {
+    const { openLibrary } = await import('../library.js');
+    const { say } = await import('./output.js');
+    await openLibrary(action.opts<{ project?: string }>().project, { log: say });
+  });
+  return program;
+}
+
+/** What all commands have: errors that are thrown, output that is made harmless, and --project on those that do something. */
+function finish(command: Command): void {
+  command.exitOverride();
+  command.configureOutput({
+    writeErr: (text) => process.stderr.write(forTerminal(text)),
+    writeOut: (text) => process.stdout.write(forTerminal(text)),
+  });
+  if (command.commands.length === 0) command.addOption(projectOption());
+  for (const child of command.commands) finish(child);
+}

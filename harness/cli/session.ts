@@ -1,0 +1,127 @@
+import { resolve } from 'node:path';
+import { Cache } from '../cache.js';
+import type { Image } from '../image/image-file.js';
+import type { PreparedImage } from '../image/prepare.js';
+import type { Plan } from '../run/plan.js';
+import type { Scenario } from '../scenarios/scenario.js';
+import type { AcceleratorChoice } from '../vm/machine.js';
+import { onInterrupt } from './interrupt.js';
+import type { SharedFlags } from './options.js';
+import { say } from './output.js';
+
+const DEFAULT_IMAGE = 'debian-2014';
+
+/**
+ * What the commands share: one cache, one results folder, one signal, and the ways to an image, a plan, prepared images, an
+ * accelerator and reporters. Precedence is flag, environment, file, default. Modules are loaded when they are asked for.
+ */
+export class Session {
+  readonly cache = new Cache();
+  readonly flags: SharedFlags;
+  /** Aborted by the first Ctrl+C. */
+  readonly signal: AbortSignal;
+  readonly say = say;
+
+  constructor(flags: SharedFlags, signal: AbortSignal) {
+    this.flags = flags;
+    this.signal = signal;
+  }
+
+  /** The results folder, absolute. */
+  get results(): string {
+    return resultsOf(this.flags);
+  }
+
+  async image(fallback = DEFAULT_IMAGE): Promise<Image> {
+    const { loadImage } = await import('../image/image-file.js');
+    const { image, kernel, modules, split, install } = this.flags;
+    return loadImage(image ?? process.env.BOOTGATE_IMAGE ?? fallback, {
+      ...(kernel ? { kernel } : {}),
+      ...(modules ? { modules } : {}),
+      ...(split ? { split } : {}),
+      ...(install ? { install } : {}),
+    });
+  }
+
+  /** Every scenario of the project and the package. */
+  async scenarios(): Promise<Scenario[]> {
+    return (await import('../scenarios/load.js')).loadScenarios();
+  }
+
+  async plan(image: Image, patterns: readonly string[]): Promise<Plan> {
+    const { planRun } = await import('../run/plan.js');
+    return planRun(image, await this.scenarios(), patterns, this.flags.tag);
+  }
+
+  /** The image with everything at hand: once for each of its install sets. */
+  async prepare(image: Image, delivery = this.flags.delivery): Promise<[PreparedImage, ...PreparedImage[]]> {
+    const { prepareImages } = await import('../image/prepare.js');
+    return prepareImages(image, { ...this.#prepareOptions(), ...(delivery ? { delivery } : {}) });
+  }
+
+  /** The same for an image that has one module set. */
+  async prepareOne(image: Image): Promise<PreparedImage> {
+    const { prepareImage } = await import('../image/prepare.js');
+    return prepareImage(image, this.#prepareOptions());
+  }
+
+  /** The accelerator that `--accel` asks for, else the one that is given, tried with that kernel. */
+  async accelerator(
+    { kernel, vmlinux }: Pick<PreparedImage, 'kernel' | 'vmlinux'>,
+    otherwise: 'auto' | 'kvm' | 'tcg' = 'auto',
+  ): Promise<AcceleratorChoice> {
+    const { chooseAccelerator } = await import('../vm/accelerator.js');
+    const { cache, signal } = this;
+    return chooseAccelerator(this.flags.accel ?? otherwise, { kernel, vmlinux, cache, signal });
+  }
+
+  /** What every run is given alike. */
+  async runOptions(plan: Plan, prepared: [PreparedImage, ...PreparedImage[]]) {
+    const { makeReporters } = await import('../report/reporters.js');
+    const { openRunLog } = await import('../run/log.js');
+    const { jobs, reference, json, reporter = 'terminal', verbose = false } = this.flags;
+    return {
+      prepared,
+      plan,
+      accelerator: await this.accelerator(prepared[0]),
+      cache: this.cache,
+      results: this.results,
+      reporters: makeReporters(json ? 'json' : reporter),
+      signal: this.signal,
+      warn: say,
+      log: (folder: string) => openRunLog(folder, verbose),
+      ...(jobs ? { jobs } : {}),
+      ...(reference ? { reference } : {}),
+    };
+  }
+
+  #prepareOptions() {
+    const { strict = false, delivery } = this.flags;
+    const { cache, signal } = this;
+    return { cache, signal, strict, log: say, ...(delivery ? { delivery } : {}) };
+  }
+}
+
+/** `--results`, else BOOTGATE_RESULTS, else results/ in the working folder; absolute. */
+export function resultsOf({ results }: Pick<SharedFlags, 'results'>): string {
+  return resolve(results ?? process.env.BOOTGATE_RESULTS ?? 'results');
+}
+
+/** A run that was read back: its folder, its run.json, its id, or `latest`. */
+export async function storedRun(where: string, flags: Pick<SharedFlags, 'results'>) {
+  const { readRun } = await import('../results/read.js');
+  return readRun(where, resultsOf(flags));
+}
+
+/** Does a command's work; the first Ctrl+C aborts the session's signal, the second ends the process. */
+export async function withSession(
+  flags: SharedFlags,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const interrupt = onInterrupt(() => say('stopping; press Ctrl+C again to quit now'));
+  try {
+    await work(new Session(flags, interrupt.signal));
+  } finally {
+    interrupt.release();
+  }
+}

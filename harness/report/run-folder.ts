@@ -1,0 +1,49 @@
+import { REPORTS, type Report } from './reports.js';
+
+/** A file of a run's folder, or of a scenario's folder in it: what results/README.md tells of it. */
+export interface FileOfRun {
+  name: string;
+  what: string;
+  /** Only a gate has it. */
+  gate?: true;
+}
+
+/** What lies in results/RUN/, the reports first. A test holds this list to what real runs leave, and the README to this list. */
+export const RUN_FILES: readonly FileOfRun[] = [
+  ...(REPORTS as readonly Report[]).flatMap(({ file }) =>
+    file
+      ? [{ name: file.name, what: file.what, ...(file.of === 'gate' ? { gate: true as const } : {}) }]
+      : [],
+  ),
+  { name: 'gate-input.json', what: 'settings, known issues, static check, budgets, baseline', gate: true },
+  {
+    name: 'plan.json',
+    what: 'written first: a run that was killed can be resumed with it (`bootgate gate --resume`)',
+  },
+  { name: 'modules.txt', what: 'the module set, as a list that --modules takes' },
+  {
+    name: 'rules.json',
+    what: 'the rule that left each module out, or put it in its package, as it was then',
+  },
+  { name: 'writer.1.lock', what: 'who writes here, while somebody does' },
+  { name: 'run.log', what: "the harness's own log, one JSON object a line (pino)" },
+];
+
+/** What lies in the folder of one scenario. */
+export const SCENARIO_FILES: readonly FileOfRun[] = [
+  { name: 'result.json', what: 'written when it is judged: what --resume keeps' },
+  { name: 'console.log', what: 'ttyS0: what the kernel and the steps printed' },
+  { name: 'control.log', what: "ttyS1: the agent's records" },
+  { name: 'recording.json', what: 'how the guest ended, when it entered each phase, CPU and wall seconds' },
+  { name: 'outside.json', what: 'what was checked on the host once the guest was gone' },
+  { name: 'reference.json', what: 'what the full module tree did, where it was booted to compare' },
+  {
+    name: 'recipe.json',
+    what: 'the boot as it was requested: kernel, modules, initramfs and window by digest, and the scenario',
+  },
+  {
+    name: 'qemu.sh',
+    what: 'the command that booted it; its initramfs and disks are gone, recipe.json says what they were',
+  },
+  { name: 'registers.txt', what: 'the CPU registers, after a hang' },
+];
