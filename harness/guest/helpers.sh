@@ -154,6 +154,12 @@ fs_make() {
 	xfs) quietly mkfs.xfs -q -f "$disk" ;;
 	btrfs) quietly mkfs.btrfs -q -f "$disk" ;;
 	vfat) quietly mkfs.vfat "$disk" ;;
+	ext2) quietly mkfs.ext4 -q -F -t ext2 "$disk" ;;
+	ext3) quietly mkfs.ext4 -q -F -t ext3 "$disk" ;;
+	exfat) quietly mkfs.exfat "$disk" ;;
+	f2fs) quietly mkfs.f2fs -q -f "$disk" ;;
+	ntfs3) quietly mkntfs -q -F -f "$disk" ;;
+	udf) quietly mkudffs "$disk" ;;
 	*) fail "fs_make knows no $1" ;;
 	esac
 }
@@ -198,6 +204,10 @@ fs_check() {
 	xfs) quietly xfs_repair -n "$disk" ;;
 	btrfs) quietly btrfs check --readonly "$disk" ;;
 	vfat) quietly fsck.vfat -n "$disk" ;;
+	ext2 | ext3) quietly fsck.ext4 -f -n "$disk" ;;
+	exfat) quietly fsck.exfat -n "$disk" ;;
+	f2fs) quietly fsck.f2fs "$disk" ;;
+	ntfs3 | udf) echo "$1 has no checker here" ;;
 	*) fail "fs_check knows no $1" ;;
 	esac
 }

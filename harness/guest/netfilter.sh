@@ -20,14 +20,20 @@ routed_network() {
 	echo 1 > /proc/sys/net/ipv4/ip_forward
 }
 
-# on HOST COMMAND...: runs it on client, server or router.
+# on HOST COMMAND...: runs it on client, server or router (or left and right, see links.sh).
 on() {
-	local host=$1
+	local host=$1 program=$2 folder=
 	shift
-	case $host in
-	router) "$@" ;;
-	*) nsenter "-n/run/netns/$host" "$@" ;;
-	esac
+	if [ "$host" = router ]; then
+		"$@"
+		return
+	fi
+	# The busybox that enters the namespace would run its own applet of this name (tc, ip) rather than the real program.
+	for folder in /usr/sbin /usr/bin; do
+		[ ! -x "$folder/$program" ] || { program=$folder/$program && break; }
+	done
+	shift
+	nsenter "-n/run/netns/$host" "$program" "$@"
 }
 
 # serve PORT: from now on the server answers there with its own view of the connection, and goes on when the step ends.

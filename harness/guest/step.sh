@@ -6,6 +6,8 @@
 . ./helpers.sh
 . ./network.sh
 . ./netfilter.sh
+. ./links.sh
+. ./blocks.sh
 if [ "${2:-}" = looks ]; then
 	. ./materialise.sh
 	show_files "./step-$1.sh"

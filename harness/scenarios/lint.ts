@@ -20,7 +20,7 @@ const HELPER_CALL = new RegExp(String.raw`${BEFORE}\s*([a-z]+(?:_[a-z0-9]+)+)(?=
 export async function knownHelpers(dir: string = guestDir): Promise<Set<string>> {
   const names = new Set<string>();
   for (const file of await readdir(dir)) {
-    if (!['helpers.sh', 'network.sh', 'netfilter.sh'].includes(file)) continue;
+    if (!['helpers.sh', 'network.sh', 'netfilter.sh', 'links.sh', 'blocks.sh'].includes(file)) continue;
     for (const match of (await readFile(join(dir, file), 'utf8')).matchAll(/^([a-z][a-z0-9_]*)\(\)/gm))
       names.add(match[1] ?? '');
   }
