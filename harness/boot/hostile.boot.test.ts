@@ -56,7 +56,7 @@ t.test('what lies in the share is never taken for something else', async (t) => 
     ['link', 'ln -s from-host from-guest', /not as the guest wrote it|is a link/],
     ['zero', 'ln -s /dev/zero from-guest', /not as the guest wrote it|is a link/],
     ['fifo', 'mkfifo from-guest', /not as the guest wrote it|not a regular file/],
-    ['moved', 'mv from-host from-guest', /from-host is gone/],
+    ['moved', 'mv from-host from-guest', /from-host is missing/],
   ] as const) {
     const { result, outside } = await boot(name, run);
     t.equal(result?.verdict, 'fail', `${name}: ${result?.reason}`);

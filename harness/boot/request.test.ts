@@ -217,7 +217,7 @@ t.test('what a guest left is read as a plain file of its own, or not at all', as
   t.match(await check((share) => linkSync(join(share, 'from-host'), join(share, from))), /second name/);
   t.match(
     await check((share) => renameSync(join(share, 'from-host'), join(share, from))),
-    /from-host is gone/,
+    /from-host is missing/,
   );
   t.match(await check((share) => writeFileSync(join(share, from), Buffer.alloc(1 << 20))), /larger than/);
   const file = join(folder, 'left');

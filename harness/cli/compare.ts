@@ -5,7 +5,7 @@ import { printJson, standardOutput, write } from './output.js';
 export function compareCommand(): Command {
   const command = new Command('compare')
     .description(
-      'what changed from one run to another; exit 1 when something fails that did not, 3 when that is undecided',
+      'what changed from one run to another; exit 1 on a new failure, 3 if undecided',
     )
     .argument('<before>', "a run's folder, its run.json, its id, or latest")
     .argument('<after>', 'the same');

@@ -15,15 +15,15 @@ interface Flags {
 
 export function modulesCommand(): Command {
   const command = new Command('modules').description(
-    'what is in a module tree or set, what needs what, and what it weighs',
+    'list a module tree or set, its dependencies and sizes',
   );
   command.addCommand(
-    setCommand('list', 'the modules of a set, or of the whole tree: name, bytes, path').action(list),
+    setCommand('list', 'the modules of a set, or of the full module tree: name, bytes, path').action(list),
   );
-  command.addCommand(setCommand('size', 'bytes by subsystem: the set against the whole tree').action(size));
+  command.addCommand(setCommand('size', 'bytes by subsystem: the set against the full module tree').action(size));
   command.addCommand(
     new Command('closure')
-      .description('everything that some modules need, in load order')
+      .description('all dependencies of some modules, in load order')
       .argument('<request...>', 'names, paths or aliases: virtio_scsi, fs-ext4, pci:v00001AF4...')
       .addOption(kernelOption())
       .addOption(imageOption())

@@ -10,11 +10,11 @@ interface MutateFlags extends SharedFlags {
 export function mutateCommand(): Command {
   const command = new Command('mutate')
     .description(
-      'take each module that a scenario needs away, one at a time, and see whether it turns red and names it',
+      'remove each module that a scenario needs, one at a time, and check that the scenario fails and names it',
     )
-    .argument('[pattern...]', 'scenarios; those tagged quick unless given');
+    .argument('[pattern...]', 'scenarios (default: those tagged quick)');
   share(command, 'image', 'tag', 'kernel', 'accel', 'jobs').addOption(
-    new Option('--limit <n>', 'so many mutations at most, spread evenly').argParser(wholeNumber),
+    new Option('--limit <n>', 'at most N mutations, spread evenly').argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(run);
 }

@@ -65,9 +65,9 @@ export async function show(source: string, flags: SplitFlags): Promise<void> {
   );
   const nowhere = index.modules.size - split.placement.size;
   if (nowhere > 0) print(`${nowhere} modules are in no package`);
-  if (moved > 0) print(`${moved} modules are not where their rule asked for them: see --as list`);
+  if (moved > 0) print(`${moved} modules were moved from the package that their rule names: see --as list`);
   const notes = split.notes.length + split.unused.length;
-  if (notes > 0) log(`${notes} things to say about this split: see bootgate split check`);
+  if (notes > 0) log(`${notes} findings about this split: see bootgate split check`);
 }
 
 export async function sets(source: string, flags: SplitFlags): Promise<void> {

@@ -125,10 +125,10 @@ function printComparison(one: SizeComparison): void {
     one.worthIt === null
       ? ''
       : one.worthIt
-        ? ': worth it by the threshold'
-        : ': not worth it by the threshold';
+        ? ': meets the threshold'
+        : ': below the threshold';
   print(
-    `  the least that can be installed (${installSet}) is ${formatBytes(Math.abs(bytes))} (${Math.abs(percent).toFixed(1)} %) ${bytes >= 0 ? 'smaller' : 'larger'}${verdict}`,
+    `  the smallest install set (${installSet}) is ${formatBytes(Math.abs(bytes))} (${Math.abs(percent).toFixed(1)} %) ${bytes >= 0 ? 'smaller' : 'larger'}${verdict}`,
   );
 }
 

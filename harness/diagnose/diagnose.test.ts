@@ -168,7 +168,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
   [
     'ended before the agent said anything',
     { report: emptyReport(), phase: 'kernel' },
-    { verdict: 'crash', phase: 'kernel', reason: /before its agent said anything/ },
+    { verdict: 'crash', phase: 'kernel', reason: /before its agent reported anything/ },
   ],
   [
     'no end record, every step ok',

@@ -50,7 +50,7 @@ export function differenceFindings({ set, tree, report, reference, packageOf }: 
       {
         kind: 'reference-difference',
         evidence: `the full module tree passes, and loaded: ${someOf(lacking, MOST_NAMED)}`,
-        hint: 'nothing in the guest says which of these it misses; `bootgate fix` finds out by booting',
+        hint: 'the guest does not show which of these it needs; `bootgate fix` finds out by booting',
       },
     ];
   const need: Need = {

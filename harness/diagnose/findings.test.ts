@@ -476,7 +476,7 @@ t.test('present and refused: each with its reason', async (t) => {
     [
       'nameless words of the kernel',
       refused(format, { console: golden('mod-cut.log').log }),
-      /a module file is no module: the file is cut short/,
+      /a module file is invalid: the file is cut short/,
     ],
     [
       'a parameter',

@@ -69,7 +69,7 @@ export function findingsOf(input: FindingsInput): Finding[] {
       (one): Finding => ({
         kind: 'outside-check',
         evidence: cleanText(`${one.name}: ${one.message ?? 'failed'}`),
-        hint: 'the guest said that it had written and flushed; what lies in the disk file says otherwise',
+        hint: 'the guest reported the data as written and flushed, but the disk file does not have it',
       }),
     );
   const findings = [
@@ -198,7 +198,7 @@ function firmwareFindings({ reports, scenario, report, tree }: FindingsInput): F
         ...(tree.modules.has(driver) ? { module: driver } : {}),
         chain: cleanLine(`${driver} → its firmware ${file} → not in the initramfs`),
         hint: cleanLine(
-          `the driver is there and wants /lib/firmware/${file}, which no module set holds: add the file, or do without the device`,
+          `the driver is loaded and needs /lib/firmware/${file}, which is in no module set: add the file, or remove the device`,
         ),
       };
     });
@@ -209,7 +209,7 @@ function builtinFinding(need: Need, names: readonly string[]): Finding {
     kind: 'built-in',
     evidence: cleanLine(need.evidence),
     chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${names.join(', ')} → built into the kernel`),
-    hint: `it is built in, so that no module is missing: modprobe does not know that where modules.builtin is not in the guest's tree`,
+    hint: `it is built in, so no module is missing: modprobe does not know that if the guest's tree has no modules.builtin`,
   };
 }
 
@@ -250,6 +250,6 @@ function stepFinding({ report }: FindingsInput, name: string): Finding {
       step?.output.trim() ||
         `the step "${name}" ${step ? `ended with status ${step.status}` : 'did not end'}`,
     ),
-    hint: 'the guest asked for nothing that the set lacks and the whole tree has: it is not a matter of modules',
+    hint: 'no missing module explains this',
   };
 }

@@ -14,7 +14,7 @@ export function missingFinding(need: Need, answer: Missing, set: ModuleSet, pack
   const packaged = packageOf?.(module);
   const rule = packaged?.rule ?? (place ? `${place.file}:${place.line}` : undefined);
   const brought = brings.length > 0 ? ` with ${someOf(brings, 4)}` : '';
-  const others = alternatives.length > 0 ? `; ${someOf(alternatives, 4)} would serve as well` : '';
+  const others = alternatives.length > 0 ? `; ${someOf(alternatives, 4)} would also work` : '';
   const from = packaged ? ` from the package ${packaged.package}` : '';
   const why = place ? `, which "${place.text.trim()}" leaves out` : '';
   const links = [

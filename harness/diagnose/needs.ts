@@ -53,7 +53,7 @@ export function unmetNeeds(
       const when = step ? ` during the step "${step}"` : '';
       return {
         request: name,
-        evidence: `request without an answer: ${name}${when}`,
+        evidence: `unanswered module request: ${name}${when}`,
         whose: step ? `the step "${step}"` : 'the kernel',
         close: step !== '' && step === failingStep,
       };

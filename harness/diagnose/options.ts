@@ -116,7 +116,7 @@ export function explainNotBuilt(
     return {
       option: name,
       state: 'module',
-      sentence: `${name}=m: it was built, and none of this kernel's packages at hand has it`,
+      sentence: `${name}=m: it was built, but no package given for this kernel has it`,
     };
   return { option: name, state: 'off', sentence: `${name} is not set` };
 }

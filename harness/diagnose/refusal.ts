@@ -94,7 +94,7 @@ function why(
   if (said?.kind === 'unsigned' || /Key (?:was )?rejected|Required key/.test(complaint ?? ''))
     return detail && !detail.signed
       ? 'its file carries no signature, and this kernel takes only signed modules: do not strip them'
-      : 'its signature does not hold, or was made with a key that this kernel does not know: the file was changed after it was signed, or belongs to another build';
+      : 'its signature is invalid, or was made with a key that this kernel does not know: the file was changed after it was signed, or belongs to another build';
   if (said) return `${said.title}: ${said.hint}`;
   if (!complaint) return 'it is in the set with all that it needs and was not loaded: see the console';
   if (/Exec format error|nvalid module format/.test(complaint))
@@ -105,7 +105,7 @@ function why(
     return 'it does not take a parameter that it was given, or was built against other symbols: see the console';
   if (/Cannot allocate memory/.test(complaint)) return 'there was no memory left for it';
   if (NOTHING_TO_DRIVE.test(complaint))
-    return 'it is there, and found nothing that it could drive on this machine';
+    return 'it is there, but found no device to drive on this machine';
   return 'it is in the set and the kernel refused it: see the console';
 }
 
@@ -118,7 +118,7 @@ function bannedFinding(need: Need, module: string, { where, text, by }: Ban): Fi
     rule: where,
     chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module} → in the set, forbidden by ${where}`),
     hint: cleanLine(
-      `${module} is there and "${text}" keeps it from being loaded ${much}: take that line out`,
+      `${module} is there and "${text}" keeps it from being loaded ${much}: remove that line`,
     ),
   };
 }

@@ -126,7 +126,7 @@ export const RULES: readonly Rule[] = [
       const limit = formatSeconds(ending.limitSeconds);
       if (step) return `the steps did not finish within ${limit}; the step "${step}" was running`;
       if (report.ended)
-        return `everything was reported, and then the guest did not power off within ${limit}`;
+        return `every step was reported, but the guest did not power off within ${limit}`;
       return `${STUCK[ending.phase]} within ${limit}`;
     },
   },
@@ -142,7 +142,7 @@ export const RULES: readonly Rule[] = [
     name: 'no hello',
     verdict: 'crash',
     reason: ({ report, phase }) =>
-      report.hello ? undefined : `the guest ended in the phase ${phase}, before its agent said anything`,
+      report.hello ? undefined : `the guest ended in the phase ${phase}, before its agent reported anything`,
   },
   {
     name: 'no end record',
@@ -195,7 +195,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ kernelSpoke }) =>
       kernelSpoke
         ? undefined
-        : 'every step passed, but the kernel printed nothing on the recorded console, so an oops would not have been seen: take console=, quiet and loglevel= out of the kernel command line',
+        : 'every step passed, but the kernel printed nothing on the recorded console, so an oops would not have been seen: remove console=, quiet and loglevel= from the kernel command line',
   },
   {
     name: 'pass',

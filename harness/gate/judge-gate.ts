@@ -120,7 +120,7 @@ function changes(comparison: RunComparison, { growth, cpuIsNote }: GateSettings)
     reasons.push({
       kind: 'coverage',
       weight: 'note',
-      message: `booted in the baseline and not now: ${someOf(comparison.gone)}`,
+      message: `booted in the baseline, but not now: ${someOf(comparison.gone)}`,
     });
   for (const { name, before } of comparison.fixed)
     reasons.push({
@@ -168,5 +168,5 @@ function nothingPassed({ result: { results, missing = [] } }: Judged): GateReaso
       },
     ];
   if (missing.length > 0 || results.some(({ verdict }) => verdict === 'infra')) return [];
-  return [{ kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so nothing is known' }];
+  return [{ kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so there is no evidence' }];
 }

@@ -43,12 +43,12 @@ export function planArchive(entries: readonly Entry[]): PlannedRecord[] {
     for (let cut = entry.path.lastIndexOf('/'); cut > 0; cut = entry.path.lastIndexOf('/', cut - 1)) {
       const folder = entry.path.slice(0, cut);
       const there = byPath.get(folder);
-      if (there && there.type !== 'directory') complain(entry, `lies below ${folder}, which is no folder`);
+      if (there && there.type !== 'directory') complain(entry, `lies below ${folder}, which is not a folder`);
       if (there) break;
       byPath.set(folder, { path: folder, type: 'directory' });
     }
     if (entry.type === 'hardlink' && byPath.get(entry.target)?.type !== 'file')
-      complain(entry, `links to ${JSON.stringify(entry.target)}, which is no file of this archive`);
+      complain(entry, `links to ${JSON.stringify(entry.target)}, which is not a file of this archive`);
   }
   if (problems.length > 0)
     throw userError('E_ARCHIVE_ENTRY', 'the archive cannot be written as listed', { problems });

@@ -61,7 +61,7 @@ async function resolveWith<L extends TreeLayout>(
   const packaged = parsed.filter((one) => one.kind === 'apt' || one.kind === 'package');
   if (packaged.length === parsed.length) return fromPackages(packaged, source, context);
   if (parsed.length > 1)
-    throw userError('E_KERNEL_SOURCE', `${first.text} and ${parsed[1]?.text}: only packages go together`, {
+    throw userError('E_KERNEL_SOURCE', `${first.text} and ${parsed[1]?.text}: only packages can be combined`, {
       hint: 'give one directory, or installed, or several package files',
     });
   if (first.kind === 'directory') return fromFolder(first.path, source, context);

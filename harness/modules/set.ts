@@ -91,7 +91,7 @@ export function makeSet(
     });
   }
   const all = new Set([...names, ...additions.map(({ module }) => module)]);
-  if (all.size === 0) warnings.push(`${source} picks no module at all`);
+  if (all.size === 0) warnings.push(`${source} selects no module`);
   const out = new Map([...excludedBy].filter(([name]) => !all.has(name)));
   return { ...finish(index, all, source, additions), excludedBy: out, warnings };
 }

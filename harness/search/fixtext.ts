@@ -12,7 +12,7 @@ export function fixText(fix: Fix, style: Style): string {
   for (const name of fix.kernelsOwn)
     lines.push(
       '',
-      `${style.yellow(name)}: not the module set's fault, this kernel fails with its whole tree as well`,
+      `${style.yellow(name)}: not the module set's fault: this kernel also fails with the full module tree`,
     );
   for (const { result, remedy } of fix.searches) {
     if (remedy.verified) continue;

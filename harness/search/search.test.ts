@@ -70,7 +70,7 @@ function resultOf(more: Partial<ScenarioResult>): ScenarioResult {
 
 const missing = (module: string, alternatives?: string[]): Finding => ({
   kind: 'missing-module',
-  evidence: `request without an answer: ${module}`,
+  evidence: `unanswered module request: ${module}`,
   module,
   hint: '',
   ...(alternatives ? { alternatives } : {}),
@@ -175,7 +175,7 @@ t.test('the search for a remedy', async (t) => {
     const remedy = await searchRemedy({ failed, already: [], boot, spare: none, limit: 10 });
     t.same([remedy.verified, remedy.added], [true, ['crc', 'nat']]);
     t.same(boots.slice(1), [['crc'], ['crc', 'nat'], ['nat']], 'each was tried without the other, once');
-    t.equal(remedy.evidence.nat, 'request without an answer: nat');
+    t.equal(remedy.evidence.nat, 'unanswered module request: nat');
   });
 
   await t.test('a top finding that does not help is left out again, and the next one taken', async (t) => {
@@ -191,7 +191,7 @@ t.test('the search for a remedy', async (t) => {
     );
   });
 
-  await t.test('what would serve as well comes after what is named', async (t) => {
+  await t.test('what would also work comes after what is named', async (t) => {
     const failed = resultOf({ findings: [missing('crc', ['crc_fast']), missing('i2c')] });
     const boot = async (added: readonly string[]) =>
       added.includes('crc_fast') ? resultOf({ verdict: 'pass' }) : failed;

@@ -80,7 +80,7 @@ function walk(start: string, tree: FileTree, expression: FindExpression): string
 /** `grep [-v] PATTERN` and `sort` behind a pipe. */
 function filter(words: readonly Word[], lines: readonly string[]): string[] {
   const [program, ...rest] = words;
-  if (!program) throw new ShellBeyond('nothing stands behind the pipe', 0);
+  if (!program) throw new ShellBeyond('nothing follows the pipe', 0);
   if (program.text === 'sort' && rest.every(({ text }) => text === '-u')) return [...new Set(lines)].sort();
   if (program.text !== 'grep') throw new ShellBeyond(`${program.text} is not understood`, program.offset);
   const inverted = rest.filter(({ text }) => text === '-v').length % 2 === 1;

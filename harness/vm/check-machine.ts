@@ -42,7 +42,7 @@ function* windowProblems({ arch, window, memoryMiB }: Machine): Generator<string
   else if (!inRange(window.bytes, 1, support.maxBytes))
     yield `a module window of ${window.bytes} bytes does not fit: ${support.maxBytes} bytes are possible`;
   if (window.bytes % (2 * MIB) !== 0)
-    yield `a module window of ${window.bytes} bytes is not whole pages of 2 MiB`;
+    yield `a module window of ${window.bytes} bytes is not a multiple of 2 MiB`;
 }
 
 function* deviceProblems(machine: Machine): Generator<string> {

@@ -158,7 +158,7 @@ export class Monitor {
       case 'SHUTDOWN': {
         const reason = String(data.reason ?? '');
         if (data.guest !== true)
-          return infra(`QEMU was told from outside to end (${reason || 'no reason given'})`);
+          return infra(`QEMU was ended from outside (${reason || 'no reason given'})`);
         return this.#last(at) ?? { kind: 'exit', status: 0, signal: null, shutdown: reason };
       }
       case 'BLOCK_IO_ERROR':

@@ -39,7 +39,7 @@ export function droppedRights(groups: readonly number[] = []): Rights {
   };
 }
 
-/** The groups that a user without rights needs for an accelerator, or the reason why none will do. */
+/** The groups that an unprivileged user needs for an accelerator, or the reason why none will do. */
 export function groupsFor(accelerator: Accelerator, device = '/dev/kvm'): number[] | string {
   if (accelerator !== 'kvm') return [];
   const { mode, gid } = statSync(device);

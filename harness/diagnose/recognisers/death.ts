@@ -27,14 +27,14 @@ export const DEATH: readonly Recogniser[] = [
     pattern: /^Kernel panic - not syncing: (?:No working init found|Requested init (\S+) failed)/,
     title: 'no working init ($1)',
     end: END_PANIC,
-    hint: 'what /init is, or the interpreter or library that it needs, cannot be executed by this kernel',
+    hint: 'this kernel cannot execute /init, or the interpreter or library that it needs',
   },
   {
     kind: 'out-of-memory',
     severity: 'fatal',
     literal: 'Kernel panic',
     pattern: /^Kernel panic - not syncing: (Out of memory|System is deadlocked on memory)/,
-    title: 'kernel panic: no memory is left',
+    title: 'kernel panic: out of memory',
     end: END_PANIC,
     hint: 'give the scenario more memory, or the guest fewer modules to load',
   },
@@ -67,7 +67,7 @@ export const DEATH: readonly Recogniser[] = [
     end: END_PANIC,
     most: 1000,
     guilty: { ...ENTRY, skip: /schedule|retint_kernel|bad_stack/ },
-    hint: 'a function called itself too often, or keeps too much on its stack: the report on the console names it',
+    hint: 'a function recursed too deeply or used too much stack: the report on the console names it',
   },
   {
     kind: 'panic',
@@ -102,7 +102,7 @@ export const DEATH: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'rootfs image is not initramfs',
     pattern: /^rootfs image is not initramfs \((.*?)\)/,
-    title: 'the initramfs is not one: $1',
+    title: 'the initramfs is invalid: $1',
     hint: 'the archive is damaged, or its compression is not configured in this kernel (CONFIG_RD_*)',
   },
   {
@@ -110,7 +110,7 @@ export const DEATH: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'disabling initrd',
     pattern: /^(initrd .*|INITRD: .*?)[,-]* ?disabling initrd/,
-    title: 'the kernel left the initramfs aside',
+    title: 'the kernel ignored the initramfs',
     hint: 'it does not fit where the loader put it: give the guest more memory, or make the archive smaller',
   },
   {

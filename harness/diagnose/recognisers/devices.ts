@@ -27,7 +27,7 @@ export const DEVICES: readonly Recogniser[] = [
     literal: ': error -E',
     pattern: /^(\S+) (\S+): error (-E\w+): (.*)/,
     title: '$1 says of $2: $4 ($3)',
-    hint: 'the driver gives up on the device: what it could not get is in its own words',
+    hint: 'the driver gave up on the device: its own message says what it could not get',
   },
   {
     kind: 'virtio-error',

@@ -172,7 +172,7 @@ export const MEMORY: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'unreferenced object',
     pattern: /^(?:kmemleak: )?unreferenced object 0x[0-9a-f]+ \(size (\d+)\)/,
-    title: 'memory of $1 bytes is lost',
+    title: '$1 bytes of memory leaked',
     end: /^$/,
     endAfter: /^ +\[?<?[0-9a-f]{8,}|\+0x[0-9a-f]+\/0x/,
     most: 40,

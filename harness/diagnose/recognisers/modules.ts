@@ -9,7 +9,7 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'Unknown symbol',
     pattern: /^(\w+): Unknown symbol (\S+) \(err (-2|0)\)/,
-    title: '$1 needs the symbol $2, which nobody exports',
+    title: '$1 needs the symbol $2, which no loaded module exports',
     hint: 'the module that exports it is not loaded',
   },
   {
@@ -49,8 +49,8 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'nvalid ELF',
     pattern: /^(?:Module has invalid ELF structures|(?:\w+: )?[Ii]nvalid ELF (?:header|section|object)\b.*)/,
-    title: 'a module file is no module',
-    hint: 'the file is cut short, or compressed in a way that neither this kernel nor its modprobe undoes',
+    title: 'a module file is invalid',
+    hint: 'the file is cut short, or compressed in a way that neither this kernel nor its modprobe supports',
   },
   {
     kind: 'module-format',
@@ -66,7 +66,7 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'decompression failed',
     pattern: /^(?:module: )?(?:\w+ )?decompression failed with status (-?\d+)/i,
     title: 'the kernel could not decompress a module ($1)',
-    hint: 'the file is cut short, or compressed by a method or with a window that this kernel does not take',
+    hint: 'the file is cut short, or compressed by a method or with a window that this kernel does not support',
   },
   {
     kind: 'unsigned',
@@ -170,7 +170,7 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'request_module: ',
     pattern:
       /^request_module: (?:kmod_concurrent_max \(\d+\) close to 0|modprobe \S+ cannot be processed, kmod busy)/,
-    title: 'the kernel asks for more modules at once than it may',
+    title: 'the kernel requested more modules at once than its limit allows',
     hint: 'modprobe does not return: it hangs, waits for a device, or what it needs is a module itself',
   },
   {
@@ -221,7 +221,7 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'alg: ',
     pattern: /^alg: (?:\w+: )?(?:failed to allocate transform for (\S+): (-\d+)|No test for (\S+).*)/,
-    title: 'no implementation of $1$3 can be had',
+    title: 'no implementation of $1$3 is available',
     benign: /No test for/,
     hint: 'a crypto module that it asks for by name is not in the set',
   },
