@@ -22,7 +22,7 @@ export function fixCommand(): Command {
     .argument('[scenario...]', 'failures to fix (default: all)')
     .addOption(new Option('-w, --write', 'change the file once the change is proven'));
   share(command, 'accel').addOption(
-    new Option('--boots <n>', `at most N boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
+    new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(fix);
 }

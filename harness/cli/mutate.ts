@@ -14,7 +14,7 @@ export function mutateCommand(): Command {
     )
     .argument('[pattern...]', 'scenarios (default: those tagged quick)');
   share(command, 'image', 'tag', 'kernel', 'accel', 'jobs').addOption(
-    new Option('--limit <n>', 'at most N mutations, spread evenly').argParser(wholeNumber),
+    new Option('--limit <n>', 'at most n mutations, spread evenly').argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(run);
 }

@@ -42,7 +42,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
   [
     'an empty console (console=tty0): nobody would have seen an oops',
     { console: '' },
-    { verdict: 'infra', reason: /the kernel printed nothing .* take console=, quiet and loglevel= out/ },
+    { verdict: 'infra', reason: /the kernel printed nothing .* remove console=, quiet and loglevel=/ },
   ],
   [
     'a console with lines of programs only',
@@ -121,7 +121,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'fail', reason: /exit status 3/ },
   ],
   [
-    'a step said no, and then the guest hung',
+    'a step failed, and then the guest hung',
     {
       report: { steps: [badStep('find', 'no disk')], ended: false },
       ending: { kind: 'deadline', phase: 'shutdown', limitSeconds: 60 },
@@ -166,7 +166,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'hang', phase: 'devices', reason: /flooded \(9.0 MiB\) in the phase devices/ },
   ],
   [
-    'ended before the agent said anything',
+    'ended before the agent reported anything',
     { report: emptyReport(), phase: 'kernel' },
     { verdict: 'crash', phase: 'kernel', reason: /before its agent reported anything/ },
   ],

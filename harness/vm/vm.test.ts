@@ -145,7 +145,7 @@ t.test('argv: a machine that QEMU would build otherwise is refused, all at once'
     [{ nics: [{ ...nic, farEndPort: 70000 }] }, /port 70000/],
     [{ nics: [nic, nic] }, /two NICs have the address/],
     [{ memoryMiB: 256, window: { file: '/w', bytes: MIB2 } }, /at least 320 MiB/],
-    [{ window: { file: '/w', bytes: 4097 } }, /not whole pages/],
+    [{ window: { file: '/w', bytes: 4097 } }, /not a multiple of 2 MiB/],
     [{ window: { file: '/w', bytes: 1282 * 1024 * 1024 } }, /does not fit/],
   ];
   for (const [wrong, expected] of rows) {
@@ -406,7 +406,7 @@ t.test('monitor: what is the host’s fault is infra, in QEMU’s own words', as
     /could not be started.*no qemu.*doctor/,
   );
   t.match(message(new FakeGuest().exits(null, 'SIGSEGV')), 'QEMU was killed by SIGSEGV');
-  t.match(message(new FakeGuest().shutsDown('host-signal', false)), /told from outside.*host-signal/);
+  t.match(message(new FakeGuest().shutsDown('host-signal', false)), /ended from outside.*host-signal/);
   const full = { operation: 'write', reason: 'No space left on device', nospace: true };
   t.match(
     message(new FakeGuest().happens({ kind: 'qmp', event: 'BLOCK_IO_ERROR', data: full })),
