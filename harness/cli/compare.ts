@@ -8,7 +8,7 @@ export function compareCommand(): Command {
       'what changed from one run to another; exit 1 on a new failure, 3 if undecided',
     )
     .argument('<before>', "a run's folder, its run.json, its id, or latest")
-    .argument('<after>', 'the same');
+    .argument('<after>', 'another run, in the same forms');
   return share(command, 'json', 'results').action(compare);
 }
 

@@ -89,7 +89,7 @@ async function explainCoverage(run: StoredRun, flags: ExplainFlags): Promise<voi
   for (const { name, modules, bytes, loaded, loadedBytes, untouched } of rows) {
     const portion = formatPercent(modules - loaded, modules);
     print(
-      `${portion === '100 %' && loaded > 0 ? 'over 99 %' : portion} of ${name} was never touched by any scenario (${count} booted): ` +
+      `${portion === '100 %' && loaded > 0 ? 'over 99 %' : portion} of ${name} was never loaded by any scenario (${count} booted): ` +
         `${modules - loaded} of ${modules} modules, ${formatBytes(bytes - loadedBytes)} of ${formatBytes(bytes)}`,
     );
     const largest = untouched.slice(0, MOST_UNTOUCHED).map((one) => `${one.name} ${formatBytes(one.bytes)}`);

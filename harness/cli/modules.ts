@@ -98,7 +98,7 @@ async function closure(requests: string[], flags: Flags): Promise<void> {
   printTable([
     ...answer.modules.map(({ name, path, bytes }) => [name, formatBytes(bytes), path]),
     ...answer.builtins.map(({ request, names }) => [request, 'built in', names.join(', ')]),
-    [`${answer.modules.length} in all`, formatBytes(answer.bytes), ''],
+    [`${answer.modules.length} total`, formatBytes(answer.bytes), ''],
   ]);
 }
 
@@ -111,15 +111,15 @@ async function needs(name: string, flags: Flags): Promise<void> {
   if (flags.json) return printJson({ release: index.release, ...answer });
   const { module } = answer;
   print(
-    `${module.name}  ${formatBytes(module.bytes)}, with all that it needs ${formatBytes(answer.bytes)}  ${module.path}`,
+    `${module.name}  ${formatBytes(module.bytes)}, with its dependencies ${formatBytes(answer.bytes)}  ${module.path}`,
   );
   const rows = answer.needs.map((need) => {
     if (need.edge === 'symbol') {
-      const why = need.direct ? `symbols: ${someOf(need.symbols, 4)}` : 'through another of these';
+      const why = need.direct ? `symbols: ${someOf(need.symbols, 4)}` : 'through another dependency';
       return ['  needs', need.module, formatBytes(need.bytes), why];
     }
     const target =
-      [...need.modules, ...need.builtins.map((one) => `${one} (built in)`)].join(', ') || 'nothing here';
+      [...need.modules, ...need.builtins.map((one) => `${one} (built in)`)].join(', ') || 'nothing in this tree';
     const label = need.edge === 'soft' ? `softdep ${need.order}` : 'weakdep';
     return [`  ${label}`, need.request, '', target];
   });

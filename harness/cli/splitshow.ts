@@ -42,7 +42,7 @@ export async function show(source: string, flags: SplitFlags): Promise<void> {
     for (const name of names) {
       const placed = split.placement.get(name);
       const rule = placed?.rule ? `${placed.rule.file}:${placed.rule.line}` : '-';
-      const why = placed?.wished ? `wished in ${placed.wished}, ${placed.why}` : (placed?.why ?? '');
+      const why = placed?.wished ? `its rule names ${placed.wished}; ${placed.why}` : (placed?.why ?? '');
       print([name, placed?.package ?? '-', rule, why].join('\t').trimEnd());
     }
     return;

@@ -55,7 +55,7 @@ export function differenceFindings({ set, tree, report, reference, packageOf }: 
     ];
   const need: Need = {
     request: only,
-    evidence: `the reference boot loaded ${only}; this one never asked for it`,
+    evidence: `the reference boot loaded ${only}; this one never requested it`,
     whose: 'the reference boot',
     close: false,
   };

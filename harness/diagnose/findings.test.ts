@@ -277,7 +277,7 @@ t.test('the chain from what was asked for to what decided', async (t) => {
   const [split] = judge(
     evidence({ report: { ...failing, requests: asked('fs-xfs') }, background: { packageOf } }),
   ).findings;
-  t.match(split?.chain, /→ xfs → in the package extra, put there by splits\/x\.yaml:12$/);
+  t.match(split?.chain, /→ xfs → in the package extra, placed there by splits\/x\.yaml:12$/);
 });
 
 t.test('the reference boot folds away what it lacks too, and puts first what it was given', async (t) => {

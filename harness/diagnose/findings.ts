@@ -224,21 +224,21 @@ function notBuiltFinding(need: Need, { tree, config, detailOf }: FindingsInput):
       kind: 'module-refused',
       evidence: cleanLine(need.evidence),
       module: namesake,
-      chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module.path}, which does not answer to it`),
+      chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module.path}, which has no such alias`),
       hint: cleanLine(
-        `its file does not say what it is for: it is damaged or cut short (${detailOf?.(namesake)?.broken ?? 'no alias in it'}); build or copy it again`,
+        `its file has no usable alias: it is damaged or cut short (${detailOf?.(namesake)?.broken ?? 'no alias in it'}); build or copy it again`,
       ),
     };
   const why = explainNotBuilt(need.request, config);
   const known = why && why.state !== 'unknown';
-  const nobody = `no module of Linux ${tree.release} answers to it, in the set or out of it`;
+  const nobody = `no module of Linux ${tree.release} matches it, in the set or outside it`;
   return {
     // Built, and in no package at hand, is another fault than never built: the packages are at hand to be mended.
     kind: why?.state === 'module' ? 'not-packaged' : why?.state === 'built-in' ? 'built-in' : 'not-built',
     evidence: cleanLine(need.evidence),
     ...(known ? { option: why.option } : {}),
     ...(why ? { chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${why.sentence}`) } : {}),
-    hint: why ? `${nobody}: ${why.sentence}` : `${nobody}: this kernel was built without`,
+    hint: why ? `${nobody}: ${why.sentence}` : `${nobody}: this kernel was built without it`,
   };
 }
 

@@ -34,7 +34,7 @@ export function missingFinding(need: Need, answer: Missing, set: ModuleSet, pack
     brings: [...brings, module],
     ...(alternatives.length > 0 ? { alternatives } : {}),
     hint: cleanLine(
-      `add ${module}${from} to the set (+${formatBytes(bytes)}${brought})${why}${others}${need.answeredInReference ? '; the reference boot asked for it too, and got it' : ''}`,
+      `add ${module}${from} to the set (+${formatBytes(bytes)}${brought})${why}${others}${need.answeredInReference ? '; the reference boot requested it too, and got it' : ''}`,
     ),
   };
 }
@@ -42,6 +42,6 @@ export function missingFinding(need: Need, answer: Missing, set: ModuleSet, pack
 /** What became of a module that is not in the set: the end of a chain. */
 function fate(packaged: ReturnType<PackageOf>, rule: string | undefined): string {
   if (packaged)
-    return `in the package ${packaged.package}${packaged.rule ? `, put there by ${packaged.rule}` : ''}`;
+    return `in the package ${packaged.package}${packaged.rule ? `, placed there by ${packaged.rule}` : ''}`;
   return rule ? `dropped by ${rule}` : 'not in the set';
 }

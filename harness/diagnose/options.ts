@@ -111,7 +111,7 @@ export function explainNotBuilt(
   const name = `CONFIG_${option}`;
   if (!config) return { option: name, state: 'unknown', sentence: `it needs ${name}` };
   if (config.isEnabled(option))
-    return { option: name, state: 'built-in', sentence: `${name}=y: it is built in, and did not answer` };
+    return { option: name, state: 'built-in', sentence: `${name}=y: it is built in, but did not answer` };
   if (config.isModule(option))
     return {
       option: name,

@@ -38,7 +38,7 @@ export async function imageOfRun(
     if (!isSameSet(had, set.names))
       throw userError(
         'E_RUN_RECIPE',
-        `${set.source} was changed since ${run.result.id}: ${told(had, set.names)}`,
+        `${set.source} has changed since ${run.result.id}: ${told(had, set.names)}`,
         {
           hint: 'run it again first: a fix would not be for what failed',
         },

@@ -11,7 +11,7 @@ import { type GateSection, gateSchema } from './gate-section.js';
 /** Where an image's modules come from. */
 const moduleSource = z
   .union([
-    z.literal('all').describe('the whole module tree'),
+    z.literal('all').describe('the full module tree'),
     z.strictObject({
       policy: z.string().describe('include and exclude rules: a YAML file, or a name under policies/'),
     }),

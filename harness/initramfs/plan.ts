@@ -36,7 +36,7 @@ export function planArchive(entries: readonly Entry[]): PlannedRecord[] {
   for (const entry of entries) {
     const wrong = badPath(entry.path) ?? badContent(entry);
     if (wrong) complain(entry, wrong);
-    else if (byPath.has(entry.path)) complain(entry, 'is there twice');
+    else if (byPath.has(entry.path)) complain(entry, 'appears twice');
     else byPath.set(entry.path, entry);
   }
   for (const entry of [...byPath.values()]) {
@@ -97,7 +97,7 @@ function number(sorted: readonly Entry[], byPath: ReadonlyMap<string, Entry>): P
 }
 
 function badPath(path: string): string | null {
-  if (path === '') return 'is no path';
+  if (path === '') return 'is not a path';
   if (path.startsWith('/')) return 'must not start with a slash';
   if (path.includes('\0')) return 'holds a NUL';
   if (path.split('/').some((part) => part === '' || part === '.' || part === '..'))

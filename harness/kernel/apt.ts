@@ -183,7 +183,7 @@ async function unknown(wanted: readonly string[], { suite }: { suite: string | n
     : known.length > 0
       ? '`apt-cache search linux-image` shows the names; `apt-get update` (as root) brings new ones'
       : "apt's lists are empty here: run `apt-get update` (as root), then try again";
-  return userError('E_APT_UNKNOWN', `apt knows no package ${wanted.join(', ')}${where}${near}`, {
+  return userError('E_APT_UNKNOWN', `apt has no package ${wanted.join(', ')}${where}${near}`, {
     hint,
     cause,
   });

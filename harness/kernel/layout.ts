@@ -205,7 +205,7 @@ export function several(name: string, releases: readonly string[]) {
 
 function unreadable(path: string, cause: unknown) {
   return userError('E_KERNEL_UNREADABLE', `not allowed to read ${path}`, {
-    hint: `some distributions keep it for root: sudo chmod +r ${path}`,
+    hint: `some distributions make it readable by root only: sudo chmod +r ${path}`,
     cause,
   });
 }

@@ -72,7 +72,7 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
       }
     }
     if (line.remove && names.length > 0 && changed === 0)
-      picked.warnings.push(`${file}:${place.line}: "${line.text}" takes out nothing that was in`);
+      picked.warnings.push(`${file}:${place.line}: "${line.text}" removes nothing that was in the list`);
     return null;
   }
 

@@ -14,7 +14,7 @@ export interface SetOptions {
 
 /** Every module of the tree. */
 export function wholeTree(index: ModuleIndex): ModuleSet {
-  return finish(index, new Set(index.modules.keys()), 'whole tree', []);
+  return finish(index, new Set(index.modules.keys()), 'full module tree', []);
 }
 
 /** The set of a module list's text (see list.ts), closed over symbol dependencies. `file` is named in errors. */

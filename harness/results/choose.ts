@@ -11,7 +11,7 @@ export function requireScenarios(results: readonly ScenarioResult[], scenarios: 
   if (gone.length > 0)
     throw userError('E_SCENARIO_NAME', `cannot boot again what is no longer there: ${gone.join(', ')}`, {
       problems: gone.map((name) => ({ message: `no scenario ${name}${didYouMean(name, known)}` })),
-      hint: 'name the failures that are to be mended, or run it again',
+      hint: 'name the failures to fix, or run it again',
     });
 }
 

@@ -180,7 +180,7 @@ t.test(
     t.equal(stories.stories[0]?.missing[0]?.module, 'virtio_blk');
     t.match(
       bootgate('explain', 'latest', '--coverage').stdout,
-      /of the set was never touched by any scenario/,
+      /of the set was never loaded by any scenario/,
     );
     t.equal(bootgate('explain', 'latest', 'storage/nothing').status, 2);
 

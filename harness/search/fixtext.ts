@@ -56,7 +56,7 @@ function verdictLine(fix: Fix, style: Style): string {
   if (fix.verified)
     return `${style.green(style.bold('fixed'))}  ${count(fix.added.length, 'module')}, +${formatBytes(fix.bytes)}, found in ${boots}${proof}`;
   const all = fix.searches.length + fix.kernelsOwn.length;
-  return `${style.red(style.bold('not fixed'))}  ${mended} of ${count(all, 'failure')} mended in ${boots}${proof}`;
+  return `${style.red(style.bold('not fixed'))}  ${mended} of ${count(all, 'failure')} fixed in ${boots}${proof}`;
 }
 
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;

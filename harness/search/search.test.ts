@@ -499,7 +499,7 @@ t.test('coverage: by package, the largest untouched first', async (t) => {
     ],
   });
   t.equal(rows[1]?.loaded, 0);
-  const { path } = folderOf({ 'modules.txt': '# whole tree\nblk # 10 core\nring # 3\n' });
+  const { path } = folderOf({ 'modules.txt': '# full module tree\nblk # 10 core\nring # 3\n' });
   t.same(await readContents(path), [
     { name: 'blk', bytes: 10, package: 'core' },
     { name: 'ring', bytes: 3 },

@@ -24,7 +24,7 @@ export function storyText(story: Story, run: string, width: number, style: Style
   const failed = story.got.steps.find((step) => !step.ok);
   for (const line of lastWords(story))
     lines.push(style.dim(`${' '.repeat(LABEL)}| ${cut(line, width - LABEL - 2)}`));
-  say('asked for', askedLines(story.asked, failed?.name));
+  say('requested', askedLines(story.asked, failed?.name));
   if (story.kernelsOwn) {
     const reason = story.reference?.reason ?? '';
     const how = reason === story.reason ? 'just so' : reason;
@@ -110,5 +110,5 @@ function addLine({ module, bytes = 0, package: owner, alternatives = [] }: Story
   const from = owner ? ` from ${owner}` : '';
   const others =
     alternatives.length > 0 ? `; ${alternatives.slice(0, 3).join(', ')} would also work` : '';
-  return `${module} (+${formatBytes(bytes)} with all that it needs)${from}${others}`;
+  return `${module} (+${formatBytes(bytes)}with its dependencies)${from}${others}`;
 }

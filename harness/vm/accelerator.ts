@@ -152,7 +152,7 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
         return {
           works: false,
           lasts: true,
-          seen: `${KVM} opens, but this kernel said nothing for ${Math.round(limit)} s under it`,
+          seen: `${KVM} opens, but this kernel printed nothing for ${Math.round(limit)} s under it`,
         };
     }
   } finally {

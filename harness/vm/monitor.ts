@@ -183,7 +183,7 @@ export class Monitor {
     if (event.status !== 0) return infra(`QEMU ended with status ${event.status}${words}`);
     // A guest that never began has not crashed.
     if (this.#bytes.console + this.#bytes.control === 0)
-      return infra(`QEMU ended at once, before the guest said anything${words}`);
+      return infra(`QEMU ended at once, before the guest printed anything${words}`);
     return this.#last(at) ?? { kind: 'exit', status: 0, signal: null };
   }
 

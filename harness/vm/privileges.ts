@@ -45,5 +45,5 @@ export function groupsFor(accelerator: Accelerator, device = '/dev/kvm'): number
   const { mode, gid } = statSync(device);
   if ((mode & 0o006) === 0o006) return [];
   if ((mode & 0o060) === 0o060 && gid !== 0) return [gid];
-  return `${device} is root's alone`;
+  return `${device} is accessible only to root`;
 }

@@ -10,7 +10,7 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'failed with error',
     pattern: /^(\S+): probe of (\S+) failed with error (-\d+)/,
-    title: 'the driver $1 could not take $2 (error $3)',
+    title: 'the driver $1 failed to probe $2 (error $3)',
     hint: ERRNO,
   },
   {
@@ -18,7 +18,7 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'probe with driver',
     pattern: /^\S+ (\S+): probe with driver (\S+) failed with error (-\d+)/,
-    title: 'the driver $2 could not take $1 (error $3)',
+    title: 'the driver $2 failed to probe $1 (error $3)',
     hint: ERRNO,
   },
   {
@@ -26,7 +26,7 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: ': error -E',
     pattern: /^(\S+) (\S+): error (-E\w+): (.*)/,
-    title: '$1 says of $2: $4 ($3)',
+    title: '$1 reports for $2: $4 ($3)',
     hint: 'the driver gave up on the device: its own message says what it could not get',
   },
   {
@@ -67,7 +67,7 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'nobody cared',
     pattern: /^irq (\d+): nobody cared/,
-    title: 'an interrupt that no driver takes',
+    title: 'an interrupt that no driver handles',
     end: /^Disabling IRQ #\d+/,
     most: 60,
     hint: 'the driver of the device that raises it is not loaded, or another shares its line',
