@@ -116,7 +116,7 @@ ln -s /etc/shadow link && [ -L link ] || fail "the guest does not see its own li
   );
 });
 
-t.test('the whole tree in the archive boots with the memory that it needs, and that is said', async (t) => {
+t.test('the full module tree in the archive boots with the memory that it needs, and that is said', async (t) => {
   const whole: PreparedImage = await prepareImage(await loadImage('debian'), { cache, delivery: 'archive' });
   const folder = join(root, 'archive');
   const scenario = { ...share, shares: [], steps: [{ name: 'here', run: 'true', timeout: 10 }] };

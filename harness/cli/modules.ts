@@ -154,7 +154,7 @@ async function loadTree(flags: Flags) {
   return { image, index, cache };
 }
 
-/** The set of --modules or --image; the whole tree where neither is given. */
+/** The set of --modules or --image; the full module tree where neither is given. */
 async function loadSet(flags: Flags): Promise<ModuleSet> {
   const { userError } = await import('../errors.js');
   const { makeModuleSet } = await import('../image/prepare.js');

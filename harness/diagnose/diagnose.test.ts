@@ -111,12 +111,12 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'infra', reason: /status 1/ },
   ],
   [
-    'a step said no',
+    'a step failed',
     { report: { steps: [okStep('find'), badStep('mount', 'first\nmount: No such device\n')] } },
     { verdict: 'fail', phase: 'steps', reason: /^the step "mount" failed: mount: No such device$/ },
   ],
   [
-    'a step said no without a word',
+    'a step failed without output',
     { report: { steps: [{ ...badStep('find', ''), status: 3 }], notRun: ['mount'] } },
     { verdict: 'fail', reason: /exit status 3/ },
   ],
@@ -244,7 +244,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'crash', phase: 'steps', reason: /impossible times for the step "mount"/ },
   ],
   [
-    'the check from outside says no',
+    'the check from outside fails',
     { outside: [{ ...OUTSIDE_OK, ok: false, message: 'block 3 is empty' }] },
     { verdict: 'fail', phase: 'shutdown', reason: /^pattern: block 3 is empty$/ },
   ],

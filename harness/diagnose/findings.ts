@@ -26,7 +26,7 @@ export interface Background {
   /** What the guest's modprobe was told not to load. */
   blacklist?: Blacklist;
   detailOf?: (module: string) => ModuleDetail | undefined;
-  /** The same scenario with the whole tree. */
+  /** The same scenario with the full module tree. */
   reference?: ReferenceFacts;
 }
 
@@ -51,7 +51,7 @@ const NOT_THERE =
 const OFF_CHANCE = /^crypto-.*-all$|^cryptomgr$/;
 
 /**
- * The named reasons for a verdict, the likeliest cause first: kernel reports, modules that the whole tree has and the
+ * The named reasons for a verdict, the likeliest cause first: kernel reports, modules that the full module tree has and the
  * set lacks, modules that are there and refuse to load or are forbidden, missing firmware, what this kernel was built
  * without, warnings. A pass has only its warnings; what the host did wrong (infra) has no finding.
  */

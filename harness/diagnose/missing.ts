@@ -7,7 +7,7 @@ import type { Missing, Need } from './needs.js';
 /** Which package of a split has a module, and the rule that put it there: `images/splits/x.yaml:12`. */
 export type PackageOf = (module: string) => { package: string; rule?: string } | undefined;
 
-/** A module that the whole tree has and the set lacks, with everything that is known of it. */
+/** A module that the full module tree has and the set lacks, with everything that is known of it. */
 export function missingFinding(need: Need, answer: Missing, set: ModuleSet, packageOf?: PackageOf): Finding {
   const { module, through, brings, bytes, alternatives } = answer;
   const place = set.excludedBy.get(module);

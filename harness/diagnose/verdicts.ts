@@ -108,7 +108,7 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'step said no',
+    name: 'step failed',
     verdict: 'fail',
     phase: 'steps',
     reason: ({ report }) => {

@@ -22,7 +22,7 @@ const moduleSource = z
         .describe(
           'a package split: a file or folder, a name under splits/, or `packages` for the package files of `kernel:`',
         ),
-      format: z.string().optional().describe('of the split, where its name does not tell'),
+      format: z.string().optional().describe('of the split, if its name does not show it'),
       install: z
         .union([z.string(), z.array(z.string()).min(1)])
         .default('each')

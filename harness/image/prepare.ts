@@ -86,7 +86,7 @@ export async function prepareImage(image: Image, options: PrepareOptions): Promi
   return prepared;
 }
 
-/** The module set of a list, a policy, or the whole tree. */
+/** The module set of a list, a policy, or the full module tree. */
 export async function makeModuleSet(
   index: ModuleIndex,
   source: Exclude<ModuleSource, { kind: 'split' }>,

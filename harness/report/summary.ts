@@ -59,7 +59,7 @@ function colourOf(verdict: Verdict, count: number, style: Style): (text: string)
   return verdict === 'infra' ? style.yellow : style.red;
 }
 
-/** What the image weighs, against the same image with the whole module tree. */
+/** What the image weighs, against the same image with the full module tree. */
 function sizes({ image }: RunResult, style: Style): string {
   const { vmlinuz, initramfs, modules } = image;
   const rest = vmlinuz.bytes + initramfs.bytes;

@@ -105,7 +105,7 @@ for (const [at, one] of CASES.entries()) {
       };
       const [failed] = failuresOf(stored, []);
       if (!failed) return t.fail('nothing failed');
-      t.equal(failed.reference?.verdict, 'pass', 'the whole tree passes');
+      t.equal(failed.reference?.verdict, 'pass', 'the full module tree passes');
       const [prepared, booted] = [variants[0], plan.boots[0]];
       if (!booted) return t.fail(`no scenario ${scenario}`);
       const never = join(folder, 'never');

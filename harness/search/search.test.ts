@@ -544,7 +544,7 @@ t.test('a story without its recording still says what is missing, and where', as
   );
   const text = storyText(story, 'latest', 100, plain);
   t.match(text, /^missing +scsi:t-0x00 → sd_mod/m);
-  t.match(text, /^add +sd_mod \(\+2 KiB with all that it needs\) from extra$/m);
+  t.match(text, /^add +sd_mod \(\+2 KiB with its dependencies\) from extra$/m);
   t.match(text, /^next +bootgate fix latest 'net\/nat'$/m);
   t.ok(text.split('\n').length < 25, 'it fits a screen');
   t.ok(text.split('\n').every((line) => line.length <= 100));

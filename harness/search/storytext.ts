@@ -110,5 +110,5 @@ function addLine({ module, bytes = 0, package: owner, alternatives = [] }: Story
   const from = owner ? ` from ${owner}` : '';
   const others =
     alternatives.length > 0 ? `; ${alternatives.slice(0, 3).join(', ')} would also work` : '';
-  return `${module} (+${formatBytes(bytes)}with its dependencies)${from}${others}`;
+  return `${module} (+${formatBytes(bytes)} with its dependencies)${from}${others}`;
 }
