@@ -40,8 +40,7 @@ export function parseYaml(file: string, text: string): YamlText {
       document ??= found;
     }
     if (document)
-      for (const [offset, key] of repeatedKeys(document))
-        complain(offset, `the key ${key} appears twice`);
+      for (const [offset, key] of repeatedKeys(document)) complain(offset, `the key ${key} appears twice`);
   } catch (error) {
     if (error instanceof RangeError)
       throw userError('E_DOCUMENT', `${file} is not valid YAML: it is nested too deep`, { cause: error });

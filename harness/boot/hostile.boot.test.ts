@@ -116,21 +116,27 @@ ln -s /etc/shadow link && [ -L link ] || fail "the guest does not see its own li
   );
 });
 
-t.test('the full module tree in the archive boots with the memory that it needs, and that is said', async (t) => {
-  const whole: PreparedImage = await prepareImage(await loadImage('debian'), { cache, delivery: 'archive' });
-  const folder = join(root, 'archive');
-  const scenario = { ...share, shares: [], steps: [{ name: 'here', run: 'true', timeout: 10 }] };
-  const result = await executor.boot({
-    prepared: whole,
-    scenario,
-    folder: () => ({ path: folder, relative: '' }),
-  });
-  t.equal(result?.verdict, 'pass', result?.reason ?? 'no result');
-  const { memoryMiB, initramfs } = await readRequest(join(folder, 'recipe.json'));
-  t.comment(`${memoryMiB} MiB for an archive of ${Math.round(initramfs.bytes / 2 ** 20)} MiB`);
-  t.ok(memoryMiB > share.memoryMiB);
-  t.match(notes.join(), /gets \d+ MiB instead of 512 MiB/);
-});
+t.test(
+  'the full module tree in the archive boots with the memory that it needs, and that is said',
+  async (t) => {
+    const whole: PreparedImage = await prepareImage(await loadImage('debian'), {
+      cache,
+      delivery: 'archive',
+    });
+    const folder = join(root, 'archive');
+    const scenario = { ...share, shares: [], steps: [{ name: 'here', run: 'true', timeout: 10 }] };
+    const result = await executor.boot({
+      prepared: whole,
+      scenario,
+      folder: () => ({ path: folder, relative: '' }),
+    });
+    t.equal(result?.verdict, 'pass', result?.reason ?? 'no result');
+    const { memoryMiB, initramfs } = await readRequest(join(folder, 'recipe.json'));
+    t.comment(`${memoryMiB} MiB for an archive of ${Math.round(initramfs.bytes / 2 ** 20)} MiB`);
+    t.ok(memoryMiB > share.memoryMiB);
+    t.match(notes.join(), /gets \d+ MiB instead of 512 MiB/);
+  },
+);
 
 function qemuIn(folder: string): string {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));

@@ -14,13 +14,13 @@ interface Flags {
 }
 
 export function modulesCommand(): Command {
-  const command = new Command('modules').description(
-    'list a module tree or set, its dependencies and sizes',
-  );
+  const command = new Command('modules').description('list a module tree or set, its dependencies and sizes');
   command.addCommand(
     setCommand('list', 'the modules of a set, or of the full module tree: name, bytes, path').action(list),
   );
-  command.addCommand(setCommand('size', 'bytes by subsystem: the set against the full module tree').action(size));
+  command.addCommand(
+    setCommand('size', 'bytes by subsystem: the set against the full module tree').action(size),
+  );
   command.addCommand(
     new Command('closure')
       .description('all dependencies of some modules, in load order')
@@ -119,7 +119,8 @@ async function needs(name: string, flags: Flags): Promise<void> {
       return ['  needs', need.module, formatBytes(need.bytes), why];
     }
     const target =
-      [...need.modules, ...need.builtins.map((one) => `${one} (built in)`)].join(', ') || 'nothing in this tree';
+      [...need.modules, ...need.builtins.map((one) => `${one} (built in)`)].join(', ') ||
+      'nothing in this tree';
     const label = need.edge === 'soft' ? `softdep ${need.order}` : 'weakdep';
     return [`  ${label}`, need.request, '', target];
   });

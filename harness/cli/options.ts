@@ -52,7 +52,8 @@ const OPTIONS = {
     new Option('-j, --jobs <n>', 'guests to run at once (default: as many as fit)').argParser(wholeNumber),
   reporter: () =>
     new Option('--reporter <which>', 'what to print on standard output').choices(['terminal', 'tap', 'json']),
-  results: () => new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
+  results: () =>
+    new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
   delivery: () =>
     new Option('--delivery <how>', 'how module files reach the guest').choices(['window', 'archive']),
   reference: () =>

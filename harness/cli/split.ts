@@ -34,10 +34,7 @@ export function splitCommand(): Command {
   command.addCommand(
     splitSubcommand('size', 'bytes by package, subsystem and install set; exit 1 when over budget')
       .option('--compressed', 'also the sizes under xz and zstd (takes minutes, once for each kernel)')
-      .option(
-        '--against <split>',
-        'compare with another split, a run, or the output of `split size --json`',
-      )
+      .option('--against <split>', 'compare with another split, a run, or the output of `split size --json`')
       .option(
         '--against-kernel <source...>',
         'compare with that kernel, with this split or that of --against',

@@ -468,11 +468,7 @@ t.test('present and refused: each with its reason', async (t) => {
       }),
       /carries no signature/,
     ],
-    [
-      'foreign key',
-      refused("could not insert 'ext4': Key was rejected by service"),
-      /signature is invalid/,
-    ],
+    ['foreign key', refused("could not insert 'ext4': Key was rejected by service"), /signature is invalid/],
     [
       'nameless words of the kernel',
       refused(format, { console: golden('mod-cut.log').log }),

@@ -104,8 +104,7 @@ function why(
   if (/Invalid argument/.test(complaint))
     return 'it does not take a parameter that it was given, or was built against other symbols: see the console';
   if (/Cannot allocate memory/.test(complaint)) return 'there was no memory left for it';
-  if (NOTHING_TO_DRIVE.test(complaint))
-    return 'it is there, but found no device to drive on this machine';
+  if (NOTHING_TO_DRIVE.test(complaint)) return 'it is there, but found no device to drive on this machine';
   return 'it is in the set and the kernel refused it: see the console';
 }
 
@@ -117,9 +116,7 @@ function bannedFinding(need: Need, module: string, { where, text, by }: Ban): Fi
     module,
     rule: where,
     chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module} → in the set, forbidden by ${where}`),
-    hint: cleanLine(
-      `${module} is there and "${text}" keeps it from being loaded ${much}: remove that line`,
-    ),
+    hint: cleanLine(`${module} is there and "${text}" keeps it from being loaded ${much}: remove that line`),
   };
 }
 

@@ -125,8 +125,7 @@ export const RULES: readonly Rule[] = [
       const step = ending.phase === 'steps' && report.unfinishedStep;
       const limit = formatSeconds(ending.limitSeconds);
       if (step) return `the steps did not finish within ${limit}; the step "${step}" was running`;
-      if (report.ended)
-        return `every step was reported, but the guest did not power off within ${limit}`;
+      if (report.ended) return `every step was reported, but the guest did not power off within ${limit}`;
       return `${STUCK[ending.phase]} within ${limit}`;
     },
   },

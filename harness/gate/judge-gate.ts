@@ -168,5 +168,7 @@ function nothingPassed({ result: { results, missing = [] } }: Judged): GateReaso
       },
     ];
   if (missing.length > 0 || results.some(({ verdict }) => verdict === 'infra')) return [];
-  return [{ kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so there is no evidence' }];
+  return [
+    { kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so there is no evidence' },
+  ];
 }

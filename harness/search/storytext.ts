@@ -108,7 +108,6 @@ function askedLines(asked: readonly Asked[], step: string | undefined): string[]
 
 function addLine({ module, bytes = 0, package: owner, alternatives = [] }: Story['missing'][number]): string {
   const from = owner ? ` from ${owner}` : '';
-  const others =
-    alternatives.length > 0 ? `; ${alternatives.slice(0, 3).join(', ')} would also work` : '';
+  const others = alternatives.length > 0 ? `; ${alternatives.slice(0, 3).join(', ')} would also work` : '';
   return `${module} (+${formatBytes(bytes)} with its dependencies)${from}${others}`;
 }

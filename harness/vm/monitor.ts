@@ -157,8 +157,7 @@ export class Monitor {
     switch (event) {
       case 'SHUTDOWN': {
         const reason = String(data.reason ?? '');
-        if (data.guest !== true)
-          return infra(`QEMU was ended from outside (${reason || 'no reason given'})`);
+        if (data.guest !== true) return infra(`QEMU was ended from outside (${reason || 'no reason given'})`);
         return this.#last(at) ?? { kind: 'exit', status: 0, signal: null, shutdown: reason };
       }
       case 'BLOCK_IO_ERROR':

@@ -136,10 +136,7 @@ t.test('argv: a machine that QEMU would build otherwise is refused, all at once'
     [{ disks: [{ ...disk, serial: 'x'.repeat(21) }] }, /1 to 20 characters/],
     [{ disks: [{ ...disk, bus: 'floppy' as 'nvme' }] }, /disk bus "floppy" is not one of virtio-blk/],
     [{ disks: [disk, disk] }, /two disks have the serial a/],
-    [
-      { disks: Array.from({ length: 9 }, (_, n) => ({ ...disk, serial: `d${n}` })) },
-      /9 disks: at most 8/,
-    ],
+    [{ disks: Array.from({ length: 9 }, (_, n) => ({ ...disk, serial: `d${n}` })) }, /9 disks: at most 8/],
     [{ nics: [{ ...nic, mac: '52:54' }] }, /"52:54" is not a MAC address/],
     [{ nics: [{ ...nic, mac: '53:54:00:00:00:01' }] }, /multicast/],
     [{ nics: [{ ...nic, farEndPort: 70000 }] }, /port 70000/],
