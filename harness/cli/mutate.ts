@@ -66,7 +66,7 @@ function reportText(report: MutationReport): string {
   const due = mutations.filter((one) => one.red || !one.soft).length;
   const lines = [
     `${mutations.length} of ${possible} mutations; ${bystanders} modules that no declared device or step requested were kept`,
-    `turned red          ${red.length} of ${due} (${portion(red.length, due)}; target: all); ${mutations.length - due} named only by a softdep are not missed`,
+    `failed              ${red.length} of ${due} (${portion(red.length, due)}; target: all); ${mutations.length - due} named only by a softdep are not needed`,
     `named at the top    ${named.length} of ${red.length} (${portion(named.length, red.length)}; target: 95 %)`,
   ];
   for (const { scenario, reason } of without)

@@ -105,7 +105,7 @@ export function checkEntries(entries: readonly ArchiveEntry[], name: string): vo
     if (tooLong(entry.path))
       add({ ...entry, raw: `${entry.raw.slice(0, 60)}...` }, 'its name is too long or too deep');
     else if (entry.raw.startsWith('/')) add(entry, 'an absolute path');
-    else if (climbs(entry.path)) add(entry, 'it climbs with ..');
+    else if (climbs(entry.path)) add(entry, 'it escapes with ..');
     else if (throughLink(entry.path, links)) add(entry, 'it goes through a symlink of the same package');
     else if (seen.has(entry.path) && links.has(entry.path)) add(entry, 'it appears twice, once as a symlink');
     if (entry.type === 'hardlink' && entry.target !== null) {
@@ -142,9 +142,9 @@ export function isKept(path: string): boolean {
 
 function unsafe(name: string, problems: Problem[]): BootgateError {
   const more = problems.length > 10 ? [{ message: `and ${problems.length - 10} more` }] : [];
-  return userError('E_PACKAGE_UNSAFE', `${name} would write outside its folder; nothing of it was unpacked`, {
+  return userError('E_PACKAGE_UNSAFE', `${name} would write outside its folder; it was not unpacked`, {
     problems: [...problems.slice(0, 10), ...more],
-    hint: 'do not install this package; get it again from where it is built',
+    hint: 'do not install this package; get it again from where it was built',
   });
 }
 

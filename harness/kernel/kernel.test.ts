@@ -154,7 +154,7 @@ t.test('unsafe packages are refused whole', async (t) => {
   const good = kernelFiles(RELEASE);
   const hostile: Record<string, TarEntry[]> = {
     absolute: [{ path: '/tmp/bootgate-evil', data: 'x' }],
-    'climbs with': [{ path: './boot/../../../bootgate-evil', data: 'x' }],
+    'escapes with': [{ path: './boot/../../../bootgate-evil', data: 'x' }],
     'through a symlink': [
       { path: './boot/out', type: '2', target: '/tmp' },
       { path: './boot/out/bootgate-evil', data: 'x' },

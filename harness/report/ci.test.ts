@@ -302,7 +302,11 @@ t.test('Markdown: on the page of the job', async (t) => {
   await writeMarkdown(folder, GATED, { GITHUB_STEP_SUMMARY: join(folder, 'not', 'here') }, (one) =>
     told.push(one),
   );
-  t.match(told, [/^the summary is not on the page of the job: ENOENT/], 'told, and the gate goes on');
+  t.match(
+    told,
+    [/^the summary could not be added to the page of the job: ENOENT/],
+    'told, and the gate goes on',
+  );
   await writeMarkdown(folder, RUN, {});
   t.match(
     readFileSync(join(folder, 'summary.md'), 'utf8'),

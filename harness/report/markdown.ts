@@ -71,7 +71,7 @@ export async function writeMarkdown(
   await writeWhole(path, text);
   if (env.GITHUB_STEP_SUMMARY)
     await appendFile(env.GITHUB_STEP_SUMMARY, text).catch((error: Error) =>
-      warn(`the summary is not on the page of the job: ${error.message}`),
+      warn(`the summary could not be added to the page of the job: ${error.message}`),
     );
   return path;
 }

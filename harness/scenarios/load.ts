@@ -127,7 +127,7 @@ function toScenario(
     wrong(
       ['name'],
       `expected AREA/NAME in lower case, not ${name}`,
-      'scenarios lie in a folder for their area',
+      'scenarios are in a folder for their area',
     );
   const { machine, devices } = value;
   if (machine !== undefined) known(['machine'], machine, BOARDS, 'machine');

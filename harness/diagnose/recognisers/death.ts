@@ -9,7 +9,7 @@ export const DEATH: readonly Recogniser[] = [
     pattern: /^Kernel panic - not syncing: Attempted to kill init! ?(exitcode=0x[0-9a-f]+)?/,
     title: 'init died ($1)',
     end: END_PANIC,
-    hint: 'the last lines before it are what init said; the exit code holds the status in its second byte and a signal in its first',
+    hint: 'the last lines before it are what init printed; the exit code holds the status in its second byte and a signal in its first',
   },
   {
     kind: 'no-root',
@@ -77,7 +77,7 @@ export const DEATH: readonly Recogniser[] = [
     title: 'kernel panic: $1',
     end: END_PANIC,
     sequel: true,
-    hint: 'the kernel stopped itself: its report on the console says where',
+    hint: 'the kernel panicked: its report on the console says where',
   },
   {
     kind: 'init-failed',
@@ -111,7 +111,7 @@ export const DEATH: readonly Recogniser[] = [
     literal: 'disabling initrd',
     pattern: /^(initrd .*|INITRD: .*?)[,-]* ?disabling initrd/,
     title: 'the kernel ignored the initramfs',
-    hint: 'it does not fit where the loader put it: give the guest more memory, or make the archive smaller',
+    hint: 'it does not fit where the loader placed it: give the guest more memory, or make the archive smaller',
   },
   {
     kind: 'no-root-device',
@@ -119,14 +119,14 @@ export const DEATH: readonly Recogniser[] = [
     literal: 'Cannot open root device',
     pattern: /^VFS: Cannot open root device "(.*?)" or unknown-block\([\d,]+\)(?:: error (-\d+))?/,
     title: 'the kernel could not open the root device ($2)',
-    hint: 'it looks for root= by itself only where no initramfs has an /init, and then only through drivers that are built in',
+    hint: 'it looks for root= only if no initramfs has an /init, and then only through built-in drivers',
   },
   {
     kind: 'no-root-device',
     severity: 'warn',
     literal: 'No filesystem could mount root',
     pattern: /^No filesystem could mount root, tried:/,
-    title: 'no file system that is built in could mount the root device',
+    title: 'no built-in file system could mount the root device',
     hint: 'the root device is there and its file system is a module: it must be mounted by an initramfs',
   },
   {

@@ -1,7 +1,7 @@
 import type { Recogniser } from './recogniser.js';
 
 const ERRNO =
-  '-2 and -19: a part of it is not there; -5: it did not answer; -12: no memory; -16: taken already; -22: it is not what the driver expects; -110: no answer in time; -517 is no error';
+  '-2 and -19: a part of it is missing; -5: it did not answer; -12: no memory; -16: already in use; -22: it is not what the driver expects; -110: no answer in time; -517 is not an error';
 
 /** Drivers and devices that do not come together. drivers/base/dd.c, drivers/virtio/, net/, drivers/usb/. */
 export const DEVICES: readonly Recogniser[] = [
@@ -59,8 +59,8 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'unregister_netdevice',
     pattern: /^unregister_netdevice: waiting for (\S+) to become free\. Usage count = -?\d+/,
-    title: '$1 is still in use and cannot go away',
-    hint: 'something in the kernel holds it and has not let go: a leak',
+    title: '$1 is still in use and cannot be removed',
+    hint: 'something in the kernel still holds a reference to it: a leak',
   },
   {
     kind: 'interrupt-lost',

@@ -131,8 +131,8 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     severity: 'info',
     literal: 'not properly unmounted',
     pattern: /^(FAT-fs) \((\S+?)\): Volume was not properly unmounted/,
-    title: '$1 on $2 was not unmounted the last time',
-    hint: 'what was written last may be lost',
+    title: '$1 on $2 was not cleanly unmounted last time',
+    hint: 'the last writes may be lost',
   },
   {
     kind: 'filesystem-refused',

@@ -120,7 +120,7 @@ export const MEMORY: readonly Recogniser[] = [
     preface: /^(?:kernel BUG at |WARNING: )/,
     end: END_TRACE,
     guilty: { pick: 'first', skip: SHUTTING_DOWN },
-    hint: 'something holds files of a file system that is gone, and will use memory that is freed',
+    hint: 'something holds files of an unmounted file system, and will use freed memory',
   },
   {
     kind: 'bug',
@@ -149,7 +149,7 @@ export const MEMORY: readonly Recogniser[] = [
     severity: 'fatal',
     literal: 'attempt detected',
     pattern: /^usercopy: Kernel memory (exposure|overwrite) attempt detected (?:from|to) (.*?)(?: \(|!)/,
-    title: 'a copy to or from a process went past its object ($1, $2)',
+    title: 'a copy to or from a process exceeded its object ($1, $2)',
     preface: /^(?:kernel BUG at |WARNING: )/,
     end: END_TRACE,
     guilty: { pick: 'first', skip: /usercopy|^__check/ },
@@ -181,7 +181,7 @@ export const MEMORY: readonly Recogniser[] = [
       from: /^(?:kmemleak:)? *backtrace\b/,
       skip: /mmap|kmem|slab|alloc|create_object|idr_get|list_lru_init|pcpu_create/,
     },
-    hint: 'kmemleak found memory that nothing points to any more: the function that took it is in its backtrace',
+    hint: 'kmemleak found memory that nothing points to any more: its backtrace has the function that allocated it',
   },
   {
     kind: 'memory-leak',

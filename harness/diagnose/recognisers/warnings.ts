@@ -115,7 +115,7 @@ export const WARNINGS: readonly Recogniser[] = [
     title: '$1 is registered twice',
     end: END_STACK,
     most: 40,
-    hint: 'two drivers, or a module and its built-in twin, claim one name',
+    hint: 'two drivers, or a module and its built-in twin, claim the same name',
   },
   {
     kind: 'duplicate-name',
@@ -123,7 +123,7 @@ export const WARNINGS: readonly Recogniser[] = [
     literal: 'kobject_add_internal failed',
     pattern: /^kobject: kobject_add_internal failed for (\S+) with (-E\w+)/,
     title: '$1 could not be registered ($2)',
-    hint: 'two drivers, or a module and its built-in twin, claim one name',
+    hint: 'two drivers, or a module and its built-in twin, claim the same name',
     secondary: true,
   },
 ];
