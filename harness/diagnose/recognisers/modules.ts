@@ -74,7 +74,7 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'is rejected',
     pattern: /^Loading of ((?:unsigned )?module(?: with [\w ]+?)?) is rejected/,
     title: 'the kernel refused a module: $1',
-    hint: 'this kernel enforces signatures and the module's signature is missing or unknown: do not strip signed modules',
+    hint: 'this kernel enforces signatures and the signature of the module is missing or unknown: do not strip signed modules',
   },
   {
     kind: 'unsigned',

@@ -1,7 +1,7 @@
 import { END_MEMORY, END_STACK, ENTRY, type Recogniser } from './recogniser.js';
 
 // Emulated CPUs on a busy host stand still for seconds: a lockup alone is no proof against the kernel.
-const LOAD = 'a CPU was stuck, or the host did not run it: check the host's load first';
+const LOAD = 'a CPU was stuck, or the host did not run it: check the load of the host first';
 const MEMORY = 'give the scenario more memory, or the guest fewer modules to load';
 
 /** Something stands still, or memory runs out: often the host's doing. kernel/watchdog.c, kernel/rcu/, mm/oom_kill.c. */
