@@ -27,7 +27,10 @@ t.test('results/README.md says what a run leaves, file by file', async (t) => {
       path,
       text.replace(/^ {4}run\.json[\s\S]*?(?=\n```)/m, () => wanted),
     );
-  t.ok(readFileSync(path, 'utf8').includes(`${wanted}\n\`\`\``), `BOOTGATE_UPDATE=1 writes it anew:\n${wanted}`);
+  t.ok(
+    readFileSync(path, 'utf8').includes(`${wanted}\n\`\`\``),
+    `BOOTGATE_UPDATE=1 writes it anew:\n${wanted}`,
+  );
 });
 
 t.test('reports: one table for run, gate, resume and `bootgate report`', async (t) => {

@@ -77,6 +77,11 @@ const REGRESSIONS: Regression[] = [
     scenario: 'filesystems/9p',
   },
   {
+    what: 'VMware guests did not boot without mptspi (rhbz 1194612)',
+    without: 'mptsas',
+    scenario: 'storage/mptsas1068',
+  },
+  {
     what: 'images without virtio drivers (dracut 205)',
     without: 'virtio_blk',
     scenario: 'storage/virtio-blk',
