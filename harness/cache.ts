@@ -94,7 +94,7 @@ export class Cache {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     }
     if (text !== null) return text;
-    this.#sayDamaged(path, 'its text is not what was written');
+    this.#sayDamaged(path, 'its text differs from what was written');
     await rm(path, { recursive: true, force: true });
     return null;
   }
@@ -140,9 +140,9 @@ export class Cache {
   /** `absent`, `sound`, or what is wrong with an entry. */
   async #check(folder: string, { bulk }: Used, depth: Depth): Promise<'absent' | 'sound' | (string & {})> {
     const light = readSeal(join(folder, SEAL.light));
-    if (light === null) return (await exists(folder)) ? 'its seal is damaged or gone' : 'absent';
+    if (light === null) return (await exists(folder)) ? 'its seal is damaged or missing' : 'absent';
     const heavy = bulk && depth !== 'light' ? readSeal(join(folder, SEAL.bulk)) : undefined;
-    if (heavy === null) return 'its seal is damaged or gone';
+    if (heavy === null) return 'its seal is damaged or missing';
     const seal = heavy ? { ...light, files: [...light.files, ...heavy.files] } : light;
     const checked = await checkSeal(join(folder, 'content'), seal, depth);
     if (checked.damage !== null) return checked.damage;

@@ -188,7 +188,7 @@ function bomb(name: string, kind: Compression, limit: number): BootgateError {
     'E_UNPACKED_SIZE',
     `${name} is refused: as ${kind} it unpacks to more than ${formatBytes(limit)}`,
     {
-      hint: 'no kernel or module shrinks like that: get the file again from where it was built',
+      hint: 'no real kernel or module compresses that well: get the file again from where it was built',
     },
   );
 }

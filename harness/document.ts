@@ -115,7 +115,7 @@ function flatten(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
     const deepest = (branch: readonly z.core.$ZodIssue[]) =>
       Math.max(0, ...branch.map((one) => one.path.length));
     const best = [...issue.errors].sort((a, b) => deepest(b) - deepest(a))[0] ?? [];
-    if (deepest(best) === 0) return [{ ...issue, message: 'none of the allowed forms fits' }];
+    if (deepest(best) === 0) return [{ ...issue, message: 'matches none of the allowed forms' }];
     return flatten(best.map((one) => ({ ...one, path: [...issue.path, ...one.path] })) as z.core.$ZodIssue[]);
   });
 }

@@ -242,7 +242,7 @@ export class Elf {
   /** The NUL-terminated string at `offset` of a string table. */
   stringAt(table: Uint8Array, offset: number, what: string): string {
     const end = offset < table.length ? table.indexOf(0, offset) : -1;
-    if (end < 0 || end - offset > MAX_NAME) throw this.bad(`has a name in ${what} that is not one`);
+    if (end < 0 || end - offset > MAX_NAME) throw this.bad(`has an invalid name in ${what}`);
     return Buffer.from(table.buffer, table.byteOffset + offset, end - offset).toString('utf8');
   }
 

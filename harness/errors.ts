@@ -119,7 +119,7 @@ function describeSystemError(error: unknown): string | undefined {
   if (code === 'EIO')
     return `bootgate: input/output error${where}\n  -> check the disk, or the terminal that the output goes to`;
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM')
-    return `bootgate: not allowed to write or read${where}\n  -> check the permissions of that path`;
+    return `bootgate: permission denied${where}\n  -> check the permissions of that path`;
   if (code === 'EMFILE' || code === 'ENFILE')
     return `bootgate: too many open files\n  -> raise the limit (ulimit -n)`;
   // Without a path these are more likely ours, and keep their stack.

@@ -79,7 +79,7 @@ t.test('an invalid document costs its length, whatever is wrong in it', async (t
 
 t.test('keys are unique, at their places; a second document is one too many', async (t) => {
   t.match((await errorOf(parseDocument('a.yaml', 'list: []\nlist: [a]\n', strings))).problems, [
-    { file: 'a.yaml', line: 2, column: 1, message: 'the key "list" stands here twice' },
+    { file: 'a.yaml', line: 2, column: 1, message: 'the key "list" appears twice' },
   ]);
   t.match((await errorOf(parseDocument('a.yaml', 'list: [{a: 1, a: 2}]', strings))).problems, [
     { line: 1, column: 15 },

@@ -63,9 +63,9 @@ async function readUpTo(file: FileHandle, path: string, options: InputOptions): 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
-  EACCES: 'reading it is not allowed',
-  EPERM: 'reading it is not allowed',
-  ELOOP: 'its symbolic links go round in a circle',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ELOOP: 'its symbolic links form a loop',
   ENAMETOOLONG: 'its name is too long',
   ENXIO: 'it is not a regular file',
 };
@@ -80,7 +80,7 @@ function unreadable(
 }
 
 function tooLarge(path: string, size: number, options: InputOptions): BootgateError {
-  return refuse(path, `it has ${formatBytes(size)}; at most ${formatBytes(options.most)} are read`, options);
+  return refuse(path, `it is ${formatBytes(size)}; at most ${formatBytes(options.most)} are read`, options);
 }
 
 function refuse(

@@ -83,7 +83,7 @@ async function compare(path: string, seal: Seal, depth: Depth): Promise<Checked>
     const file = sealed.path ? join(path, sealed.path) : path;
     if ('target' in sealed) {
       if (!found.isSymbolicLink() || readlinkSync(file) !== sealed.target)
-        return { damage: `${name} leads elsewhere` };
+        return { damage: `${name} points elsewhere` };
       files.push(sealed);
       continue;
     }
@@ -93,7 +93,7 @@ async function compare(path: string, seal: Seal, depth: Depth): Promise<Checked>
     const stamp = stampOf(found);
     const moved = stamp.mtimeMs !== sealed.mtimeMs || stamp.inode !== sealed.inode;
     if ((depth === 'bytes' || moved || rebooted) && (await hashFile(file)) !== sealed.digest)
-      return { damage: `${name} has other bytes` };
+      return { damage: `${name} has different contents` };
     changed ||= moved;
     files.push({ ...sealed, ...stamp });
   }

@@ -36,12 +36,11 @@ export function parseYaml(file: string, text: string): YamlText {
   try {
     for (const found of composer.compose(tokensOf(text, lines), true, text.length)) {
       for (const error of found.errors) complain(error.pos[0], error.message);
-      if (document) complain(found.range[0], 'a second document begins here: one file holds one');
+      if (document) complain(found.range[0], 'a second document begins here: a file can have only one');
       document ??= found;
     }
     if (document)
-      for (const [offset, key] of repeatedKeys(document))
-        complain(offset, `the key ${key} stands here twice`);
+      for (const [offset, key] of repeatedKeys(document)) complain(offset, `the key ${key} appears twice`);
   } catch (error) {
     if (error instanceof RangeError)
       throw userError('E_DOCUMENT', `${file} is not valid YAML: it is nested too deep`, { cause: error });

@@ -41,7 +41,7 @@ export const runBench: Bench = {
         atMost("bootgate's own share of the CPU", (harness / total) * 100, '%', 5, `${harness.toFixed(1)} s`),
         atMost("bootgate's own peak memory", peak, 'MiB', 200),
         atMost(
-          'the default run, by the clock',
+          'the default run, wall time',
           wall,
           's',
           240,

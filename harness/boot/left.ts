@@ -28,7 +28,7 @@ export async function readLeft(path: string, most: number): Promise<Left> {
   try {
     const found = await file.stat();
     if (!found.isFile()) return { refused: 'is not a regular file' };
-    if (found.nlink !== 1) return { refused: 'is a second name of another file' };
+    if (found.nlink !== 1) return { refused: 'is a hard link to another file' };
     if (found.size > most) return { refused: `is larger than ${most} bytes` };
     const bytes = Buffer.alloc(most);
     const { bytesRead } = await file.read(bytes, 0, most, 0);

@@ -21,8 +21,8 @@ export class LocalFiles {
   path(content: string): string {
     const path = this.#paths.get(content);
     if (path === undefined)
-      throw hostError('E_CONTENT', `no file with the content ${content} is at hand`, {
-        hint: 'run the scenario from its image, which makes it again',
+      throw hostError('E_CONTENT', `no local file has the digest ${content}`, {
+        hint: 'run the scenario from its image, which rebuilds the file',
       });
     return path;
   }

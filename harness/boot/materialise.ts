@@ -98,7 +98,7 @@ async function segmentsOf(request: BootRequest, files: LocalFiles, scratch: stri
       path = join(scratch, 'scenario.cpio');
       const written = await writeCpio(scenarioEntries(scenario, { nonce, seed }), path);
       if (written.digest !== digest)
-        throw hostError('E_CONTENT', `this version of bootgate tells ${scenario.name} something else`, {
+        throw hostError('E_CONTENT', `this version of bootgate boots ${scenario.name} with other contents`, {
           hint: 'run the scenario from its image',
         });
     } else path = files.path(digest);

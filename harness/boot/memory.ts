@@ -5,7 +5,7 @@ import type { Scenario } from '../scenarios/scenario.js';
 const MIB = 1024 * 1024;
 /** The kernel itself, its page tables and what init needs: a Debian kernel boots with less. */
 const KERNEL_MIB = 192;
-/** The userland with all tools, and the indexes of a whole tree. */
+/** The userland with all tools, and the indexes of a full module tree. */
 const USERLAND_MIB = 48;
 
 type MemoryNeeds = Pick<PreparedImage, 'delivery'> & {

@@ -30,7 +30,7 @@ export interface Reference extends ReferenceFacts {
 }
 
 export interface ReferenceOptions {
-  /** The image under test; what is booted is its kernel with the whole tree, or with `set: 'own'` the image as it is. */
+  /** The image under test; what is booted is its kernel with the full module tree, or with `set: 'own'` the image as it is. */
   prepared: PreparedImage;
   set?: 'whole' | 'own';
   scenario: Scenario;

@@ -38,7 +38,7 @@ export async function checkShares(
       ok: message === null,
       seconds: 0,
       where: 'outside',
-      message: message ?? 'from-guest is as it was written',
+      message: message ?? 'from-guest holds what the guest wrote',
     };
     checks.push({ check, ...(trouble === undefined ? {} : { trouble }) });
   }
@@ -47,8 +47,8 @@ export async function checkShares(
 
 /** Null where the guest wrote `line` into a file of its own. A file that it only renamed proves no write. */
 async function whyNotWritten(folder: string, line: string): Promise<string | null> {
-  if (!(await isPlainFile(join(folder, 'from-host')))) return 'from-host is gone';
+  if (!(await isPlainFile(join(folder, 'from-host')))) return 'from-host is missing';
   const left = await readLeft(join(folder, 'from-guest'), 2 * line.length);
   if ('refused' in left) return `from-guest ${left.refused}`;
-  return left.bytes.toString('latin1') === line ? null : 'from-guest is not as the guest wrote it';
+  return left.bytes.toString('latin1') === line ? null : 'from-guest differs from what the guest wrote';
 }

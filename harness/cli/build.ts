@@ -13,14 +13,14 @@ interface BuildFlags extends SharedFlags {
 
 export function buildCommand(): Command {
   const command = new Command('build').description(
-    'build an image without booting it: vmlinuz, vmlinux, initramfs.cpio and what they weigh',
+    'build an image without booting it: vmlinuz, vmlinux, initramfs.cpio and their sizes',
   );
   share(command, 'image', 'kernel', 'modules', 'split', 'install', 'strict', 'delivery')
     .addOption(new Option('--tools <name...>', 'userland tools beyond the base, from userland.yaml'))
     .addOption(
       new Option(
         '-o, --output <dir>',
-        'where the files go, for `bootgate run --built DIR`; only weighed unless given',
+        'where to write the files, for `bootgate run --built DIR` (default: only print sizes)',
       ),
     );
   return share(command, 'json').action(build);

@@ -4,11 +4,9 @@ import { printJson, standardOutput, write } from './output.js';
 
 export function compareCommand(): Command {
   const command = new Command('compare')
-    .description(
-      'what changed from one run to another; exit 1 when something fails that did not, 3 when that is undecided',
-    )
+    .description('what changed from one run to another; exit 1 on a new failure, 3 if undecided')
     .argument('<before>', "a run's folder, its run.json, its id, or latest")
-    .argument('<after>', 'the same');
+    .argument('<after>', 'another run, in the same forms');
   return share(command, 'json', 'results').action(compare);
 }
 

@@ -7,7 +7,7 @@ const MARKS = { ok: 'ok', poor: 'poor', missing: 'MISSING' } as const;
 
 export function doctorCommand(): Command {
   const command = new Command('doctor').description(
-    'what this machine has and lacks: tools, KVM, firmware, memory, disk; exit 3 if runs cannot work',
+    'check what this machine has and lacks: tools, KVM, firmware, memory, disk; exit 3 if runs cannot work',
   );
   return share(command, 'kernel', 'json').action(doctor);
 }

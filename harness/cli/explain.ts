@@ -16,11 +16,11 @@ const MOST_UNTOUCHED = 8;
 export function explainCommand(): Command {
   const command = new Command('explain')
     .description(
-      'the story of a failure: how far it got, what was asked for, what is missing, what to add from where',
+      'explain a failure: how far the boot got, what it requested, what is missing, what to add and from where',
     )
     .argument('<run>', 'a run: its folder, its id, or `latest`')
-    .argument('[scenario...]', 'which of its results; all that failed or could not be tried unless given')
-    .addOption(new Option('--coverage', 'instead: how much of the set any scenario has loaded'));
+    .argument('[scenario...]', 'results to explain (default: all that failed or could not be tried)')
+    .addOption(new Option('--coverage', 'show instead how much of the set any scenario loaded'));
   return share(command, 'results', 'json').action(explain);
 }
 
@@ -77,7 +77,7 @@ async function causesText(failed: readonly ScenarioResult[], where: string): Pro
       },
     ]);
   const text = table(['cause', 'cost', 'package', 'rule', 'failures'], rows, standardOutput().style);
-  return `${text}\nmore on one: bootgate explain ${where} ${failed[0]?.scenario}; what mends them: bootgate fix ${where}\n`;
+  return `${text}\ndetails of one: bootgate explain ${where} ${failed[0]?.scenario}; to fix them: bootgate fix ${where}\n`;
 }
 
 async function explainCoverage(run: StoredRun, flags: ExplainFlags): Promise<void> {
@@ -89,7 +89,7 @@ async function explainCoverage(run: StoredRun, flags: ExplainFlags): Promise<voi
   for (const { name, modules, bytes, loaded, loadedBytes, untouched } of rows) {
     const portion = formatPercent(modules - loaded, modules);
     print(
-      `${portion === '100 %' && loaded > 0 ? 'over 99 %' : portion} of ${name} was never touched by any scenario (${count} booted): ` +
+      `${portion === '100 %' && loaded > 0 ? 'over 99 %' : portion} of ${name} was never loaded by any scenario (${count} booted): ` +
         `${modules - loaded} of ${modules} modules, ${formatBytes(bytes - loadedBytes)} of ${formatBytes(bytes)}`,
     );
     const largest = untouched.slice(0, MOST_UNTOUCHED).map((one) => `${one.name} ${formatBytes(one.bytes)}`);

@@ -16,13 +16,13 @@ const BOOTS = 24;
 export function fixCommand(): Command {
   const command = new Command('fix')
     .description(
-      "find, by booting, the smallest change to the image's module list, policy or split that mends a run",
+      "find, by booting, the smallest change to the image's module list, policy or split that fixes a run",
     )
     .argument('<run>', 'a run: its folder, its id, or `latest`')
-    .argument('[scenario...]', 'which of its failures; all unless given')
-    .addOption(new Option('-w, --write', 'change the file, once the change is proven'));
+    .argument('[scenario...]', 'failures to fix (default: all)')
+    .addOption(new Option('-w, --write', 'change the file once the change is proven'));
   share(command, 'accel').addOption(
-    new Option('--boots <n>', `boots for each scenario at most (${BOOTS})`).argParser(wholeNumber),
+    new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(fix);
 }

@@ -18,19 +18,19 @@ interface GateFlags extends SharedFlags {
 export function gateCommand(): Command {
   const command = new Command('gate')
     .description(
-      'everything at once for CI: static check, boots, budgets, comparison; exit 0 holds, 1 does not',
+      'run everything for CI: static check, boots, budgets, comparison; exit 0 if the gate holds, 1 if not',
     )
-    .argument('[pattern...]', 'scenarios to boot; those tagged quick unless given');
+    .argument('[pattern...]', 'scenarios to boot (default: those tagged quick)');
   share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install')
     .addOption(new Option('-b, --baseline <run>', 'compare with this run: its folder, its run.json, its id'))
     .addOption(
       new Option(
         '--growth <what=limit>',
-        'too much against the baseline: size="1 % and 512 KiB", memory, cpu, or =off',
+        'most growth over the baseline: size="1 % and 512 KiB", memory, cpu, or =off',
       ).argParser(growth),
     )
     .addOption(
-      new Option('--check <severity>', 'what of the static check fails the gate').choices([
+      new Option('--check <severity>', 'least severity of the static check that fails the gate').choices([
         'error',
         'warning',
         'off',
@@ -43,7 +43,7 @@ export function gateCommand(): Command {
       ).argParser(count),
     )
     .addOption(new Option('--allow-flaky', 'a flaky scenario does not fail the gate'))
-    .addOption(new Option('--allow-known', 'what fails in the baseline too does not fail the gate'))
+    .addOption(new Option('--allow-known', 'failures that are in the baseline too do not fail the gate'))
     .addOption(
       new Option(
         '--resume <run>',
@@ -53,7 +53,7 @@ export function gateCommand(): Command {
     .addOption(
       new Option(
         '--known-issues <file>',
-        "the ledger; the project's known-issues.yaml, or the one beside the image, unless given",
+        "the ledger (default: the project's known-issues.yaml, or the one beside the image)",
       ),
     );
   return share(

@@ -14,16 +14,16 @@ interface Flags {
 }
 
 export function modulesCommand(): Command {
-  const command = new Command('modules').description(
-    'what is in a module tree or set, what needs what, and what it weighs',
+  const command = new Command('modules').description('list a module tree or set, its dependencies and sizes');
+  command.addCommand(
+    setCommand('list', 'the modules of a set, or of the full module tree: name, bytes, path').action(list),
   );
   command.addCommand(
-    setCommand('list', 'the modules of a set, or of the whole tree: name, bytes, path').action(list),
+    setCommand('size', 'bytes by subsystem: the set against the full module tree').action(size),
   );
-  command.addCommand(setCommand('size', 'bytes by subsystem: the set against the whole tree').action(size));
   command.addCommand(
     new Command('closure')
-      .description('everything that some modules need, in load order')
+      .description('all dependencies of some modules, in load order')
       .argument('<request...>', 'names, paths or aliases: virtio_scsi, fs-ext4, pci:v00001AF4...')
       .addOption(kernelOption())
       .addOption(imageOption())
@@ -98,7 +98,7 @@ async function closure(requests: string[], flags: Flags): Promise<void> {
   printTable([
     ...answer.modules.map(({ name, path, bytes }) => [name, formatBytes(bytes), path]),
     ...answer.builtins.map(({ request, names }) => [request, 'built in', names.join(', ')]),
-    [`${answer.modules.length} in all`, formatBytes(answer.bytes), ''],
+    [`${answer.modules.length} total`, formatBytes(answer.bytes), ''],
   ]);
 }
 
@@ -111,15 +111,16 @@ async function needs(name: string, flags: Flags): Promise<void> {
   if (flags.json) return printJson({ release: index.release, ...answer });
   const { module } = answer;
   print(
-    `${module.name}  ${formatBytes(module.bytes)}, with all that it needs ${formatBytes(answer.bytes)}  ${module.path}`,
+    `${module.name}  ${formatBytes(module.bytes)}, with its dependencies ${formatBytes(answer.bytes)}  ${module.path}`,
   );
   const rows = answer.needs.map((need) => {
     if (need.edge === 'symbol') {
-      const why = need.direct ? `symbols: ${someOf(need.symbols, 4)}` : 'through another of these';
+      const why = need.direct ? `symbols: ${someOf(need.symbols, 4)}` : 'through another dependency';
       return ['  needs', need.module, formatBytes(need.bytes), why];
     }
     const target =
-      [...need.modules, ...need.builtins.map((one) => `${one} (built in)`)].join(', ') || 'nothing here';
+      [...need.modules, ...need.builtins.map((one) => `${one} (built in)`)].join(', ') ||
+      'nothing in this tree';
     const label = need.edge === 'soft' ? `softdep ${need.order}` : 'weakdep';
     return [`  ${label}`, need.request, '', target];
   });
@@ -154,7 +155,7 @@ async function loadTree(flags: Flags) {
   return { image, index, cache };
 }
 
-/** The set of --modules or --image; the whole tree where neither is given. */
+/** The set of --modules or --image; the full module tree where neither is given. */
 async function loadSet(flags: Flags): Promise<ModuleSet> {
   const { userError } = await import('../errors.js');
   const { makeModuleSet } = await import('../image/prepare.js');

@@ -10,11 +10,11 @@ interface MutateFlags extends SharedFlags {
 export function mutateCommand(): Command {
   const command = new Command('mutate')
     .description(
-      'take each module that a scenario needs away, one at a time, and see whether it turns red and names it',
+      'remove each module that a scenario needs, one at a time, and check that the scenario fails and names it',
     )
-    .argument('[pattern...]', 'scenarios; those tagged quick unless given');
+    .argument('[pattern...]', 'scenarios (default: those tagged quick)');
   share(command, 'image', 'tag', 'kernel', 'accel', 'jobs').addOption(
-    new Option('--limit <n>', 'so many mutations at most, spread evenly').argParser(wholeNumber),
+    new Option('--limit <n>', 'at most n mutations, spread evenly').argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(run);
 }
@@ -66,7 +66,7 @@ function reportText(report: MutationReport): string {
   const due = mutations.filter((one) => one.red || !one.soft).length;
   const lines = [
     `${mutations.length} of ${possible} mutations; ${bystanders} modules that no declared device or step requested were kept`,
-    `turned red          ${red.length} of ${due} (${portion(red.length, due)}; target: all); ${mutations.length - due} named only by a softdep are not missed`,
+    `failed              ${red.length} of ${due} (${portion(red.length, due)}; target: all); ${mutations.length - due} named only by a softdep are not needed`,
     `named at the top    ${named.length} of ${red.length} (${portion(named.length, red.length)}; target: 95 %)`,
   ];
   for (const { scenario, reason } of without)

@@ -26,7 +26,7 @@ const OPTIONS = {
   project: () =>
     new Option(
       '--project <dir>',
-      'your own scenarios and images: the nearest folder upwards with a bootgate.yaml unless given',
+      'your own scenarios and images (default: the nearest folder upwards with a bootgate.yaml)',
     ),
   image: () => new Option('-i, --image <file>', 'image to test: a YAML file, or a name under images/'),
   tag: () => new Option('--tag <tag...>', 'only scenarios with one of these tags: quick (the default), wide'),
@@ -46,22 +46,23 @@ const OPTIONS = {
       'a package split: a file, a name under splits/, or `packages` for the files of --kernel',
     ),
   install: () => new Option('--install <set...>', 'install sets to boot: core, core,extra, or each'),
-  strict: () => new Option('--strict', 'refuse to add modules that the set needs: say which and exit 1'),
+  strict: () => new Option('--strict', 'do not add missing dependencies: name them and exit 1'),
   accel: () => new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']),
   jobs: () =>
-    new Option('-j, --jobs <n>', 'guests at once; as many as fit unless given').argParser(wholeNumber),
+    new Option('-j, --jobs <n>', 'guests to run at once (default: as many as fit)').argParser(wholeNumber),
   reporter: () =>
-    new Option('--reporter <which>', 'what standard output gets').choices(['terminal', 'tap', 'json']),
-  results: () => new Option('--results <dir>', 'where runs lie (BOOTGATE_RESULTS, else results)'),
+    new Option('--reporter <which>', 'what to print on standard output').choices(['terminal', 'tap', 'json']),
+  results: () =>
+    new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
   delivery: () =>
     new Option('--delivery <how>', 'how module files reach the guest').choices(['window', 'archive']),
   reference: () =>
     new Option(
       '--reference <when>',
-      'boot the full module tree too, to compare: for failures unless given',
+      'boot the full module tree too, to compare (default: for failures)',
     ).choices(['always', 'failures', 'never']),
-  json: () => new Option('--json', 'answer as JSON on standard output'),
-  verbose: () => new Option('-v, --verbose', 'the log on standard error as well'),
+  json: () => new Option('--json', 'print JSON on standard output'),
+  verbose: () => new Option('-v, --verbose', 'print the log on standard error too'),
 } as const;
 
 /** Adds shared options to a command, in this order. */

@@ -39,7 +39,7 @@ function declare(): Command {
   };
   const program = new Command('bootgate')
     .description(
-      'Does this set of kernel modules still boot, and still do storage, network, file systems and netfilter?\n' +
+      'Does this set of kernel modules still boot, with working storage, network, file systems and netfilter?\n' +
         'And if not: which module is missing, and which package has it?',
     )
     .version(version)
@@ -47,7 +47,7 @@ function declare(): Command {
     .addHelpText(
       'after',
       `
-Exit codes: 0 the gate holds, 1 a verdict or check says no, 2 wrong usage or input, 3 could not decide, 130 interrupted.
+Exit codes: 0 the gate holds, 1 a verdict or check failed, 2 wrong usage or input, 3 could not decide, 130 interrupted.
 
 Examples:
   bootgate run --image debian-2014

@@ -12,7 +12,7 @@ interface ReportFlags extends SharedFlags {
 
 export function reportCommand(): Command {
   const command = new Command('report')
-    .description('print an old run in any format; with --rejudge, judged again with current rules')
+    .description('print a stored run in any format; with --rejudge, judge it again with current rules')
     .argument('[run]', 'its folder, its run.json, its id, or latest')
     .addOption(new Option('-f, --format <which>', 'what to print').choices(FORMATS))
     .addOption(new Option('--rejudge', 'judge again from the recordings; nothing is booted'));

@@ -9,14 +9,14 @@ interface RunFlags extends SharedFlags {
 
 export function runCommand(): Command {
   const command = new Command('run')
-    .description('boot an image, one guest per scenario, and say what works')
+    .description('boot an image, one guest per scenario, and report what works')
     .argument(
       '[pattern...]',
-      'scenarios to run: storage/virtio-blk, storage, "network/*"; those tagged quick unless given',
+      'scenarios to run: storage/virtio-blk, storage, "network/*"; those tagged quick by default',
     );
   share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install', 'strict');
   command.addOption(
-    new Option('--built <dir>', 'boot what `bootgate build -o DIR` has written').conflicts([
+    new Option('--built <dir>', 'boot what `bootgate build -o DIR` wrote').conflicts([
       'image',
       'kernel',
       'modules',

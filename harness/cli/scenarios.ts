@@ -3,10 +3,10 @@ import { type SharedFlags, share } from './options.js';
 import { print, printJson, printTable } from './output.js';
 
 export function scenariosCommand(): Command {
-  const command = new Command('scenarios').description('what there is to boot: list, show, check');
+  const command = new Command('scenarios').description('list, show and check scenarios');
   const list = command
     .command('list')
-    .description('every scenario with its one sentence')
+    .description('every scenario with its description')
     .argument('[pattern...]', 'narrow the list');
   share(list, 'json').action(async (patterns: string[], flags: SharedFlags) => {
     const scenarios = await chosen(patterns);
@@ -26,11 +26,11 @@ export function scenariosCommand(): Command {
   });
   command
     .command('check')
-    .description('read every scenario file and say all that is wrong; exit 2 if anything is')
+    .description('check every scenario file and report all errors; exit 2 if there are any')
     .argument('[dir]', "a folder of scenario files instead of the project's and the package's")
     .action(async (dir?: string) => {
       const { loadScenarios } = await import('../scenarios/load.js');
-      print(`${(await loadScenarios(dir)).length} scenarios are well formed`);
+      print(`${(await loadScenarios(dir)).length} scenarios are valid`);
     });
   return command;
 }

@@ -8,24 +8,24 @@ export function splitCommand(): Command {
     'package splits: place every module, check them without booting, weigh them',
   );
   command.addCommand(
-    splitSubcommand('show', 'which module is in which package, by which rule')
+    splitSubcommand('show', 'show which package has each module, and by which rule')
       .addOption(new Option('--as <what>', 'what to print').choices(['table', 'yaml', 'list']))
-      .option('-m, --module <name...>', 'only these modules, and why they are where they are')
+      .option('-m, --module <name...>', 'only these modules, and why they are in their packages')
       .option('-p, --package <name...>', 'only the modules of these packages')
       .action(async (source: string, flags: SplitFlags) =>
         (await import('./splitshow.js')).show(source, flags),
       ),
   );
   command.addCommand(
-    splitSubcommand('sets', 'the install sets: what machines can have installed').action(
+    splitSubcommand('sets', 'list the install sets: what machines can have installed').action(
       async (source: string, flags: SplitFlags) => (await import('./splitshow.js')).sets(source, flags),
     ),
   );
   command.addCommand(
-    splitSubcommand('check', 'what can be said without booting; exit 1 when a finding is an error')
+    splitSubcommand('check', 'check without booting; exit 1 if a finding is an error')
       .option('--no-files', 'do not look into the modules for vermagic, signatures and firmware')
       .addOption(
-        new Option('--severity <least>', 'print this and worse').choices(['error', 'warning', 'note']),
+        new Option('--severity <least>', 'least severity to print').choices(['error', 'warning', 'note']),
       )
       .action(async (source: string, flags: SplitFlags) =>
         (await import('./splitcheck.js')).check(source, flags),
@@ -33,18 +33,15 @@ export function splitCommand(): Command {
   );
   command.addCommand(
     splitSubcommand('size', 'bytes by package, subsystem and install set; exit 1 when over budget')
-      .option('--compressed', 'also as xz and zstd would make it (minutes, once for each kernel)')
-      .option(
-        '--against <split>',
-        'what changed: from another split, a run, or what `split size --json` printed',
-      )
+      .option('--compressed', 'also the sizes under xz and zstd (takes minutes, once for each kernel)')
+      .option('--against <split>', 'compare with another split, a run, or the output of `split size --json`')
       .option(
         '--against-kernel <source...>',
-        'what changed from that kernel, with this split or that of --against',
+        'compare with that kernel, with this split or that of --against',
       )
       .option('--threshold <size>', 'the least saving that is worth it, such as 20MiB; exit 1 below it')
-      .option('--threshold-percent <n>', 'and the least in percent of what was')
-      .option('--initramfs <file>', 'count this initramfs in')
+      .option('--threshold-percent <n>', 'the least saving in percent of the size before')
+      .option('--initramfs <file>', 'include this initramfs')
       .action(async (source: string, flags: SplitFlags) =>
         (await import('./splitsize.js')).size(source, flags),
       ),
@@ -60,7 +57,7 @@ function splitSubcommand(name: string, description: string): Command {
       'a file, a folder, a name under images/splits, or `packages` for those given with --kernel',
     )
     .addOption(kernelOption())
-    .addOption(new Option('--format <name>', "the split's format, where its file does not tell"))
+    .addOption(new Option('--format <name>', "the split's format, if its file does not show it"))
     .addOption(new Option('--arch <name>', 'as the distribution spells it: x86_64, amd64'))
     .addOption(new Option('--flavour <name>', 'Debian: amd64, SUSE: default'))
     .addOption(new Option('--variant <name...>', "Fedora's variants, for if_variant_in: rt"))

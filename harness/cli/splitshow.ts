@@ -42,7 +42,7 @@ export async function show(source: string, flags: SplitFlags): Promise<void> {
     for (const name of names) {
       const placed = split.placement.get(name);
       const rule = placed?.rule ? `${placed.rule.file}:${placed.rule.line}` : '-';
-      const why = placed?.wished ? `wished in ${placed.wished}, ${placed.why}` : (placed?.why ?? '');
+      const why = placed?.wished ? `its rule names ${placed.wished}; ${placed.why}` : (placed?.why ?? '');
       print([name, placed?.package ?? '-', rule, why].join('\t').trimEnd());
     }
     return;
@@ -65,9 +65,9 @@ export async function show(source: string, flags: SplitFlags): Promise<void> {
   );
   const nowhere = index.modules.size - split.placement.size;
   if (nowhere > 0) print(`${nowhere} modules are in no package`);
-  if (moved > 0) print(`${moved} modules are not where their rule asked for them: see --as list`);
+  if (moved > 0) print(`${moved} modules were moved from the package that their rule names: see --as list`);
   const notes = split.notes.length + split.unused.length;
-  if (notes > 0) log(`${notes} things to say about this split: see bootgate split check`);
+  if (notes > 0) log(`${notes} findings about this split: see bootgate split check`);
 }
 
 export async function sets(source: string, flags: SplitFlags): Promise<void> {

@@ -121,14 +121,9 @@ function printComparison(one: SizeComparison): void {
     print(`    ${module}  ${formatBytes(bytes)}  ${from ?? 'nowhere'} -> ${to ?? 'nowhere'}`);
   if (!one.saving) return;
   const { bytes, percent, installSet } = one.saving;
-  const verdict =
-    one.worthIt === null
-      ? ''
-      : one.worthIt
-        ? ': worth it by the threshold'
-        : ': not worth it by the threshold';
+  const verdict = one.worthIt === null ? '' : one.worthIt ? ': meets the threshold' : ': below the threshold';
   print(
-    `  the least that can be installed (${installSet}) is ${formatBytes(Math.abs(bytes))} (${Math.abs(percent).toFixed(1)} %) ${bytes >= 0 ? 'smaller' : 'larger'}${verdict}`,
+    `  the smallest install set (${installSet}) is ${formatBytes(Math.abs(bytes))} (${Math.abs(percent).toFixed(1)} %) ${bytes >= 0 ? 'smaller' : 'larger'}${verdict}`,
   );
 }
 

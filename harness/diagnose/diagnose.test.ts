@@ -42,7 +42,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
   [
     'an empty console (console=tty0): nobody would have seen an oops',
     { console: '' },
-    { verdict: 'infra', reason: /the kernel printed nothing .* take console=, quiet and loglevel= out/ },
+    { verdict: 'infra', reason: /the kernel printed nothing .* remove console=, quiet and loglevel=/ },
   ],
   [
     'a console with lines of programs only',
@@ -111,17 +111,17 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'infra', reason: /status 1/ },
   ],
   [
-    'a step said no',
+    'a step failed',
     { report: { steps: [okStep('find'), badStep('mount', 'first\nmount: No such device\n')] } },
     { verdict: 'fail', phase: 'steps', reason: /^the step "mount" failed: mount: No such device$/ },
   ],
   [
-    'a step said no without a word',
+    'a step failed without output',
     { report: { steps: [{ ...badStep('find', ''), status: 3 }], notRun: ['mount'] } },
     { verdict: 'fail', reason: /exit status 3/ },
   ],
   [
-    'a step said no, and then the guest hung',
+    'a step failed, and then the guest hung',
     {
       report: { steps: [badStep('find', 'no disk')], ended: false },
       ending: { kind: 'deadline', phase: 'shutdown', limitSeconds: 60 },
@@ -166,9 +166,9 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'hang', phase: 'devices', reason: /flooded \(9.0 MiB\) in the phase devices/ },
   ],
   [
-    'ended before the agent said anything',
+    'ended before the agent reported anything',
     { report: emptyReport(), phase: 'kernel' },
-    { verdict: 'crash', phase: 'kernel', reason: /before its agent said anything/ },
+    { verdict: 'crash', phase: 'kernel', reason: /before its agent reported anything/ },
   ],
   [
     'no end record, every step ok',
@@ -244,7 +244,7 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'crash', phase: 'steps', reason: /impossible times for the step "mount"/ },
   ],
   [
-    'the check from outside says no',
+    'the check from outside fails',
     { outside: [{ ...OUTSIDE_OK, ok: false, message: 'block 3 is empty' }] },
     { verdict: 'fail', phase: 'shutdown', reason: /^pattern: block 3 is empty$/ },
   ],

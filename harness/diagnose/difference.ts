@@ -50,12 +50,12 @@ export function differenceFindings({ set, tree, report, reference, packageOf }: 
       {
         kind: 'reference-difference',
         evidence: `the full module tree passes, and loaded: ${someOf(lacking, MOST_NAMED)}`,
-        hint: 'nothing in the guest says which of these it misses; `bootgate fix` finds out by booting',
+        hint: 'the guest does not show which of these it needs; `bootgate fix` finds out by booting',
       },
     ];
   const need: Need = {
     request: only,
-    evidence: `the reference boot loaded ${only}; this one never asked for it`,
+    evidence: `the reference boot loaded ${only}; this one never requested it`,
     whose: 'the reference boot',
     close: false,
   };

@@ -26,7 +26,7 @@ export interface Background {
   /** What the guest's modprobe was told not to load. */
   blacklist?: Blacklist;
   detailOf?: (module: string) => ModuleDetail | undefined;
-  /** The same scenario with the whole tree. */
+  /** The same scenario with the full module tree. */
   reference?: ReferenceFacts;
 }
 
@@ -51,7 +51,7 @@ const NOT_THERE =
 const OFF_CHANCE = /^crypto-.*-all$|^cryptomgr$/;
 
 /**
- * The named reasons for a verdict, the likeliest cause first: kernel reports, modules that the whole tree has and the
+ * The named reasons for a verdict, the likeliest cause first: kernel reports, modules that the full module tree has and the
  * set lacks, modules that are there and refuse to load or are forbidden, missing firmware, what this kernel was built
  * without, warnings. A pass has only its warnings; what the host did wrong (infra) has no finding.
  */
@@ -69,7 +69,7 @@ export function findingsOf(input: FindingsInput): Finding[] {
       (one): Finding => ({
         kind: 'outside-check',
         evidence: cleanText(`${one.name}: ${one.message ?? 'failed'}`),
-        hint: 'the guest said that it had written and flushed; what lies in the disk file says otherwise',
+        hint: 'the guest reported the data as written and flushed, but the disk file does not have it',
       }),
     );
   const findings = [
@@ -198,7 +198,7 @@ function firmwareFindings({ reports, scenario, report, tree }: FindingsInput): F
         ...(tree.modules.has(driver) ? { module: driver } : {}),
         chain: cleanLine(`${driver} → its firmware ${file} → not in the initramfs`),
         hint: cleanLine(
-          `the driver is there and wants /lib/firmware/${file}, which no module set holds: add the file, or do without the device`,
+          `the driver is loaded and needs /lib/firmware/${file}, which is in no module set: add the file, or remove the device`,
         ),
       };
     });
@@ -209,7 +209,7 @@ function builtinFinding(need: Need, names: readonly string[]): Finding {
     kind: 'built-in',
     evidence: cleanLine(need.evidence),
     chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${names.join(', ')} → built into the kernel`),
-    hint: `it is built in, so that no module is missing: modprobe does not know that where modules.builtin is not in the guest's tree`,
+    hint: `it is built in, so no module is missing: modprobe does not know that if the guest's tree has no modules.builtin`,
   };
 }
 
@@ -224,21 +224,21 @@ function notBuiltFinding(need: Need, { tree, config, detailOf }: FindingsInput):
       kind: 'module-refused',
       evidence: cleanLine(need.evidence),
       module: namesake,
-      chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module.path}, which does not answer to it`),
+      chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module.path}, which has no such alias`),
       hint: cleanLine(
-        `its file does not say what it is for: it is damaged or cut short (${detailOf?.(namesake)?.broken ?? 'no alias in it'}); build or copy it again`,
+        `its file has no usable alias: it is damaged or cut short (${detailOf?.(namesake)?.broken ?? 'no alias in it'}); build or copy it again`,
       ),
     };
   const why = explainNotBuilt(need.request, config);
   const known = why && why.state !== 'unknown';
-  const nobody = `no module of Linux ${tree.release} answers to it, in the set or out of it`;
+  const nobody = `no module of Linux ${tree.release} matches it, in the set or outside it`;
   return {
     // Built, and in no package at hand, is another fault than never built: the packages are at hand to be mended.
     kind: why?.state === 'module' ? 'not-packaged' : why?.state === 'built-in' ? 'built-in' : 'not-built',
     evidence: cleanLine(need.evidence),
     ...(known ? { option: why.option } : {}),
     ...(why ? { chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${why.sentence}`) } : {}),
-    hint: why ? `${nobody}: ${why.sentence}` : `${nobody}: this kernel was built without`,
+    hint: why ? `${nobody}: ${why.sentence}` : `${nobody}: this kernel was built without it`,
   };
 }
 
@@ -250,6 +250,6 @@ function stepFinding({ report }: FindingsInput, name: string): Finding {
       step?.output.trim() ||
         `the step "${name}" ${step ? `ended with status ${step.status}` : 'did not end'}`,
     ),
-    hint: 'the guest asked for nothing that the set lacks and the whole tree has: it is not a matter of modules',
+    hint: 'no missing module explains this',
   };
 }

@@ -20,7 +20,7 @@ export interface Evidence extends Background {
   /** What was wrong with the cached files that the guest was made from: whatever it did says nothing of the kernel. */
   damaged?: string | undefined;
   set: ModuleSet;
-  /** The whole tree, which the set is a part of. */
+  /** The full module tree, which the set is a part of. */
   tree: ModuleIndex;
 }
 

@@ -53,7 +53,7 @@ export function unmetNeeds(
       const when = step ? ` during the step "${step}"` : '';
       return {
         request: name,
-        evidence: `request without an answer: ${name}${when}`,
+        evidence: `unanswered module request: ${name}${when}`,
         whose: step ? `the step "${step}"` : 'the kernel',
         close: step !== '' && step === failingStep,
       };
@@ -105,9 +105,9 @@ export interface Missing {
   alternatives: string[];
 }
 
-/** What a need comes to, in the whole tree and then in the set. */
+/** What a need comes to, in the full module tree and then in the set. */
 export type Answer =
-  /** The whole tree has it, the set does not. `bytes`: the module and all that it needs, as far as not in the set. */
+  /** The full module tree has it, the set does not. `bytes`: the module and all that it needs, as far as not in the set. */
   | Missing
   /** The set has it with all that it needs, and yet it did not load. */
   | { kind: 'present'; modules: string[] }
@@ -115,7 +115,7 @@ export type Answer =
   | { kind: 'unknown' }
   | { kind: 'builtin'; names: string[] };
 
-/** Resolves a name in the whole tree and within the set. */
+/** Resolves a name in the full module tree and within the set. */
 export function answerTo(request: string, tree: ModuleIndex, set: ReadonlySet<string>): Answer {
   const whole = tree.resolve(request);
   if (whole.kind === 'none') return { kind: 'unknown' };

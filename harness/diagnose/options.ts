@@ -111,12 +111,12 @@ export function explainNotBuilt(
   const name = `CONFIG_${option}`;
   if (!config) return { option: name, state: 'unknown', sentence: `it needs ${name}` };
   if (config.isEnabled(option))
-    return { option: name, state: 'built-in', sentence: `${name}=y: it is built in, and did not answer` };
+    return { option: name, state: 'built-in', sentence: `${name}=y: it is built in, but did not answer` };
   if (config.isModule(option))
     return {
       option: name,
       state: 'module',
-      sentence: `${name}=m: it was built, and none of this kernel's packages at hand has it`,
+      sentence: `${name}=m: it was built, but no package given for this kernel has it`,
     };
   return { option: name, state: 'off', sentence: `${name} is not set` };
 }

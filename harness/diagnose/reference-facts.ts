@@ -1,7 +1,7 @@
 import type { Verdict } from '../results/scenario-result.js';
 import type { GuestReport } from '../vm/records.js';
 
-/** What the same scenario did with the whole tree: what it lacks there too, the set is not to blame for. */
+/** What the same scenario did with the full module tree: what it lacks there too, the set is not to blame for. */
 export interface ReferenceFacts {
   verdict: Verdict;
   /** Names of requests that were answered at least once, and of those that never were. */

@@ -90,23 +90,22 @@ function why(
   if (detail?.broken) return `its file is damaged (${detail.broken}): build or copy it again`;
   const release = detail?.vermagic?.split(' ')[0];
   if (release && release !== tree.release)
-    return `its file was built for ${release}, and this kernel is ${tree.release}: take both from the same packages`;
+    return `its file was built for ${release}, but this kernel is ${tree.release}: use the same packages for both`;
   if (said?.kind === 'unsigned' || /Key (?:was )?rejected|Required key/.test(complaint ?? ''))
     return detail && !detail.signed
       ? 'its file carries no signature, and this kernel takes only signed modules: do not strip them'
-      : 'its signature does not hold, or was made with a key that this kernel does not know: the file was changed after it was signed, or belongs to another build';
+      : 'its signature is invalid, or was made with a key that this kernel does not know: the file was changed after it was signed, or belongs to another build';
   if (said) return `${said.title}: ${said.hint}`;
-  if (!complaint) return 'it is in the set with all that it needs and was not loaded: see the console';
+  if (!complaint) return 'it and its dependencies are in the set, but it was not loaded: see the console';
   if (/Exec format error|nvalid module format/.test(complaint))
     return 'it was built for another kernel, or its file is damaged';
   if (/Unknown symbol/.test(complaint))
     return 'a module that it needs is not loaded, or a parameter is unknown: see the console';
   if (/Invalid argument/.test(complaint))
     return 'it does not take a parameter that it was given, or was built against other symbols: see the console';
-  if (/Cannot allocate memory/.test(complaint)) return 'there was no memory left for it';
-  if (NOTHING_TO_DRIVE.test(complaint))
-    return 'it is there, and found nothing that it could drive on this machine';
-  return 'it is in the set and the kernel refused it: see the console';
+  if (/Cannot allocate memory/.test(complaint)) return 'there was not enough memory for it';
+  if (NOTHING_TO_DRIVE.test(complaint)) return 'it is there, but found no device to drive on this machine';
+  return 'it is in the set, but the kernel refused it: see the console';
 }
 
 function bannedFinding(need: Need, module: string, { where, text, by }: Ban): Finding {
@@ -117,9 +116,7 @@ function bannedFinding(need: Need, module: string, { where, text, by }: Ban): Fi
     module,
     rule: where,
     chain: cleanLine(`${need.whose}'s \`${need.request}\` → ${module} → in the set, forbidden by ${where}`),
-    hint: cleanLine(
-      `${module} is there and "${text}" keeps it from being loaded ${much}: take that line out`,
-    ),
+    hint: cleanLine(`${module} is there and "${text}" keeps it from being loaded ${much}: remove that line`),
   };
 }
 

@@ -108,7 +108,7 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'step said no',
+    name: 'step failed',
     verdict: 'fail',
     phase: 'steps',
     reason: ({ report }) => {
@@ -125,8 +125,7 @@ export const RULES: readonly Rule[] = [
       const step = ending.phase === 'steps' && report.unfinishedStep;
       const limit = formatSeconds(ending.limitSeconds);
       if (step) return `the steps did not finish within ${limit}; the step "${step}" was running`;
-      if (report.ended)
-        return `everything was reported, and then the guest did not power off within ${limit}`;
+      if (report.ended) return `every step was reported, but the guest did not power off within ${limit}`;
       return `${STUCK[ending.phase]} within ${limit}`;
     },
   },
@@ -142,7 +141,7 @@ export const RULES: readonly Rule[] = [
     name: 'no hello',
     verdict: 'crash',
     reason: ({ report, phase }) =>
-      report.hello ? undefined : `the guest ended in the phase ${phase}, before its agent said anything`,
+      report.hello ? undefined : `the guest ended in the phase ${phase}, before its agent reported anything`,
   },
   {
     name: 'no end record',
@@ -195,7 +194,7 @@ export const RULES: readonly Rule[] = [
     reason: ({ kernelSpoke }) =>
       kernelSpoke
         ? undefined
-        : 'every step passed, but the kernel printed nothing on the recorded console, so an oops would not have been seen: take console=, quiet and loglevel= out of the kernel command line',
+        : 'every step passed, but the kernel printed nothing on the recorded console, so an oops would not have been seen: remove console=, quiet and loglevel= from the kernel command line',
   },
   {
     name: 'pass',

@@ -74,7 +74,7 @@ t.test('killed without a word, it resumes and boots nothing twice', { timeout: 3
   t.ok(before.length >= 1 && before.length < 4, `${before.length} had come to an end`);
   const [id = ''] = readdirSync(results);
   const folder = join(results, id);
-  t.notOk(existsSync(join(folder, 'run.json')), 'what is not whole is not there');
+  t.notOk(existsSync(join(folder, 'run.json')), 'what is incomplete is not there');
   await sleep(1000);
   t.same(processesIn(folder), [], 'no QEMU outlives it');
   const nonces = before.map((file) => readFileSync(join(results, file, '..', 'recording.json'), 'utf8'));

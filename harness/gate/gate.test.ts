@@ -254,7 +254,7 @@ t.test('against a baseline', async (t) => {
       run([one('a/x', 'pass'), one('a/y', 'fail', { reason: 'other words', seconds: 9 })]),
       allowKnown,
     );
-    t.equal(timed.verdict, 'pass', 'the same step said no: the same failure');
+    t.equal(timed.verdict, 'pass', 'the same step failed: the same failure');
   });
 
   t.test('growth beyond its limits, and not below', async (t) => {
@@ -281,7 +281,7 @@ t.test('against a baseline', async (t) => {
     t.same(kinds(gate(using(21), { baseline: using(18) })), ['no memory']);
   });
 
-  t.test('CPU time by the middle: one slow guest is no regression', async (t) => {
+  t.test('CPU time by the median: one slow guest is no regression', async (t) => {
     const costing = (...seconds: number[]) =>
       run(seconds.map((cpuSeconds, at) => one(`a/${at}`, 'pass', { cpuSeconds })));
     const baseline = costing(5, 5, 6, 5, 6);

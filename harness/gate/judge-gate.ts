@@ -21,7 +21,7 @@ export interface Judged {
   settings: GateSettings;
 }
 
-/** The gate's verdict and its reasons in order of weight: a pure function of what a run and its checks have shown. */
+/** The gate's verdict and its reasons most important first: a pure function of what a run and its checks have shown. */
 export function judgeGate(input: Judged): GateReport {
   const { result, check, overBudget, baseline, settings } = input;
   const comparison = baseline ? compareRuns(baseline, result) : null;
@@ -95,12 +95,12 @@ function changes(comparison: RunComparison, { growth, cpuIsNote }: GateSettings)
     `${formatBytes(before)} -> ${formatBytes(after)}, +${percent(before, after)} %`;
   // The sum is what is held: what moves from one part to another costs nothing.
   for (const { what, before, after } of comparison.sizes)
-    if (growth.size && what.endsWith('in all') && isOver(growth.size, before, after))
+    if (growth.size && what.endsWith('total') && isOver(growth.size, before, after))
       reasons.push({
         kind: 'size',
         weight: 'no',
         message: `the image has grown: ${what} ${grown(before, after)}`,
-        hint: partsThatGrew(comparison, what.slice(0, -'in all'.length)),
+        hint: partsThatGrew(comparison, what.slice(0, -'total'.length)),
       });
   for (const { what, before, after } of comparison.memory)
     if (growth.memory && isOver(growth.memory, before, after))
@@ -120,7 +120,7 @@ function changes(comparison: RunComparison, { growth, cpuIsNote }: GateSettings)
     reasons.push({
       kind: 'coverage',
       weight: 'note',
-      message: `booted in the baseline and not now: ${someOf(comparison.gone)}`,
+      message: `booted in the baseline, but not now: ${someOf(comparison.gone)}`,
     });
   for (const { name, before } of comparison.fixed)
     reasons.push({
@@ -168,5 +168,7 @@ function nothingPassed({ result: { results, missing = [] } }: Judged): GateReaso
       },
     ];
   if (missing.length > 0 || results.some(({ verdict }) => verdict === 'infra')) return [];
-  return [{ kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so nothing is known' }];
+  return [
+    { kind: 'unfinished', weight: 'undecided', message: 'nothing was booted, so there is no evidence' },
+  ];
 }

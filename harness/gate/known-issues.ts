@@ -8,7 +8,7 @@ import { type LedgerPattern, ledgerPattern } from './ledger-pattern.js';
 
 const globs = (what: string) => z.array(z.string().min(1)).min(1).default(['*']).describe(what);
 
-/** images/known-issues.yaml: what is known to be wrong, who answers for it, and until when. */
+/** images/known-issues.yaml: what is known to be wrong, who is responsible for it, and until when. */
 export const knownIssuesSchema = z.strictObject({
   version: z.literal(1),
   issues: z.array(
@@ -17,15 +17,15 @@ export const knownIssuesSchema = z.strictObject({
         .string()
         .min(3)
         .describe(
-          "a regular expression over a result's reason and its findings' words; without look-around, references, \\b",
+          "a regular expression over a result's reason and the text of its findings; without look-around, references, \\b",
         ),
       reason: z.string().min(1).describe('one sentence for people'),
-      link: z.url().describe('where it is followed'),
-      owner: z.string().min(1).describe('who answers for it'),
-      expires: z.iso.date().describe('the last day on which it counts, YYYY-MM-DD'),
+      link: z.url().describe('where it is tracked'),
+      owner: z.string().min(1).describe('who is responsible for it'),
+      expires: z.iso.date().describe('the last day on which it is valid, YYYY-MM-DD'),
       kernels: globs('globs over the kernel release'),
       scenarios: globs('names of scenarios, or globs over them'),
-      intermittent: z.boolean().default(false).describe('comes and goes: no match is no mistake'),
+      intermittent: z.boolean().default(false).describe('intermittent: it may match nothing'),
     }),
   ),
 });

@@ -63,7 +63,7 @@ export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReaso
     return {
       kind: 'flaky',
       weight: options.allowFlaky ? 'note' : 'no',
-      message: `${result} says ${one.verdict} and is ${bootsText(one)}: ${told}`,
+      message: `${result} ended as ${one.verdict} and is ${bootsText(one)}: ${told}`,
       ...rest,
     };
   }
@@ -75,7 +75,7 @@ export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReaso
   return {
     kind: isNew ? 'new-failure' : 'failure',
     weight: known && options.allowKnown ? 'note' : 'no',
-    message: `${result} says ${one.verdict}${cost}${known ? ', as in the baseline' : isNew ? ', new since the baseline' : ''}: ${own}${module}${told}`,
+    message: `${result} ended as ${one.verdict}${cost}${known ? ', as in the baseline' : isNew ? ', new since the baseline' : ''}: ${own}${module}${told}`,
     ...rest,
   };
 }

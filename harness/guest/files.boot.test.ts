@@ -163,7 +163,7 @@ t.test('a guest with a window is like one with the files in its archive', async 
   t.notOk(requests.includes('dummy') || requests.includes('ifb'), requests.join());
 });
 
-t.test('with the whole tree', async (t) => {
+t.test('with the full module tree', async (t) => {
   const { report, recording } = await boot(
     t.testdir(),
     {},

@@ -16,7 +16,7 @@ export async function imageOfRun(
 ): Promise<[PreparedImage, ...PreparedImage[]]> {
   const { recipe, kernel } = run.result.image;
   if (!recipe)
-    throw userError('E_RUN_RECIPE', `${run.folder} does not say what its image was made from`, {
+    throw userError('E_RUN_RECIPE', `${run.folder} does not record what its image was made from`, {
       hint: 'run it again with this version of bootgate',
     });
   const { cache, log, signal } = options;
@@ -28,7 +28,7 @@ export async function imageOfRun(
   if (variants[0].kernel.digest !== kernel.digest)
     throw userError(
       'E_RUN_RECIPE',
-      `${recipe.kernel.join(' ')} is another kernel now than in ${run.result.id}`,
+      `${recipe.kernel.join(' ')} is a different kernel now than in ${run.result.id}`,
       {
         hint: 'run it again first',
       },
@@ -38,9 +38,9 @@ export async function imageOfRun(
     if (!isSameSet(had, set.names))
       throw userError(
         'E_RUN_RECIPE',
-        `${set.source} was changed since ${run.result.id}: ${told(had, set.names)}`,
+        `${set.source} has changed since ${run.result.id}: ${told(had, set.names)}`,
         {
-          hint: 'run it again first: what is mended would not be what failed',
+          hint: 'run it again first: a fix would not be for what failed',
         },
       );
   }

@@ -42,22 +42,22 @@ export const gateSchema = z
       .strictObject({
         size: growth
           .optional()
-          .describe('of vmlinuz, initramfs and modules together; 1 % and 512 KiB unless given'),
+          .describe('of vmlinuz, initramfs and modules together (default: 1 % and 512 KiB)'),
         memory: growth
           .optional()
-          .describe('of guest memory after boot, in any scenario; 5 % and 2 MiB unless given'),
+          .describe('of guest memory after boot, in any scenario (default: 5 % and 2 MiB)'),
         cpu: growth
           .optional()
           .describe(
-            'of the CPU time of a boot, median of all scenarios, in %; over 25 % is only noted unless given',
+            'of the CPU time of a boot, median of all scenarios, in % (default: over 25 % is only noted)',
           ),
       })
       .default({})
-      .describe('how much more than in the baseline is too much'),
+      .describe('most growth over the baseline'),
     check: z
       .enum(['error', 'warning', 'off'])
       .optional()
-      .describe("the least severity of the split's static check that fails the gate; error unless given"),
+      .describe("the least severity of the split's static check that fails the gate (default: error)"),
     retries: z
       .int()
       .min(0)
@@ -70,6 +70,6 @@ export const gateSchema = z
       .optional()
       .describe('what fails in the baseline too is reported and does not fail the gate'),
   })
-  .describe('what `bootgate gate` holds this image to, beside its verdicts and budgets');
+  .describe('limits of `bootgate gate` for this image, besides verdicts and budgets');
 
 export type GateSection = z.infer<typeof gateSchema>;

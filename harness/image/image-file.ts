@@ -11,7 +11,7 @@ import { type GateSection, gateSchema } from './gate-section.js';
 /** Where an image's modules come from. */
 const moduleSource = z
   .union([
-    z.literal('all').describe('the whole module tree'),
+    z.literal('all').describe('the full module tree'),
     z.strictObject({
       policy: z.string().describe('include and exclude rules: a YAML file, or a name under policies/'),
     }),
@@ -22,7 +22,7 @@ const moduleSource = z
         .describe(
           'a package split: a file or folder, a name under splits/, or `packages` for the package files of `kernel:`',
         ),
-      format: z.string().optional().describe('of the split, where its name does not tell'),
+      format: z.string().optional().describe('of the split, if its name does not show it'),
       install: z
         .union([z.string(), z.array(z.string()).min(1)])
         .default('each')

@@ -80,13 +80,13 @@ export async function prepareImages(
 export async function prepareImage(image: Image, options: PrepareOptions): Promise<PreparedImage> {
   const [prepared, ...others] = await prepareImages(image, options);
   if (others.length > 0)
-    throw userError('E_USAGE', `${image.file} has ${others.length + 1} install sets, and one is wanted`, {
-      hint: 'choose with --install, for example --install core',
+    throw userError('E_USAGE', `${image.file} has ${others.length + 1} install sets: choose one`, {
+      hint: 'give --install, for example --install core',
     });
   return prepared;
 }
 
-/** The module set of a list, a policy, or the whole tree. */
+/** The module set of a list, a policy, or the full module tree. */
 export async function makeModuleSet(
   index: ModuleIndex,
   source: Exclude<ModuleSource, { kind: 'split' }>,

@@ -75,7 +75,7 @@ export async function readStoredSet(
   const told = await readRules(folder);
   if (told && told.tree !== index.digest)
     throw userError('E_RUN_CONTENTS', `the module tree ${index.dir} has changed since this run`, {
-      hint: 'run it again: what was booted is no longer there',
+      hint: 'run it again: the tree that was booted no longer exists',
     });
   const set = exactSet(index, names, 'modules.txt of the run');
   const rule = (number: number) => told?.rules[number] as RulePlace;

@@ -66,10 +66,13 @@ async function deliver(set: ModuleSet, delivery: ModuleDelivery, cache: Cache) {
 function checkScenarioEntries(entries: readonly Entry[]): void {
   for (const entry of entries)
     if ((USR_MERGED as readonly string[]).includes(entry.path.split('/')[0] ?? ''))
-      throw new BootgateError(`a scenario's segment must not hold ${entry.path}: write usr/${entry.path}`, {
-        code: 'E_ARCHIVE_ENTRY',
-        blame: 'bug',
-      });
+      throw new BootgateError(
+        `a scenario's segment must not contain ${entry.path}: write usr/${entry.path}`,
+        {
+          code: 'E_ARCHIVE_ENTRY',
+          blame: 'bug',
+        },
+      );
 }
 
 async function scenarioSegment(request: InitramfsRequest): Promise<Segment | null> {

@@ -53,7 +53,7 @@ function readRow(source: ByteSource): ArchivedEntry[] {
     at = skipNuls(source, at);
     if (at === source.size) return entries;
     // The kernel looks for cpio at multiples of 4 only; anywhere else it would try a decompressor and give up.
-    if (at % 4 !== 0) throw bad(source, at, 'an archive starts at an offset that is no multiple of 4');
+    if (at % 4 !== 0) throw bad(source, at, 'an archive starts at an offset that is not a multiple of 4');
     at = readArchive(source, at, archive, entries);
   }
 }
@@ -135,6 +135,6 @@ function latin1(bytes: Uint8Array): string {
 function bad(source: ByteSource, offset: number, what: string) {
   return userError(
     'E_CPIO',
-    `${source.name} is not a cpio archive as the kernel takes it: at byte ${offset}, ${what}`,
+    `${source.name} is not a cpio archive that the kernel accepts: at byte ${offset}, ${what}`,
   );
 }

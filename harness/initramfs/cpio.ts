@@ -94,8 +94,8 @@ async function copySource(sink: Sink, source: string, bytes: number, hash: Hash)
       await sink.taken(bytesRead);
     }
     if (copied === bytes) return;
-    throw hostError('E_ARCHIVE_SOURCE', `${source} is not ${bytes} bytes long, as it was a moment ago`, {
-      hint: 'something changes that file: let it finish and try again',
+    throw hostError('E_ARCHIVE_SOURCE', `${source} is not ${bytes} bytes long any more`, {
+      hint: 'another process is changing that file: wait for it and try again',
     });
   } finally {
     await file.close();

@@ -69,7 +69,7 @@ export class LibraryFinder {
       if (place === cached && !this.#folders.includes(dirname(place))) this.usesLdCache = true;
       return place;
     }
-    throw hostError('E_USERLAND_LIBRARY', `${neededBy} needs ${name}, which is nowhere on this machine`, {
+    throw hostError('E_USERLAND_LIBRARY', `${neededBy} needs ${name}, which is not on this machine`, {
       hint: 'reinstall the package that has that program',
     });
   }

@@ -36,19 +36,19 @@ export function planArchive(entries: readonly Entry[]): PlannedRecord[] {
   for (const entry of entries) {
     const wrong = badPath(entry.path) ?? badContent(entry);
     if (wrong) complain(entry, wrong);
-    else if (byPath.has(entry.path)) complain(entry, 'is there twice');
+    else if (byPath.has(entry.path)) complain(entry, 'appears twice');
     else byPath.set(entry.path, entry);
   }
   for (const entry of [...byPath.values()]) {
     for (let cut = entry.path.lastIndexOf('/'); cut > 0; cut = entry.path.lastIndexOf('/', cut - 1)) {
       const folder = entry.path.slice(0, cut);
       const there = byPath.get(folder);
-      if (there && there.type !== 'directory') complain(entry, `lies below ${folder}, which is no folder`);
+      if (there && there.type !== 'directory') complain(entry, `lies below ${folder}, which is not a folder`);
       if (there) break;
       byPath.set(folder, { path: folder, type: 'directory' });
     }
     if (entry.type === 'hardlink' && byPath.get(entry.target)?.type !== 'file')
-      complain(entry, `links to ${JSON.stringify(entry.target)}, which is no file of this archive`);
+      complain(entry, `links to ${JSON.stringify(entry.target)}, which is not a file of this archive`);
   }
   if (problems.length > 0)
     throw userError('E_ARCHIVE_ENTRY', 'the archive cannot be written as listed', { problems });
@@ -97,7 +97,7 @@ function number(sorted: readonly Entry[], byPath: ReadonlyMap<string, Entry>): P
 }
 
 function badPath(path: string): string | null {
-  if (path === '') return 'is no path';
+  if (path === '') return 'is not a path';
   if (path.startsWith('/')) return 'must not start with a slash';
   if (path.includes('\0')) return 'holds a NUL';
   if (path.split('/').some((part) => part === '' || part === '.' || part === '..'))

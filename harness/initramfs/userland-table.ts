@@ -131,9 +131,9 @@ export function selectTools(table: UserlandTable, names: readonly string[]): Gue
   const wanted = [...new Set(names)].filter((name) => !always.has(name)).sort();
   const unknown = wanted.filter((name) => !known.has(name));
   if (unknown.length === 0) return wanted.flatMap((name) => known.get(name) ?? []);
-  throw userError('E_TOOL_UNKNOWN', 'there are tools that images/userland.yaml does not have', {
+  throw userError('E_TOOL_UNKNOWN', 'images/userland.yaml does not have these tools', {
     problems: unknown.map((name) => ({ message: `${name}${didYouMean(name, known.keys())}` })),
-    hint: `known are: ${[...known.keys()].join(', ')}; a new one is one line in images/userland.yaml`,
+    hint: `known tools: ${[...known.keys()].join(', ')}; a new one is one line in images/userland.yaml`,
   });
 }
 

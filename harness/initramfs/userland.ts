@@ -100,8 +100,8 @@ async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Archit
     for (const { pattern, optional } of tool.files) {
       const matches = expandPattern(pattern, libraryFolders(architectureOf(arch)));
       if (matches.length === 0 && !optional)
-        throw hostError('E_USERLAND_FILE', `${tool.name} needs ${pattern}, and nothing here is called so`, {
-          hint: `reinstall the package that has ${tool.command}, or mend images/userland.yaml`,
+        throw hostError('E_USERLAND_FILE', `${tool.name} needs ${pattern}, but no file here has that name`, {
+          hint: `reinstall the package that has ${tool.command}, or correct images/userland.yaml`,
         });
       for (const match of matches) files.add(match);
       objects.push(...matches);
@@ -173,7 +173,7 @@ function agentEntries(folder: string): Entry[] {
   );
   const scripts = readdirSync(folder).filter((name) => /\.(sh|awk)$/.test(name));
   if (!scripts.includes('init.sh'))
-    throw new BootgateError(`${folder} holds no init.sh: the installation is not whole`, {
+    throw new BootgateError(`${folder} holds no init.sh: the installation is incomplete`, {
       code: 'E_GUEST_AGENT',
       blame: 'bug',
     });

@@ -14,7 +14,7 @@ export function checkArchive(path: string, meant: readonly WrittenRecord[], mtim
     const [want, have] = [meant[index], found[index]];
     if (want && have && describeWritten(want, mtime) === describeFound(have)) continue;
     const name = want?.path ?? have?.path;
-    throw hostError('E_ARCHIVE_CHECK', `${path} does not read back as it was written, from ${name} on`, {
+    throw hostError('E_ARCHIVE_CHECK', `${path} differs from what was written, from ${name} on`, {
       hint: 'the disk may be full or failing; free some space and try again',
     });
   }

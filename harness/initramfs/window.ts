@@ -105,7 +105,7 @@ class WindowWriter {
       'E_TREE_CHANGED',
       `${source} is not ${bytes} bytes long, as it was when the tree was read`,
       {
-        hint: 'something changes the module tree: let it finish and try again',
+        hint: 'another process is changing the module tree: wait for it and try again',
       },
     );
   }

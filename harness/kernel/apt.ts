@@ -124,7 +124,7 @@ async function download(one: AptPackage, source: KernelSource & { kind: 'apt' },
   if (!/^[0-9a-f]{64}$/.test(one.sha256) || one.file === '')
     throw hostError(
       'E_APT_DOWNLOAD',
-      `apt knows ${one.name} ${one.version} only as installed: it can be got nowhere`,
+      `apt knows ${one.name} ${one.version} only as installed: no archive has it`,
       {
         hint: 'use installed, or run `apt-get update` with the archive that has it',
       },
@@ -156,7 +156,7 @@ async function download(one: AptPackage, source: KernelSource & { kind: 'apt' },
     if (!got || (await digestOfFile(file)) !== `sha256:${one.sha256}`)
       throw hostError(
         'E_APT_CHECKSUM',
-        `the download of ${one.name} ${one.version} is not what apt's lists promise`,
+        `the download of ${one.name} ${one.version} does not match apt's lists`,
         {
           hint: 'run `apt-get update` and try again',
         },
@@ -183,7 +183,7 @@ async function unknown(wanted: readonly string[], { suite }: { suite: string | n
     : known.length > 0
       ? '`apt-cache search linux-image` shows the names; `apt-get update` (as root) brings new ones'
       : "apt's lists are empty here: run `apt-get update` (as root), then try again";
-  return userError('E_APT_UNKNOWN', `apt knows no package ${wanted.join(', ')}${where}${near}`, {
+  return userError('E_APT_UNKNOWN', `apt has no package ${wanted.join(', ')}${where}${near}`, {
     hint,
     cause,
   });

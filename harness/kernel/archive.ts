@@ -61,7 +61,7 @@ function parseLine(line: string, name: string): ArchiveEntry {
   if (type === 'symlink' || type === 'hardlink') {
     const parts = raw.split(mark);
     // More than one mark: a name that was made to be misread.
-    if (parts.length !== 2) throw unsafe(name, [{ message: `${raw}: a link whose name cannot be told` }]);
+    if (parts.length !== 2) throw unsafe(name, [{ message: `${raw}: a link whose name cannot be read` }]);
     [raw, target] = [parts[0] ?? '', unescapeName(parts[1] ?? '')];
   }
   raw = unescapeName(raw);
@@ -105,16 +105,16 @@ export function checkEntries(entries: readonly ArchiveEntry[], name: string): vo
     if (tooLong(entry.path))
       add({ ...entry, raw: `${entry.raw.slice(0, 60)}...` }, 'its name is too long or too deep');
     else if (entry.raw.startsWith('/')) add(entry, 'an absolute path');
-    else if (climbs(entry.path)) add(entry, 'it climbs with ..');
+    else if (climbs(entry.path)) add(entry, 'it escapes with ..');
     else if (throughLink(entry.path, links)) add(entry, 'it goes through a symlink of the same package');
-    else if (seen.has(entry.path) && links.has(entry.path)) add(entry, 'it comes twice, once as a symlink');
+    else if (seen.has(entry.path) && links.has(entry.path)) add(entry, 'it appears twice, once as a symlink');
     if (entry.type === 'hardlink' && entry.target !== null) {
       const target = entry.target.replace(/^(\.\/+)+/, '');
       if (target.startsWith('/') || climbs(target)) add(entry, `a hard link out of the package (${target})`);
       else if (links.has(target) || throughLink(target, links))
         add(entry, `a hard link through a symlink (${target})`);
     }
-    if (entry.type === 'other' && isKept(entry.path)) add(entry, 'neither file, folder nor link');
+    if (entry.type === 'other' && isKept(entry.path)) add(entry, 'not a file, folder or link');
     seen.add(entry.path);
   }
   if (problems.length > 0) throw unsafe(name, problems);
@@ -142,9 +142,9 @@ export function isKept(path: string): boolean {
 
 function unsafe(name: string, problems: Problem[]): BootgateError {
   const more = problems.length > 10 ? [{ message: `and ${problems.length - 10} more` }] : [];
-  return userError('E_PACKAGE_UNSAFE', `${name} would write outside its folder; nothing of it was unpacked`, {
+  return userError('E_PACKAGE_UNSAFE', `${name} would write outside its folder; it was not unpacked`, {
     problems: [...problems.slice(0, 10), ...more],
-    hint: 'do not install this package; get it again from where it is built',
+    hint: 'do not install this package; get it again from where it was built',
   });
 }
 

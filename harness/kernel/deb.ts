@@ -75,7 +75,7 @@ export async function openDeb(
     const member = members.find((one) => new RegExp(`^${prefix}\\.tar(\\.[a-z0-9]+)?$`).test(one.name));
     if (!member) throw damaged(name, `it has no ${prefix}.tar`);
     const compression = SUFFIXES[member.name.slice(`${prefix}.tar`.length)];
-    if (!compression) throw damaged(name, `${member.name} is packed in a way that is not known`);
+    if (!compression) throw damaged(name, `${member.name} has an unknown compression`);
     const folder = join(scratch, prefix);
     await mkdir(folder);
     return plainPayload(path, { ...member, compression }, folder, name, signal);

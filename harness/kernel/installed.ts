@@ -17,7 +17,7 @@ export async function findInstalled(
   const releases = await installedReleases(root);
   if (wanted !== null && !releases.includes(wanted)) {
     const there =
-      releases.length > 0 ? `installed are: ${releases.join(', ')}` : 'no kernel is installed here';
+      releases.length > 0 ? `installed kernels: ${releases.join(', ')}` : 'no kernel is installed here';
     throw userError(
       'E_KERNEL_NOT_FOUND',
       `kernel ${wanted} is not installed${didYouMean(wanted, releases)}`,

@@ -154,7 +154,7 @@ t.test('unsafe packages are refused whole', async (t) => {
   const good = kernelFiles(RELEASE);
   const hostile: Record<string, TarEntry[]> = {
     absolute: [{ path: '/tmp/bootgate-evil', data: 'x' }],
-    'climbs with': [{ path: './boot/../../../bootgate-evil', data: 'x' }],
+    'escapes with': [{ path: './boot/../../../bootgate-evil', data: 'x' }],
     'through a symlink': [
       { path: './boot/out', type: '2', target: '/tmp' },
       { path: './boot/out/bootgate-evil', data: 'x' },
@@ -163,7 +163,7 @@ t.test('unsafe packages are refused whole', async (t) => {
       { path: './lib/modules/out/', type: '2', target: '../../../..' },
       { path: './lib/modules/out/a/b', data: 'x' },
     ],
-    'comes twice': [
+    'appears twice': [
       { path: './boot/twice', type: '2', target: '/tmp/bootgate-evil' },
       { path: './boot/twice', data: 'x' },
     ],
@@ -173,8 +173,8 @@ t.test('unsafe packages are refused whole', async (t) => {
       { path: './boot/l', type: '2', target: '/etc' },
       { path: './boot/passwd', type: '1', target: 'boot/l/passwd' },
     ],
-    'neither file': [{ path: './boot/null', type: '3' }],
-    'name cannot be told': [{ path: './boot/a -> b', type: '2', target: 'c -> d' }],
+    'not a file, folder or link': [{ path: './boot/null', type: '3' }],
+    'name cannot be read': [{ path: './boot/a -> b', type: '2', target: 'c -> d' }],
   };
   const { at, cache, ready } = place(t);
   await ready;

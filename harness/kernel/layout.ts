@@ -67,7 +67,7 @@ export async function findKernel(root: string, options: LayoutOptions): Promise<
     throw userError(
       'E_KERNEL_MISMATCH',
       `${name}: vmlinuz is of release ${built.join(', ')}, the module tree is of ${release}`,
-      { hint: 'take both from the same build' },
+      { hint: 'use the same build for both' },
     );
   const beside = (file: string) =>
     firstFile(folders.flatMap((folder) => [join(folder, `${file}-${release}`), join(folder, file)]));
@@ -161,7 +161,7 @@ async function checkMachine(module: string, arch: Architecture, name: string): P
       'E_KERNEL_MISMATCH',
       `${name}: vmlinuz is for ${arch}, ${module} is for ${machineName(elf)}`,
       {
-        hint: 'take both from the same build',
+        hint: 'use the same build for both',
       },
     );
 }
@@ -205,7 +205,7 @@ export function several(name: string, releases: readonly string[]) {
 
 function unreadable(path: string, cause: unknown) {
   return userError('E_KERNEL_UNREADABLE', `not allowed to read ${path}`, {
-    hint: `some distributions keep it for root: sudo chmod +r ${path}`,
+    hint: `some distributions make it readable by root only: sudo chmod +r ${path}`,
     cause,
   });
 }

@@ -61,9 +61,13 @@ async function resolveWith<L extends TreeLayout>(
   const packaged = parsed.filter((one) => one.kind === 'apt' || one.kind === 'package');
   if (packaged.length === parsed.length) return fromPackages(packaged, source, context);
   if (parsed.length > 1)
-    throw userError('E_KERNEL_SOURCE', `${first.text} and ${parsed[1]?.text}: only packages go together`, {
-      hint: 'give one directory, or installed, or several package files',
-    });
+    throw userError(
+      'E_KERNEL_SOURCE',
+      `${first.text} and ${parsed[1]?.text}: only packages can be combined`,
+      {
+        hint: 'give one directory, or installed, or several package files',
+      },
+    );
   if (first.kind === 'directory') return fromFolder(first.path, source, context);
   if (first.kind === 'installed') {
     const { root, release } = await findInstalled(context.systemRoot ?? '/', first.release);

@@ -64,7 +64,7 @@ export function refuseDangling(index: ModuleIndex, all: readonly Dangling[], nam
   const found = danglingIn(all, names);
   if (found.length === 0) return;
   throw new BootgateError(
-    `${found.length === 1 ? 'a dependency lies' : `${found.length} dependencies lie`} in no file at hand`,
+    `${found.length === 1 ? 'a dependency is' : `${found.length} dependencies are`} in none of the files given`,
     {
       code: 'E_MODULE_DANGLING',
       blame: 'guest',

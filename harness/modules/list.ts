@@ -57,7 +57,7 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
     try {
       selection = selector.select(line.pattern);
     } catch {
-      return { message: `"${line.pattern}" is not a pattern: its brackets make no range` };
+      return { message: `"${line.pattern}" is not a valid pattern: its brackets are not a valid range` };
     }
     const { names, builtins } = selection;
     if (names.length === 0 && builtins === 0 && !line.optional) return unknown(line.pattern);
@@ -72,7 +72,7 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
       }
     }
     if (line.remove && names.length > 0 && changed === 0)
-      picked.warnings.push(`${file}:${place.line}: "${line.text}" takes out nothing that was in`);
+      picked.warnings.push(`${file}:${place.line}: "${line.text}" removes nothing that was in the list`);
     return null;
   }
 

@@ -77,7 +77,7 @@ export interface Addition {
 /** The modules that a guest may load: a subset of a tree. */
 export interface ModuleSet {
   index: ModuleIndex;
-  /** Where it came from: `whole tree`, a list's or policy's file name. */
+  /** Where it came from: `full module tree`, a list's or policy's file name. */
   source: string;
   /** Sorted module names, additions included. */
   names: string[];

@@ -114,8 +114,8 @@ t.test('module lists', async (t) => {
   const [builtin] = index.builtins.keys();
   const set = setFromList(index, `${builtin}\n`, 'my.list');
   t.same(set.names, [], 'built-ins satisfy silently');
-  t.match(set.warnings, [/picks no module/]);
-  t.match(setFromList(index, 'xfs\n-ext4', 'my.list').warnings, [/my\.list:2.*takes out nothing/]);
+  t.match(set.warnings, [/selects no module/]);
+  t.match(setFromList(index, 'xfs\n-ext4', 'my.list').warnings, [/my\.list:2.*removes nothing/]);
   t.match(setFromList(index, 'ext4\nxfs\n-ext4', 'my.list').excludedBy.get('ext4'), {
     file: 'my.list',
     line: 3,

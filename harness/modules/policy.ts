@@ -60,7 +60,9 @@ export async function setFromPolicy(
           }
         }
       } catch {
-        problems.push(document.problem(where, `"${pattern}" is not a pattern: its brackets make no range`));
+        problems.push(
+          document.problem(where, `"${pattern}" is not a valid pattern: its brackets are not a valid range`),
+        );
       }
     }
   }

@@ -14,7 +14,7 @@ export interface SetOptions {
 
 /** Every module of the tree. */
 export function wholeTree(index: ModuleIndex): ModuleSet {
-  return finish(index, new Set(index.modules.keys()), 'whole tree', []);
+  return finish(index, new Set(index.modules.keys()), 'full module tree', []);
 }
 
 /** The set of a module list's text (see list.ts), closed over symbol dependencies. `file` is named in errors. */
@@ -91,7 +91,7 @@ export function makeSet(
     });
   }
   const all = new Set([...names, ...additions.map(({ module }) => module)]);
-  if (all.size === 0) warnings.push(`${source} picks no module at all`);
+  if (all.size === 0) warnings.push(`${source} selects no module`);
   const out = new Map([...excludedBy].filter(([name]) => !all.has(name)));
   return { ...finish(index, all, source, additions), excludedBy: out, warnings };
 }

@@ -6,7 +6,7 @@ export interface SubsystemSize {
   subsystem: string;
   modules: number;
   bytes: number;
-  /** The same for the whole tree. */
+  /** The same for the full module tree. */
   ofModules: number;
   ofBytes: number;
 }

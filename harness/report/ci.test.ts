@@ -302,7 +302,11 @@ t.test('Markdown: on the page of the job', async (t) => {
   await writeMarkdown(folder, GATED, { GITHUB_STEP_SUMMARY: join(folder, 'not', 'here') }, (one) =>
     told.push(one),
   );
-  t.match(told, [/^the summary is not on the page of the job: ENOENT/], 'told, and the gate goes on');
+  t.match(
+    told,
+    [/^the summary could not be added to the page of the job: ENOENT/],
+    'told, and the gate goes on',
+  );
   await writeMarkdown(folder, RUN, {});
   t.match(
     readFileSync(join(folder, 'summary.md'), 'utf8'),
@@ -325,7 +329,7 @@ t.test('JUnit and TAP: nothing that failed is skipped, whatever allows it', asyn
   ];
   const noted: GateReport['reasons'] = [
     { kind: 'flaky', weight: 'note', message: 'a/flaky is flaky & allowed', result: 'a/flaky' },
-    { kind: 'failure', weight: 'note', message: 'a/own says fail', result: 'a/own' },
+    { kind: 'failure', weight: 'note', message: 'a/own ended as fail', result: 'a/own' },
   ];
   const xml = await junitXml({ ...RUN, results, gate: { ...GATE, reasons: noted } }, new Map());
   const { testsuites } = await parseStringPromise(xml);
@@ -484,7 +488,7 @@ t.test('two runs compared', async (t) => {
   const { sizes } = compareRuns(sets(100), sets(150));
   const vmlinuz = RUN.image.vmlinuz.bytes;
   t.same(
-    sizes.find(({ what }) => what === 'core: in all'),
-    { what: 'core: in all', before: vmlinuz + 105, after: vmlinuz + 155 },
+    sizes.find(({ what }) => what === 'core: total'),
+    { what: 'core: total', before: vmlinuz + 105, after: vmlinuz + 155 },
   );
 });

@@ -71,7 +71,7 @@ export async function writeMarkdown(
   await writeWhole(path, text);
   if (env.GITHUB_STEP_SUMMARY)
     await appendFile(env.GITHUB_STEP_SUMMARY, text).catch((error: Error) =>
-      warn(`the summary is not on the page of the job: ${error.message}`),
+      warn(`the summary could not be added to the page of the job: ${error.message}`),
     );
   return path;
 }
@@ -125,13 +125,13 @@ function sizes({ image, installSets }: RunResult, comparison: RunComparison | nu
   }
   const parts: [string, number][] = installSets
     ? installSets.map(({ name, modules, initramfs }) => [
-        `${name}: in all`,
+        `${name}: total`,
         image.vmlinuz.bytes + initramfs.bytes + modules.bytes,
       ])
     : [
         ['initramfs', image.initramfs.bytes],
         ['modules', image.modules.bytes],
-        ['in all', image.vmlinuz.bytes + image.initramfs.bytes + image.modules.bytes],
+        ['total', image.vmlinuz.bytes + image.initramfs.bytes + image.modules.bytes],
       ];
   return [
     row(['size', '']),

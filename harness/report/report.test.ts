@@ -547,7 +547,7 @@ t.test('a run is read by its folder, its id, its results folder, its file, or as
     [{ ...RUN, counts: { ...RUN.counts, hang: undefined } }, /^counts\.hang is missing$/],
     [
       { ...RUN, results: [RUN.results[0], { ...RUN.results[1], modulesLoaded: ['a', 1] }] },
-      /^results\[1\]\.modulesLoaded\[1\] is not a text$/,
+      /^results\[1\]\.modulesLoaded\[1\] is not a string$/,
     ],
     [{ ...RUN, results: [{ ...RUN.results[0], findings: {} }] }, /^results\[0\]\.findings is not a list$/],
   ] as const) {

@@ -31,7 +31,7 @@ export const REPORTS = [
     format: 'json',
     file: {
       name: RUN_FILE,
-      what: 'the whole answer (schema bootgate/run@1); every other report is made from it',
+      what: 'the complete result (schema bootgate/run@1); every other report is made from it',
       of: 'run',
     },
     text: ({ result }) => runText(result),

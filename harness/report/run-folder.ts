@@ -23,20 +23,20 @@ export const RUN_FILES: readonly FileOfRun[] = [
   { name: 'modules.txt', what: 'the module set, as a list that --modules takes' },
   {
     name: 'rules.json',
-    what: 'the rule that left each module out, or put it in its package, as it was then',
+    what: 'the rule that left each module out, or put it in its package, as the rule was then',
   },
-  { name: 'writer.1.lock', what: 'who writes here, while somebody does' },
+  { name: 'writer.1.lock', what: 'the process that is writing here, if any' },
   { name: 'run.log', what: "the harness's own log, one JSON object a line (pino)" },
 ];
 
 /** What lies in the folder of one scenario. */
 export const SCENARIO_FILES: readonly FileOfRun[] = [
-  { name: 'result.json', what: 'written when it is judged: what --resume keeps' },
+  { name: 'result.json', what: 'written when the scenario is judged; --resume keeps it' },
   { name: 'console.log', what: 'ttyS0: what the kernel and the steps printed' },
   { name: 'control.log', what: "ttyS1: the agent's records" },
   { name: 'recording.json', what: 'how the guest ended, when it entered each phase, CPU and wall seconds' },
-  { name: 'outside.json', what: 'what was checked on the host once the guest was gone' },
-  { name: 'reference.json', what: 'what the full module tree did, where it was booted to compare' },
+  { name: 'outside.json', what: 'what was checked on the host after the guest ended' },
+  { name: 'reference.json', what: 'the result with the full module tree, if it was booted to compare' },
   {
     name: 'recipe.json',
     what: 'the boot as it was requested: kernel, modules, initramfs and window by digest, and the scenario',

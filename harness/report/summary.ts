@@ -48,7 +48,7 @@ function areas(result: RunResult, style: Style): string {
       result.results.filter((one) => one.area === name),
     ),
   );
-  if (names.length > 1) rows.push(row('in all', result.results));
+  if (names.length > 1) rows.push(row('total', result.results));
   const head = ['area', ...columns.map((verdict) => (verdict === 'pass' ? 'ok' : verdict)), 'guest time'];
   return table(head, rows, style);
 }
@@ -59,14 +59,14 @@ function colourOf(verdict: Verdict, count: number, style: Style): (text: string)
   return verdict === 'infra' ? style.yellow : style.red;
 }
 
-/** What the image weighs, against the same image with the whole module tree. */
+/** What the image weighs, against the same image with the full module tree. */
 function sizes({ image }: RunResult, style: Style): string {
   const { vmlinuz, initramfs, modules } = image;
   const rest = vmlinuz.bytes + initramfs.bytes;
   const [all, whole] = [rest + modules.bytes, rest + modules.ofBytes];
   const same = modules.bytes === modules.ofBytes;
   return table(
-    ['size', 'this image', 'whole tree', ''],
+    ['size', 'this image', 'full tree', ''],
     [
       ['vmlinuz', formatBytes(vmlinuz.bytes), formatBytes(vmlinuz.bytes), ''],
       ['initramfs', formatBytes(initramfs.bytes), formatBytes(initramfs.bytes), ''],
@@ -82,7 +82,7 @@ function sizes({ image }: RunResult, style: Style): string {
         String(modules.ofCount),
         same ? '' : formatPercent(modules.count, modules.ofCount),
       ],
-      ['in all', formatBytes(all), formatBytes(whole), same ? '' : formatPercent(all, whole)],
+      ['total', formatBytes(all), formatBytes(whole), same ? '' : formatPercent(all, whole)],
     ],
     style,
   );

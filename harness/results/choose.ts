@@ -9,9 +9,9 @@ export function requireScenarios(results: readonly ScenarioResult[], scenarios: 
   const known = scenarios.map(({ name }) => name);
   const gone = [...new Set(results.map(({ scenario }) => scenario))].filter((name) => !known.includes(name));
   if (gone.length > 0)
-    throw userError('E_SCENARIO_NAME', `cannot boot again what is no longer there: ${gone.join(', ')}`, {
+    throw userError('E_SCENARIO_NAME', `cannot boot again what no longer exists: ${gone.join(', ')}`, {
       problems: gone.map((name) => ({ message: `no scenario ${name}${didYouMean(name, known)}` })),
-      hint: 'name the failures that are to be mended, or run it again',
+      hint: 'name the failures to fix, or run it again',
     });
 }
 

@@ -70,7 +70,7 @@ function sizesOf(before: RunResult, after: RunResult): Pair[] {
       { what: `${what}initramfs`, before: a.initramfs.bytes, after: b.initramfs.bytes },
       { what: `${what}modules`, before: a.modules.bytes, after: b.modules.bytes },
       {
-        what: `${what}in all`,
+        what: `${what}total`,
         before: was.vmlinuz.bytes + a.initramfs.bytes + a.modules.bytes,
         after: is.vmlinuz.bytes + b.initramfs.bytes + b.modules.bytes,
       },

@@ -58,7 +58,7 @@ async function findRun(where: string, resultsDir: string): Promise<string> {
       near.length > 0
         ? `did you mean ${near.map((name) => join(resultsDir, name)).join(', ')}?`
         : known.length > 0
-          ? `runs lie in ${resultsDir}; \`latest\` is the newest`
+          ? `runs are in ${resultsDir}; \`latest\` is the newest`
           : 'nothing has run yet: `bootgate run` writes to results/',
   });
 }

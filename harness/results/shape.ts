@@ -59,7 +59,7 @@ async function runShape() {
 
 /** What zod expected, in words. */
 const KINDS: Readonly<Record<string, string>> = {
-  string: 'a text',
+  string: 'a string',
   number: 'a number',
   array: 'a list',
   object: 'an object',

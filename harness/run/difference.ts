@@ -11,14 +11,14 @@ import { scenarioFolder } from '../results/folder.js';
 import { isDecided, isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 
-/** `failures`: for what did not pass with a set that is not the whole tree. */
+/** `failures`: for what did not pass with a set that is not the full module tree. */
 export type ReferencePolicy = 'always' | 'failures' | 'never';
 
 export interface DifferenceOptions {
   variants: readonly PreparedImage[];
   scenarios: readonly Scenario[];
   policy: ReferencePolicy;
-  /** What to compare with, as it is; each variant's own kernel with its whole tree unless given. */
+  /** What to compare with, as it is; each variant's own kernel with its full module tree unless given. */
   image?: PreparedImage | undefined;
   executor: Executor;
   /** The run's folder. */
@@ -40,7 +40,7 @@ export async function compareWithReferences(
       const prepared = options.variants.find((one) => one.installSet?.name === result.installSet);
       const scenario = options.scenarios.find((one) => one.name === result.scenario);
       if (!prepared || !scenario || !isWanted(result, prepared, options.policy)) return result;
-      // A run that boots the whole tree anyway is its own reference; install sets of one scenario share theirs.
+      // A run that boots the full module tree anyway is its own reference; install sets of one scenario share theirs.
       const booting = known.get(scenario.name) ?? boot(prepared, scenario, options);
       known.set(scenario.name, booting);
       const { reference, cached } = await booting.catch((error: Error) => {

@@ -22,9 +22,9 @@ export interface RunOptions {
   executor?: Executor;
   /** Guests at once; as many as cores and memory allow unless given. */
   jobs?: number;
-  /** When the same scenarios are booted with the whole tree; for failures unless given. */
+  /** When the same scenarios are booted with the full module tree; for failures unless given. */
   reference?: ReferencePolicy;
-  /** Booted instead of the whole tree. */
+  /** Booted instead of the full module tree. */
   referenceImage?: PreparedImage;
   /** How often a guest that failed is booted again, to learn whether it is flaky; it stays failed. */
   retries?: number;

@@ -48,7 +48,7 @@ export async function rejudge(
 async function kernelOf({ image }: RunResult, cache: Cache): Promise<RunKernel> {
   const { recipe } = image;
   if (!recipe)
-    throw userError('E_REJUDGE', 'this run does not say what it was made of', {
+    throw userError('E_REJUDGE', 'this run does not record what it was made from', {
       hint: 'an older version of bootgate made it: run it again',
     });
   const kernel = await resolveKernel(recipe.kernel, { cache });

@@ -103,7 +103,7 @@ function busy(folder: string, path: string): Error {
   const where = holder && holder.host !== hostname() ? ` on ${holder.host}` : '';
   const who = holder ? `process ${holder.pid}${where}, since ${holder.since}` : 'another process';
   return userError('E_RUN_BUSY', cleanLine(`${folder} is being written by ${who}`), {
-    hint: 'wait for it or stop it, then resume; or run without --resume, which makes a folder of its own',
+    hint: 'wait for it or stop it, then resume; or run without --resume, which makes its own folder',
   });
 }
 

@@ -49,7 +49,7 @@ function lintNegated(run: string): Lint[] {
   return [...run.matchAll(NEGATED)]
     .filter(([, line]) => !/(?:&&|\|\|)/.test(line ?? ''))
     .map(([, line]) => ({
-      message: `set -e does not see a command behind !: ${line?.trim()}`,
+      message: `set -e ignores a command after !: ${line?.trim()}`,
       hint: "write: if COMMAND; then fail 'what is wrong'; fi",
     }));
 }

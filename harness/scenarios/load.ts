@@ -127,7 +127,7 @@ function toScenario(
     wrong(
       ['name'],
       `expected AREA/NAME in lower case, not ${name}`,
-      'scenarios lie in a folder for their area',
+      'scenarios are in a folder for their area',
     );
   const { machine, devices } = value;
   if (machine !== undefined) known(['machine'], machine, BOARDS, 'machine');
@@ -177,7 +177,7 @@ function toScenario(
     steps: value.steps.map((step, index) => {
       if (value.steps.findIndex((other) => other.name === step.name) !== index)
         wrong(['steps', index, 'name'], `two steps are named ${step.name}`);
-      if (step.run.includes('\0')) wrong(['steps', index, 'run'], 'a NUL byte cannot stand in a script');
+      if (step.run.includes('\0')) wrong(['steps', index, 'run'], 'a script cannot contain a NUL byte');
       // The matrix has been filled in: what was short in the file may be long now.
       if (Buffer.byteLength(step.run) > SCENARIO.stepBytes)
         wrong(['steps', index, 'run'], `expected at most ${SCENARIO.stepBytes} bytes`);

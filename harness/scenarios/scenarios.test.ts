@@ -44,7 +44,7 @@ async function problemsOf(t: Test, files: Record<string, string>): Promise<strin
 
 const STEP = 'steps: [{ name: one, run: "true" }]\n';
 
-t.test('the shipped scenarios are well formed', async (t) => {
+t.test('the shipped scenarios are valid', async (t) => {
   const scenarios = await loadScenarios(scenariosDir);
   const names = scenarios.map(({ name }) => name);
   t.same(
@@ -218,7 +218,7 @@ steps:
     /^a\/helper\.yaml:4:\d+ steps\[0\]\.run: unknown helper expect_opne \(did you mean expect_open\?\)/,
     /^a\/helper\.yaml:10:\d+ steps\[1\]\.name: two steps are named one/,
     /^a\/helper\.yaml:11:\d+ steps\[1\]\.run: sh cannot read this: /,
-    /^a\/negated\.yaml:4:\d+ steps\[0\]\.run: set -e does not see a command behind !: ! grep -q x \/proc\/mounts \[write/,
+    /^a\/negated\.yaml:4:\d+ steps\[0\]\.run: set -e ignores a command after !: ! grep -q x \/proc\/mounts \[write/,
     /^a\/keys\.yaml:2:1 step: unknown key \(did you mean steps\?\)/,
     /^a\/matrix\.yaml:1:\d+ description: \$\{buss\} is not a word of the matrix \(did you mean bus/,
     /^a\/matrix\.yaml:3:\d+ matrix\[0\]: this row has no bos/,

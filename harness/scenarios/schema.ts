@@ -21,13 +21,13 @@ const size = (what: string) =>
 
 const disk = z
   .strictObject({
-    serial: z.string().describe('the guest finds it by this: 1 to 20 of letters, digits and dashes'),
-    bus: oneOf(DISK_BUSES).describe('what it hangs on'),
-    size: size('its size; sparse, so that only what is written takes room'),
+    serial: z.string().describe('the guest finds it by this: 1 to 20 letters, digits and dashes'),
+    bus: oneOf(DISK_BUSES).describe('the bus that it is attached to'),
+    size: size('its size; sparse, so only what is written takes space'),
     verify: z
       .literal('pattern')
       .optional()
-      .describe('after the guest is gone, look for what pattern_write wrote in the disk file itself'),
+      .describe('after the guest has ended, look in the disk file itself for what pattern_write wrote'),
   })
   .describe('An empty disk');
 
@@ -38,7 +38,7 @@ const nic = z
       .string()
       .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, 'expected six pairs of lower-case hex digits')
       .optional()
-      .describe('52:54:00:62:67:NN unless given'),
+      .describe('default: 52:54:00:62:67:NN'),
     'far-end': z
       .boolean()
       .default(false)
@@ -54,7 +54,7 @@ const share = z
       .describe('what the guest mounts: mount -t 9p -o trans=virtio TAG /mnt'),
   })
   .describe(
-    'A folder of the host over virtio 9p. from-host in it holds the seed; from-guest must, when the guest is gone',
+    'A folder of the host over virtio 9p. from-host in it holds the seed; from-guest must hold it after the guest has ended',
   );
 
 const seconds = (what: string) =>
@@ -73,7 +73,7 @@ const step = z
       .describe('POSIX sh with the helpers of harness/guest; status 0 is ok'),
     timeout: seconds("this step's own limit").optional(),
   })
-  .describe('One thing that must work. The first that fails ends the scenario');
+  .describe('One thing that must work. The first failure ends the scenario');
 
 const scalar = z.union([z.string().max(SCENARIO.wordBytes), z.number()]).transform(String);
 
@@ -84,7 +84,7 @@ export const scenarioFileSchema = z
       .string()
       .max(SCENARIO.nameBytes)
       .optional()
-      .describe(`AREA/NAME, with \${word} where there is a matrix; the folder and file name unless given`),
+      .describe(`AREA/NAME, with \${word} for a matrix (default: the folder and file name)`),
     matrix: z
       .array(
         z
@@ -113,11 +113,11 @@ export const scenarioFileSchema = z
       .max(SCENARIO.needs)
       .default([])
       .describe(
-        'what the kernel must have been built with beyond drivers of the devices, else the scenario is skipped: CONFIG_SYMBOL, or the name of a module; `A|B` for either',
+        'what the kernel must have been built with besides the drivers of the devices, else the scenario is skipped: CONFIG_SYMBOL, or the name of a module; `A|B` for either',
       ),
     machine: oneOf(BOARDS)
       .optional()
-      .describe("the board, where it is not the architecture's usual one (q35 on x86_64)"),
+      .describe("the board, if not the architecture's default (q35 on x86_64)"),
     cpus: z.number().int().min(1).max(SCENARIO.cpus).default(1).describe('cores'),
     memory: size('guest memory').default('512MiB'),
     boot: z
@@ -133,7 +133,7 @@ export const scenarioFileSchema = z
       .array(oneOf(OTHER_DEVICES))
       .max(SCENARIO.devices)
       .default([])
-      .describe('what else the machine has, found by its driver (need_bound)'),
+      .describe('other devices of the machine, found by their drivers (need_bound)'),
     tools: z
       .array(z.string().max(SCENARIO.nameBytes))
       .max(SCENARIO.tools)
@@ -145,7 +145,7 @@ export const scenarioFileSchema = z
       .max(SCENARIO.cmdlineBytes)
       .default('')
       .describe('added to the kernel command line'),
-    timeout: seconds('the limit of steps that have none of their own').default(20),
+    timeout: seconds('the limit of steps that do not set their own').default(20),
     steps: z.array(step).min(1).max(SCENARIO.steps),
   })
   .describe('A scenario of bootgate: one boot with its machine, disks, network cards and steps');

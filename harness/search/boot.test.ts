@@ -105,7 +105,7 @@ for (const [at, one] of CASES.entries()) {
       };
       const [failed] = failuresOf(stored, []);
       if (!failed) return t.fail('nothing failed');
-      t.equal(failed.reference?.verdict, 'pass', 'the whole tree passes');
+      t.equal(failed.reference?.verdict, 'pass', 'the full module tree passes');
       const [prepared, booted] = [variants[0], plan.boots[0]];
       if (!booted) return t.fail(`no scenario ${scenario}`);
       const never = join(folder, 'never');
@@ -180,7 +180,7 @@ t.test(
     t.equal(stories.stories[0]?.missing[0]?.module, 'virtio_blk');
     t.match(
       bootgate('explain', 'latest', '--coverage').stdout,
-      /of the set was never touched by any scenario/,
+      /of the set was never loaded by any scenario/,
     );
     t.equal(bootgate('explain', 'latest', 'storage/nothing').status, 2);
 

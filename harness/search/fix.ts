@@ -61,7 +61,7 @@ export interface Fix {
   bytes: number;
   boots: number;
   searches: { result: string; remedy: Remedy }[];
-  /** Results that fail with the whole tree as well. */
+  /** Results that fail with the full module tree as well. */
   kernelsOwn: string[];
   patch: Pick<Patch, 'file' | 'diff' | 'after'> | null;
   /** The run that booted the changed image. */

@@ -12,7 +12,7 @@ export function fixText(fix: Fix, style: Style): string {
   for (const name of fix.kernelsOwn)
     lines.push(
       '',
-      `${style.yellow(name)}: not the module set's fault, this kernel fails with its whole tree as well`,
+      `${style.yellow(name)}: not the module set's fault: this kernel also fails with the full module tree`,
     );
   for (const { result, remedy } of fix.searches) {
     if (remedy.verified) continue;
@@ -56,7 +56,7 @@ function verdictLine(fix: Fix, style: Style): string {
   if (fix.verified)
     return `${style.green(style.bold('fixed'))}  ${count(fix.added.length, 'module')}, +${formatBytes(fix.bytes)}, found in ${boots}${proof}`;
   const all = fix.searches.length + fix.kernelsOwn.length;
-  return `${style.red(style.bold('not fixed'))}  ${mended} of ${count(all, 'failure')} mended in ${boots}${proof}`;
+  return `${style.red(style.bold('not fixed'))}  ${mended} of ${count(all, 'failure')} fixed in ${boots}${proof}`;
 }
 
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;

@@ -104,7 +104,7 @@ interface Candidate {
   because: string;
 }
 
-/** Modules that the findings name, the likeliest first; what would serve as well comes after all of them. */
+/** Modules that the findings name, the likeliest first; what would also work comes after all of them. */
 export function candidatesOf({ findings }: ScenarioResult): Candidate[] {
   const named = findings.filter(({ kind, module }) => kind === 'missing-module' && module !== undefined);
   return [

@@ -70,7 +70,7 @@ function resultOf(more: Partial<ScenarioResult>): ScenarioResult {
 
 const missing = (module: string, alternatives?: string[]): Finding => ({
   kind: 'missing-module',
-  evidence: `request without an answer: ${module}`,
+  evidence: `unanswered module request: ${module}`,
   module,
   hint: '',
   ...(alternatives ? { alternatives } : {}),
@@ -175,7 +175,7 @@ t.test('the search for a remedy', async (t) => {
     const remedy = await searchRemedy({ failed, already: [], boot, spare: none, limit: 10 });
     t.same([remedy.verified, remedy.added], [true, ['crc', 'nat']]);
     t.same(boots.slice(1), [['crc'], ['crc', 'nat'], ['nat']], 'each was tried without the other, once');
-    t.equal(remedy.evidence.nat, 'request without an answer: nat');
+    t.equal(remedy.evidence.nat, 'unanswered module request: nat');
   });
 
   await t.test('a top finding that does not help is left out again, and the next one taken', async (t) => {
@@ -191,7 +191,7 @@ t.test('the search for a remedy', async (t) => {
     );
   });
 
-  await t.test('what would serve as well comes after what is named', async (t) => {
+  await t.test('what would also work comes after what is named', async (t) => {
     const failed = resultOf({ findings: [missing('crc', ['crc_fast']), missing('i2c')] });
     const boot = async (added: readonly string[]) =>
       added.includes('crc_fast') ? resultOf({ verdict: 'pass' }) : failed;
@@ -499,7 +499,7 @@ t.test('coverage: by package, the largest untouched first', async (t) => {
     ],
   });
   t.equal(rows[1]?.loaded, 0);
-  const { path } = folderOf({ 'modules.txt': '# whole tree\nblk # 10 core\nring # 3\n' });
+  const { path } = folderOf({ 'modules.txt': '# full module tree\nblk # 10 core\nring # 3\n' });
   t.same(await readContents(path), [
     { name: 'blk', bytes: 10, package: 'core' },
     { name: 'ring', bytes: 3 },
@@ -544,7 +544,7 @@ t.test('a story without its recording still says what is missing, and where', as
   );
   const text = storyText(story, 'latest', 100, plain);
   t.match(text, /^missing +scsi:t-0x00 → sd_mod/m);
-  t.match(text, /^add +sd_mod \(\+2 KiB with all that it needs\) from extra$/m);
+  t.match(text, /^add +sd_mod \(\+2 KiB with its dependencies\) from extra$/m);
   t.match(text, /^next +bootgate fix latest 'net\/nat'$/m);
   t.ok(text.split('\n').length < 25, 'it fits a screen');
   t.ok(text.split('\n').every((line) => line.length <= 100));

@@ -30,7 +30,7 @@ export interface Story {
   got: Pick<ScenarioResult, 'phase' | 'phases' | 'seconds' | 'steps' | 'consoleTail'>;
   /** What steps asked for, and what nobody answered, in the order of time; empty where no recording is left. */
   asked: Asked[];
-  /** Modules that the whole tree has and the set lacks, the likeliest cause first. */
+  /** Modules that the full module tree has and the set lacks, the likeliest cause first. */
   missing: (Finding & { chain: string })[];
   /** What else was found. */
   others: Finding[];

@@ -24,13 +24,13 @@ export function storyText(story: Story, run: string, width: number, style: Style
   const failed = story.got.steps.find((step) => !step.ok);
   for (const line of lastWords(story))
     lines.push(style.dim(`${' '.repeat(LABEL)}| ${cut(line, width - LABEL - 2)}`));
-  say('asked for', askedLines(story.asked, failed?.name));
+  say('requested', askedLines(story.asked, failed?.name));
   if (story.kernelsOwn) {
     const reason = story.reference?.reason ?? '';
     const how = reason === story.reason ? 'just so' : reason;
-    say('blame', [`not the module set's: with its whole tree this kernel fails too (${how})`]);
+    say('blame', [`not the module set's fault: this kernel also fails with the full module tree (${how})`]);
   } else if (story.reference?.verdict === 'pass')
-    say('reference', ['with the whole module tree the same scenario passes']);
+    say('reference', ['the same scenario passes with the full module tree']);
   say(
     'missing',
     story.missing.slice(0, MOST_MISSING).map(({ chain }) => chain),
@@ -108,7 +108,6 @@ function askedLines(asked: readonly Asked[], step: string | undefined): string[]
 
 function addLine({ module, bytes = 0, package: owner, alternatives = [] }: Story['missing'][number]): string {
   const from = owner ? ` from ${owner}` : '';
-  const others =
-    alternatives.length > 0 ? `; ${alternatives.slice(0, 3).join(', ')} would serve as well` : '';
-  return `${module} (+${formatBytes(bytes)} with all that it needs)${from}${others}`;
+  const others = alternatives.length > 0 ? `; ${alternatives.slice(0, 3).join(', ')} would also work` : '';
+  return `${module} (+${formatBytes(bytes)} with its dependencies)${from}${others}`;
 }

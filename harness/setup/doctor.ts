@@ -70,7 +70,7 @@ async function qemuConfinement(program = 'qemu-system-x86_64'): Promise<Check> {
   const name = 'QEMU confinement';
   try {
     const { sandbox, drops, notes } = await qemuFacts(program);
-    const user = drops ? 'a user without rights' : 'the caller';
+    const user = drops ? 'an unprivileged user' : 'the caller';
     const detail = [`runs as ${user}`, sandbox ? 'with seccomp' : 'without seccomp'].join(', ');
     if (notes.length === 0) return { name, state: 'ok', detail };
     const hint =
@@ -81,7 +81,7 @@ async function qemuConfinement(program = 'qemu-system-x86_64'): Promise<Check> {
   }
 }
 
-const OPENS_ONLY = 'opens; whether a kernel boots under it is only seen with --kernel';
+const OPENS_ONLY = 'opens; use --kernel to test whether a kernel boots under it';
 
 /** /dev/kvm that opens is not KVM that works: this is only the first half of the question. */
 async function kvmOpens(willBoot: boolean): Promise<Check> {

@@ -23,7 +23,7 @@ export interface BudgetInput {
   size: SizeReport;
   /** More limits than the split's own, as an image file has them: the same names. */
   budgets?: Readonly<Record<string, number>>;
-  /** What is installed, where that is less than the whole tree: `modules` and `total` are held to it. */
+  /** What is installed, where that is less than the full module tree: `modules` and `total` are held to it. */
   installed?: { bytes: number; modules: readonly string[] };
   /** Guest memory in use after boot, where a run has measured it. */
   memory?: number;

@@ -78,7 +78,7 @@ export class FindExpression {
       case '-type': {
         const kind = this.#argument(word);
         if (kind !== 'f' && kind !== 'd')
-          throw new ShellBeyond(`-type ${kind} is not understood`, word.offset);
+          throw new ShellBeyond(`-type ${kind} is not supported`, word.offset);
         return ({ file }) => file === (kind === 'f');
       }
       case '-maxdepth':
@@ -104,7 +104,7 @@ export class FindExpression {
           return true;
         };
     }
-    throw new ShellBeyond(`find's ${word.text} is not understood`, word.offset);
+    throw new ShellBeyond(`find's ${word.text} is not supported`, word.offset);
   }
 
   #pattern(word: Word, of: (visit: Visit) => string): Test {

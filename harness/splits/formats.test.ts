@@ -161,7 +161,7 @@ endef
     [
       /^module-missing: kmod-scsi-core: there is no drivers\/scsi\/scsi_mud.ko in this kernel \(did you mean drivers\/scsi\/scsi.mod/,
       /^package-skipped: kmod-ipt-core is left out: make computes /,
-      /^block-missing: AddDepends\/nls is defined in no file at hand/,
+      /^block-missing: AddDepends\/nls is defined in none of the files given/,
     ],
   );
   t.strictSame(installSet(split, ['ata-ahci'], tree).modules, [

@@ -120,7 +120,7 @@ export function readWedgeList(file: string, included: string, tree: WedgeTree): 
       list.problems.push({
         ...at(place),
         message: `pattern ${pattern} refers to a folder that is not there: ${found.noFolder}`,
-        hint: 'put ` ?` behind the pattern if kernels without it are meant to pass',
+        hint: 'put ` ?` after the pattern if kernels without it are meant to pass',
       });
     if (found.modules.length > 0 || found.builtin) return;
     if (!isWild(pattern) && !optional) missing.set(pattern, place);
@@ -132,7 +132,7 @@ export function readWedgeList(file: string, included: string, tree: WedgeTree): 
     list.problems.push({
       ...at(place),
       message: `missing module ${pattern}${suggestions.for(baseOf(pattern), tree.index.modules.keys())}`,
-      hint: 'put ` ?` behind the name if kernels without it are meant to pass',
+      hint: 'put ` ?` after the name if kernels without it are meant to pass',
     });
   return list;
 }

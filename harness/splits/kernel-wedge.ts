@@ -103,7 +103,7 @@ export async function readKernelWedge(
     notes.push({
       id: 'suffix-unknown',
       severity: 'warning',
-      message: `kernel-wedge takes ${tree.unseen.length} files for no modules because of their suffix (it knows .ko, .ko.xz and .ko.zstd): ${tree.unseen.slice(0, 3).join(', ')}...`,
+      message: `kernel-wedge does not treat ${tree.unseen.length} files as modules because of their suffix (it knows .ko, .ko.xz and .ko.zstd): ${tree.unseen.slice(0, 3).join(', ')}...`,
     });
   return {
     name: shownFile(folder),

@@ -100,7 +100,7 @@ function expandVariables(text: string, variables: ReadonlyMap<string, string>, d
     if (inside === 'LINUX_KMOD_SUFFIX') return 'ko';
     if (/_DIR$/.test(inside)) return whole;
     const value = variables.get(inside);
-    if (value === undefined) throw new MakeBeyond(`its variable ${inside} is in no file at hand`);
+    if (value === undefined) throw new MakeBeyond(`its variable ${inside} is in none of the files given`);
     return expandVariables(value, variables, depth + 1);
   });
 }

@@ -102,7 +102,7 @@ export async function readOpenWrt(
     notes.push({
       id: 'block-missing',
       severity: 'warning',
-      message: `${called} is defined in no file at hand, so dependencies are missing: give the whole folder`,
+      message: `${called} is defined in none of the files given, so dependencies are missing: give the whole folder`,
     });
   if (packages.length === 0)
     throw userError('E_SPLIT', `${shownFile(path)} defines no KernelPackage`, {

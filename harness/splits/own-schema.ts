@@ -24,7 +24,7 @@ export const splitSchema = z
       .enum(['follow', 'keep'])
       .default('follow')
       .describe(
-        'follow: a module that a lower package needs moves down into it. keep: modules stay where they are named, and `split check` tells what is missing',
+        'follow: a module that a lower package needs moves down into it. keep: modules stay where they are named, and `split check` reports what is missing',
       ),
     packages: z
       .array(
@@ -42,10 +42,10 @@ export const splitSchema = z
             .array(z.string().min(1))
             .default([])
             .describe(
-              'module names (virtio_blk, snd_*), path globs (drivers/net/**, fs/ext4/); ` ?` behind one lets it match nothing. The most specific pattern wins: a name before a name with wildcards before a path, a longer path before a shorter one',
+              'module names (virtio_blk, snd_*), path globs (drivers/net/**, fs/ext4/); ` ?` after one makes it optional. The most specific pattern wins: a name before a name with wildcards before a path, a longer path before a shorter one',
             ),
           rest: z.boolean().default(false).describe('it also has everything that no package names'),
-          budget: size.optional().describe('most bytes of its modules as installed'),
+          budget: size.optional().describe('at most this many bytes of modules as installed'),
         }),
       )
       .min(1),
@@ -53,7 +53,7 @@ export const splitSchema = z
       .record(z.string(), size)
       .default({})
       .describe(
-        'most bytes of vmlinuz, initramfs, modules, total, memory, or an install set (`core` or `core,extra`)',
+        'at most this many bytes of vmlinuz, initramfs, modules, total, memory, or an install set (`core` or `core,extra`)',
       ),
   })
-  .describe('A package split: packages, what is in them, what they need, what they may weigh');
+  .describe('A package split: packages, their contents, dependencies and size limits');

@@ -336,7 +336,7 @@ fs/nfs/nfs.ko
       ['command-skipped', 'warning', 4],
     ],
   );
-  t.match(split.notes[1]?.message, /find's -exec is not understood \(column 24\)/);
+  t.match(split.notes[1]?.message, /find's -exec is not supported \(column 24\)/);
 });
 
 /** A glob that comes to several words makes an expression that find refuses too. */

@@ -55,7 +55,7 @@ export function settle(input: SettleInput): { placement: Map<string, Placed>; no
       return home !== undefined && !ignored.has(needed) && !below.get(wished)?.has(home);
     });
     if (out.length > 0) return `it needs ${listed(out, (needed) => `${needed} in ${placed.get(needed)}`)}`;
-    return 'the modules around it leave it no other place';
+    return 'its dependencies leave it no other place';
   };
   for (const name of names) {
     const wish = wishOf(name);
@@ -72,7 +72,7 @@ export function settle(input: SettleInput): { placement: Map<string, Placed>; no
       id: 'module-unplaceable',
       severity: 'error',
       message: wish
-        ? `no package satisfies ${name}: wished in ${wish.package}, but ${why}`
+        ? `no package satisfies ${name}: its rule names ${wish.package}, but ${why}`
         : `no package satisfies ${name}: no rule names it, and ${why}`,
       module: name,
       ...(wish ? { place: wish.place, package: wish.package } : {}),

@@ -16,7 +16,7 @@ const GLOB = { doubleStar: false, brackets: true, crossSlash: false, dashIsUnder
  */
 export function findFiles(command: string, tree: FileTree): string[] {
   const [first = [], ...filters] = pipeline(command);
-  if (first[0]?.text !== 'find') throw new ShellBeyond('only find is understood', first[0]?.offset ?? 0);
+  if (first[0]?.text !== 'find') throw new ShellBeyond('only find is supported', first[0]?.offset ?? 0);
   const words = first.slice(1).flatMap((word) => expand(word, tree));
   const split = words.findIndex(({ text }) => /^[-!(]/.test(text));
   const starts = (split < 0 ? words : words.slice(0, split)).map(({ text }) => text.replace(/(.)\/+$/, '$1'));
@@ -79,14 +79,14 @@ function walk(start: string, tree: FileTree, expression: FindExpression): string
 /** `grep [-v] PATTERN` and `sort` behind a pipe. */
 function filter(words: readonly Word[], lines: readonly string[]): string[] {
   const [program, ...rest] = words;
-  if (!program) throw new ShellBeyond('nothing stands behind the pipe', 0);
+  if (!program) throw new ShellBeyond('nothing follows the pipe', 0);
   if (program.text === 'sort' && rest.every(({ text }) => text === '-u')) return [...new Set(lines)].sort();
-  if (program.text !== 'grep') throw new ShellBeyond(`${program.text} is not understood`, program.offset);
+  if (program.text !== 'grep') throw new ShellBeyond(`${program.text} is not supported`, program.offset);
   const inverted = rest.filter(({ text }) => text === '-v').length % 2 === 1;
   const patterns = rest.filter(({ text }) => text !== '-v' && text !== '-e');
   const [pattern] = patterns;
   if (!pattern || patterns.length > 1 || pattern.text.startsWith('-'))
-    throw new ShellBeyond('of grep only -v, -e and one pattern are understood', program.offset);
+    throw new ShellBeyond('of grep, only -v, -e and one pattern are supported', program.offset);
   const matcher = compiled(() => grepMatcher(pattern.text), pattern);
   return lines.filter((line) => matcher.test(line) !== inverted);
 }

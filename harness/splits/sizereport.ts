@@ -66,11 +66,11 @@ export async function readSizeReport(file: string): Promise<SizeReport> {
 function checked<T>(file: string, value: unknown, schema: z.ZodType<T>): T {
   const found = schema.safeParse(value);
   if (found.success) return found.data;
-  throw userError('E_SIZE_REPORT', `${file} is not all that its schema promises`, {
+  throw userError('E_SIZE_REPORT', `${file} does not match its schema`, {
     problems: found.error.issues.slice(0, 10).map(({ path, message }) => ({
       message: `${path.map(String).join('.')}: ${message}`,
     })),
-    hint: 'print it again with `bootgate split size --json`, or name a whole run',
+    hint: 'print it again with `bootgate split size --json`, or name a complete run',
   });
 }
 

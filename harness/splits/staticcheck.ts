@@ -8,7 +8,7 @@ import { ignoredSoftdeps } from './softdeplines.js';
 import { modulesByPackage, type Severity, type Split } from './split.js';
 
 /**
- * What can be said about a split without booting it. Edges are those that depmod found in the whole tree, so a symbol
+ * What can be said about a split without booting it. Edges are those that depmod found in the full module tree, so a symbol
  * that nobody exports (and a packaged System.map that is a stub) does not count: only what the split itself tears.
  */
 export function checkSplit(input: CheckInput): CheckFinding[] {

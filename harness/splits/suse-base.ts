@@ -160,7 +160,7 @@ function expand(
           file: word.place.file,
           line: word.place.line,
           column: word.column,
-          message: `%modules comes to more than ${MOST_WORDS} words`,
+          message: `%modules expands to more than ${MOST_WORDS} words`,
         });
       return [];
     }
@@ -169,7 +169,7 @@ function expand(
     const { file, line } = word.place;
     const wrong = (message: string) => problems.push({ file, line, column: word.column, message });
     if (inner === 'nil') return [];
-    if (inner === undefined) wrong(`"${word.text}" is more of rpm's macro language than bootgate reads`);
+    if (inner === undefined) wrong(`"${word.text}" is rpm macro syntax that bootgate does not support`);
     else if (!macros.has(inner))
       wrong(`there is no macro ${inner} in this file${didYouMean(inner, macros.keys())}`);
     else if (open.includes(inner) || inner === name)

@@ -42,7 +42,7 @@ export async function chooseAccelerator(
   context: AcceleratorContext,
 ): Promise<AcceleratorChoice> {
   bootSupport(context.kernel.arch);
-  if (requested === 'tcg') return { requested, used: 'tcg', reason: 'emulation was asked for' };
+  if (requested === 'tcg') return { requested, used: 'tcg', reason: 'emulation was requested' };
   const { works, seen } = await kvmWorks(context);
   if (works) return { requested, used: 'kvm', reason: `KVM works: ${seen}` };
   if (requested === 'kvm')
@@ -60,7 +60,7 @@ async function kvmWorks(context: AcceleratorContext): Promise<Probe> {
   try {
     accessSync(KVM, constants.R_OK | constants.W_OK);
   } catch {
-    return { works: false, seen: `${KVM} may not be opened by this user` };
+    return { works: false, seen: `${KVM} cannot be opened by this user` };
   }
   const key = probeKey(kernel);
   const known = knownProbe(await cache.recall('kvm-probe', key));
@@ -152,7 +152,7 @@ async function probe({ kernel, vmlinux, signal }: AcceleratorContext): Promise<P
         return {
           works: false,
           lasts: true,
-          seen: `${KVM} opens, but this kernel said nothing for ${Math.round(limit)} s under it`,
+          seen: `${KVM} opens, but this kernel printed nothing for ${Math.round(limit)} s under it`,
         };
     }
   } finally {

@@ -188,7 +188,7 @@ async function boots(): Promise<void> {
     t.match((await runGuest(none)).ending, { kind: 'infra', message: /No such file/ });
     for (const [signal, message] of [
       ['SIGKILL', /killed by SIGKILL/],
-      ['SIGTERM', /told from outside/],
+      ['SIGTERM', /ended from outside/],
     ] as const) {
       const guest = options('sleep');
       const onPhase = () => void qemusIn(guest.folder).map((pid) => process.kill(pid, signal));

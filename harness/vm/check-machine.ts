@@ -19,9 +19,9 @@ export function checkMachine(machine: Machine): void {
 
 function* basics(machine: Machine): Generator<string> {
   const { cpus, leastMemoryMiB: least, memoryMiB: most } = SCENARIO;
-  if (!inRange(machine.cpus, 1, cpus)) yield `cpus is ${machine.cpus}: 1 to ${cpus} are possible`;
+  if (!inRange(machine.cpus, 1, cpus)) yield `cpus is ${machine.cpus}: must be 1 to ${cpus}`;
   if (!inRange(machine.memoryMiB, least, most))
-    yield `memory is ${machine.memoryMiB} MiB: ${least} to ${most} MiB are possible`;
+    yield `memory is ${machine.memoryMiB} MiB: must be ${least} to ${most} MiB`;
   const files = [
     machine.kernel,
     machine.initramfs,
@@ -40,16 +40,16 @@ function* windowProblems({ arch, window, memoryMiB }: Machine): Generator<string
   else if (memoryMiB < support.minMemoryMiB)
     yield `memory is ${memoryMiB} MiB: with a module window the guest needs at least ${support.minMemoryMiB} MiB`;
   else if (!inRange(window.bytes, 1, support.maxBytes))
-    yield `a module window of ${window.bytes} bytes does not fit: ${support.maxBytes} bytes are possible`;
+    yield `a module window of ${window.bytes} bytes does not fit: at most ${support.maxBytes} bytes`;
   if (window.bytes % (2 * MIB) !== 0)
-    yield `a module window of ${window.bytes} bytes is not whole pages of 2 MiB`;
+    yield `a module window of ${window.bytes} bytes is not a multiple of 2 MiB`;
 }
 
 function* deviceProblems(machine: Machine): Generator<string> {
   const { disks, nics, shares = [], devices = [] } = machine;
   for (const [kind, list] of Object.entries({ disks, nics, shares, devices })) {
     const most = SCENARIO[kind as 'disks'];
-    if (list.length > most) yield `${list.length} ${kind}: there are slots for ${most}`;
+    if (list.length > most) yield `${list.length} ${kind}: at most ${most}`;
   }
   boardOf(machine.arch, machine.board);
   for (const { message } of misfitsOf(machine, machine.board)) yield message;

@@ -157,8 +157,7 @@ export class Monitor {
     switch (event) {
       case 'SHUTDOWN': {
         const reason = String(data.reason ?? '');
-        if (data.guest !== true)
-          return infra(`QEMU was told from outside to end (${reason || 'no reason given'})`);
+        if (data.guest !== true) return infra(`QEMU was ended from outside (${reason || 'no reason given'})`);
         return this.#last(at) ?? { kind: 'exit', status: 0, signal: null, shutdown: reason };
       }
       case 'BLOCK_IO_ERROR':
@@ -183,7 +182,7 @@ export class Monitor {
     if (event.status !== 0) return infra(`QEMU ended with status ${event.status}${words}`);
     // A guest that never began has not crashed.
     if (this.#bytes.console + this.#bytes.control === 0)
-      return infra(`QEMU ended at once, before the guest said anything${words}`);
+      return infra(`QEMU ended at once, before the guest printed anything${words}`);
     return this.#last(at) ?? { kind: 'exit', status: 0, signal: null };
   }
 

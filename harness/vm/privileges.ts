@@ -39,11 +39,11 @@ export function droppedRights(groups: readonly number[] = []): Rights {
   };
 }
 
-/** The groups that a user without rights needs for an accelerator, or the reason why none will do. */
+/** The groups that an unprivileged user needs for an accelerator, or the reason why none will do. */
 export function groupsFor(accelerator: Accelerator, device = '/dev/kvm'): number[] | string {
   if (accelerator !== 'kvm') return [];
   const { mode, gid } = statSync(device);
   if ((mode & 0o006) === 0o006) return [];
   if ((mode & 0o060) === 0o060 && gid !== 0) return [gid];
-  return `${device} is root's alone`;
+  return `${device} is accessible only to root`;
 }

@@ -10,7 +10,7 @@ export interface QemuFacts {
   version: { major: number; minor: number } | null;
   /** It was built with seccomp. */
   sandbox: boolean;
-  /** It starts as a user without rights. False where the caller has none to give away. */
+  /** It starts as an unprivileged user. False where the caller has none to give away. */
   drops: boolean;
   /** For people: what it lacks, one sentence each. */
   notes: string[];
@@ -72,7 +72,7 @@ function factsOf(
   const notes: string[] = [];
   if (!can.sandbox) notes.push(`${program} was built without seccomp, so guests run without its sandbox`);
   if (!can.drops && isRoot())
-    notes.push(`QEMU runs as root, because it does not start as a user without rights (${refused})`);
+    notes.push(`QEMU runs as root, because it does not start as an unprivileged user (${refused})`);
   return { version: major && minor ? { major: Number(major), minor: Number(minor) } : null, ...can, notes };
 }
 

@@ -24,7 +24,7 @@ export interface RequestRecord {
   step: string;
 }
 
-/** A device with a modalias and no driver, after coldplug came to rest and again after the last step. */
+/** A device with a modalias and no driver, after coldplug settled and again after the last step. */
 export interface UnboundRecord {
   modalias: string;
   /** Below /sys. */

@@ -1,7 +1,7 @@
 import type { Recogniser } from './recogniser.js';
 
 const ERRNO =
-  '-2 and -19: a part of it is not there; -5: it did not answer; -12: no memory; -16: taken already; -22: it is not what the driver expects; -110: no answer in time; -517 is no error';
+  '-2 and -19: a part of it is missing; -5: it did not answer; -12: no memory; -16: already in use; -22: it is not what the driver expects; -110: no answer in time; -517 is not an error';
 
 /** Drivers and devices that do not come together. drivers/base/dd.c, drivers/virtio/, net/, drivers/usb/. */
 export const DEVICES: readonly Recogniser[] = [
@@ -10,7 +10,7 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'failed with error',
     pattern: /^(\S+): probe of (\S+) failed with error (-\d+)/,
-    title: 'the driver $1 could not take $2 (error $3)',
+    title: 'the driver $1 failed to probe $2 (error $3)',
     hint: ERRNO,
   },
   {
@@ -18,7 +18,7 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'probe with driver',
     pattern: /^\S+ (\S+): probe with driver (\S+) failed with error (-\d+)/,
-    title: 'the driver $2 could not take $1 (error $3)',
+    title: 'the driver $2 failed to probe $1 (error $3)',
     hint: ERRNO,
   },
   {
@@ -26,8 +26,8 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: ': error -E',
     pattern: /^(\S+) (\S+): error (-E\w+): (.*)/,
-    title: '$1 says of $2: $4 ($3)',
-    hint: 'the driver gives up on the device: what it could not get is in its own words',
+    title: '$1 reports for $2: $4 ($3)',
+    hint: 'the driver gave up on the device: its own message says what it could not get',
   },
   {
     kind: 'virtio-error',
@@ -59,15 +59,15 @@ export const DEVICES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'unregister_netdevice',
     pattern: /^unregister_netdevice: waiting for (\S+) to become free\. Usage count = -?\d+/,
-    title: '$1 is still in use and cannot go away',
-    hint: 'something in the kernel holds it and has not let go: a leak',
+    title: '$1 is still in use and cannot be removed',
+    hint: 'something in the kernel still holds a reference to it: a leak',
   },
   {
     kind: 'interrupt-lost',
     severity: 'warn',
     literal: 'nobody cared',
     pattern: /^irq (\d+): nobody cared/,
-    title: 'an interrupt that no driver takes',
+    title: 'an interrupt that no driver handles',
     end: /^Disabling IRQ #\d+/,
     most: 60,
     hint: 'the driver of the device that raises it is not loaded, or another shares its line',

@@ -18,7 +18,7 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'Aborting journal',
     pattern: /^Aborting journal on device (\S+?)(?:-\d+)?\./,
-    title: 'the journal of $1 was given up',
+    title: 'the journal of $1 was aborted',
     hint: DAMAGED,
   },
   {
@@ -72,7 +72,7 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     pattern:
       /^(BTRFS) (?:error|warning) \(device ([^\s:)]+)(?::? state \w+)?\): (devid \d+) uuid \S+ is missing/,
     title: '$1 on $2 lacks a device ($3)',
-    hint: 'a file system on several devices wants them all, or the mount option degraded',
+    hint: 'a file system on several devices needs all of them, or the mount option degraded',
   },
   {
     kind: 'filesystem-error',
@@ -131,8 +131,8 @@ export const FILESYSTEMS: readonly Recogniser[] = [
     severity: 'info',
     literal: 'not properly unmounted',
     pattern: /^(FAT-fs) \((\S+?)\): Volume was not properly unmounted/,
-    title: '$1 on $2 was not unmounted the last time',
-    hint: 'what was written last may be lost',
+    title: '$1 on $2 was not cleanly unmounted last time',
+    hint: 'the last writes may be lost',
   },
   {
     kind: 'filesystem-refused',

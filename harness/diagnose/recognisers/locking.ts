@@ -122,7 +122,7 @@ export const LOCKING: readonly Recogniser[] = [
     title: 'lockdep: $1',
     end: END_STACK,
     guilty: { pick: 'first', skip: /stack|lock|IRQ/ },
-    hint: 'a lock is used before it was initialised: often a driver that was probed halfway',
+    hint: 'a lock is used before it was initialised: often a partly probed driver',
   },
   {
     kind: 'lockdep',
@@ -130,7 +130,7 @@ export const LOCKING: readonly Recogniser[] = [
     literal: ' too low!',
     pattern: /^BUG: (MAX_\w+ too low)!/,
     title: 'lockdep: $1',
-    hint: 'a table of lockdep is full: it is turned off from here on, and finds nothing any more',
+    hint: 'a table of lockdep is full: it is turned off from here on, and finds nothing more',
   },
   {
     kind: 'atomic-sleep',

@@ -1,6 +1,6 @@
 import type { Recogniser } from './recogniser.js';
 
-const OTHER_BUILD = 'module and kernel come from different builds: take both from the same packages';
+const OTHER_BUILD = 'module and kernel come from different builds: use the same packages for both';
 
 /** A module, or what it needs, cannot be had. kernel/module/, drivers/base/firmware_loader/, and who asks for modules. */
 export const MODULES: readonly Recogniser[] = [
@@ -9,7 +9,7 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'Unknown symbol',
     pattern: /^(\w+): Unknown symbol (\S+) \(err (-2|0)\)/,
-    title: '$1 needs the symbol $2, which nobody exports',
+    title: '$1 needs the symbol $2, which no loaded module exports',
     hint: 'the module that exports it is not loaded',
   },
   {
@@ -49,8 +49,8 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'nvalid ELF',
     pattern: /^(?:Module has invalid ELF structures|(?:\w+: )?[Ii]nvalid ELF (?:header|section|object)\b.*)/,
-    title: 'a module file is no module',
-    hint: 'the file is cut short, or compressed in a way that neither this kernel nor its modprobe undoes',
+    title: 'a module file is invalid',
+    hint: 'the file is cut short, or compressed in a way that neither this kernel nor its modprobe supports',
   },
   {
     kind: 'module-format',
@@ -66,7 +66,7 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'decompression failed',
     pattern: /^(?:module: )?(?:\w+ )?decompression failed with status (-?\d+)/i,
     title: 'the kernel could not decompress a module ($1)',
-    hint: 'the file is cut short, or compressed by a method or with a window that this kernel does not take',
+    hint: 'the file is cut short, or compressed by a method or with a window that this kernel does not support',
   },
   {
     kind: 'unsigned',
@@ -74,7 +74,7 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'is rejected',
     pattern: /^Loading of ((?:unsigned )?module(?: with [\w ]+?)?) is rejected/,
     title: 'the kernel refused a module: $1',
-    hint: 'this kernel enforces signatures and the module has none that it knows: do not strip signed modules',
+    hint: 'this kernel enforces signatures and the signature of the module is missing or unknown: do not strip signed modules',
   },
   {
     kind: 'unsigned',
@@ -82,7 +82,7 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'module verification failed',
     pattern: /^(\w+): module verification failed: signature and\/or required key missing/,
     title: '$1 is not signed by a key that this kernel knows',
-    hint: 'it was loaded all the same; a kernel that enforces signatures would refuse it',
+    hint: 'it was loaded anyway; a kernel that enforces signatures would refuse it',
   },
   {
     kind: 'blacklisted',
@@ -145,7 +145,7 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'info',
     literal: 'inheriting taint',
     pattern: /^(\w+): module uses symbols (?:(\S+) )?from proprietary module (\w+), inheriting taint/,
-    title: '$1 uses $3, which is not under the GPL, and counts as such from now on',
+    title: '$1 uses $3, which is not under the GPL, and now counts as such itself',
     hint: 'it was loaded; GPL-only symbols are closed to it',
   },
   {
@@ -154,7 +154,7 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'suspiciously returned',
     pattern: /^do_init_module: '(\w+)'->init suspiciously returned (-?\d+)/,
     title: "$1's init returned $2, which is neither success nor an error",
-    hint: 'the module was loaded all the same; it should return 0 or a negative errno',
+    hint: 'the module was loaded anyway; it should return 0 or a negative errno',
   },
   {
     kind: 'request-loop',
@@ -170,8 +170,8 @@ export const MODULES: readonly Recogniser[] = [
     literal: 'request_module: ',
     pattern:
       /^request_module: (?:kmod_concurrent_max \(\d+\) close to 0|modprobe \S+ cannot be processed, kmod busy)/,
-    title: 'the kernel asks for more modules at once than it may',
-    hint: 'modprobe does not return: it hangs, waits for a device, or what it needs is a module itself',
+    title: 'the kernel requested more modules at once than its limit allows',
+    hint: 'modprobe does not return: it hangs, waits for a device, or itself needs a module',
   },
   {
     kind: 'firmware-missing',
@@ -221,7 +221,7 @@ export const MODULES: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'alg: ',
     pattern: /^alg: (?:\w+: )?(?:failed to allocate transform for (\S+): (-\d+)|No test for (\S+).*)/,
-    title: 'no implementation of $1$3 can be had',
+    title: 'no implementation of $1$3 is available',
     benign: /No test for/,
     hint: 'a crypto module that it asks for by name is not in the set',
   },

@@ -36,7 +36,7 @@ export const OOPS: readonly Recogniser[] = [
     end: END_TRACE,
     most: 1000,
     guilty: { pick: 'entry' },
-    hint: 'a function called itself too often, or keeps too much on its stack: the report on the console names it',
+    hint: 'a function recursed too deeply or used too much stack: the report on the console names it',
   },
   {
     kind: 'oops',

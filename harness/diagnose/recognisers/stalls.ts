@@ -1,7 +1,7 @@
 import { END_MEMORY, END_STACK, ENTRY, type Recogniser } from './recogniser.js';
 
 // Emulated CPUs on a busy host stand still for seconds: a lockup alone is no proof against the kernel.
-const LOAD = 'a CPU was stuck, or the host did not run it: look at the load of the host first';
+const LOAD = 'a CPU was stuck, or the host did not run it: check the load of the host first';
 const MEMORY = 'give the scenario more memory, or the guest fewer modules to load';
 
 /** Something stands still, or memory runs out: often the host's doing. kernel/watchdog.c, kernel/rcu/, mm/oom_kill.c. */
@@ -46,7 +46,7 @@ export const STALLS: readonly Recogniser[] = [
     title: 'workqueue lockup',
     end: /^Showing backtraces of|^ <\/TASK>/,
     most: 60,
-    hint: 'work that a driver put off was not done for half a minute: the report names the work that waits',
+    hint: 'work queued by a driver did not run for half a minute: the report names it',
   },
   {
     kind: 'rcu-stall',
@@ -111,7 +111,7 @@ export const STALLS: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'page allocation failure',
     pattern: /^(.+?): page allocation failure: order:(\d+), mode:\w+\((\w+)/,
-    title: '$1 could not get memory (order $2, $3)',
+    title: '$1 could not allocate memory (order $2, $3)',
     end: END_MEMORY,
     most: 80,
     hint: MEMORY,
@@ -121,7 +121,7 @@ export const STALLS: readonly Recogniser[] = [
     severity: 'warn',
     literal: 'vmalloc error',
     pattern: /^(.+?): vmalloc (?:error|size|: allocation failure)/,
-    title: '$1 could not get memory (vmalloc)',
+    title: '$1 could not allocate memory (vmalloc)',
     end: END_MEMORY,
     most: 80,
     hint: MEMORY,

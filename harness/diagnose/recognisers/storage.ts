@@ -34,15 +34,15 @@ export const STORAGE: readonly Recogniser[] = [
     literal: 'beyond end of device',
     pattern: /^(.+?): attempt to access beyond end of device/,
     title: '$1 went beyond the end of its device',
-    hint: 'the disk is smaller than its file system or partition table says, or was taken away',
+    hint: 'the disk is smaller than its file system or partition table says, or was removed',
   },
   {
     kind: 'past-the-end',
     severity: 'warn',
     literal: 'rw=',
     pattern: /^(\w+): rw=\d+, (?:sector|want)=\d+,.* limit=(\d+)/,
-    title: 'the end of $1 was passed',
-    hint: 'the disk is smaller than its file system or partition table says, or was taken away',
+    title: 'a request went beyond the end of $1',
+    hint: 'the disk is smaller than its file system or partition table says, or was removed',
     secondary: true,
   },
   {
@@ -76,7 +76,7 @@ export const STORAGE: readonly Recogniser[] = [
     literal: 'failed: Result',
     pattern: /^sd [\d:]+: \[(\w+)\] ([\w() ]+?) failed: Result: hostbyte=(\w+)/,
     title: '$2 failed on $1 ($3)',
-    hint: 'the disk was taken away, or its controller gave up',
+    hint: 'the disk was removed, or its controller gave up',
   },
   {
     kind: 'scsi-error',

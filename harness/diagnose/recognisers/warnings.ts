@@ -1,6 +1,6 @@
 import { END_STACK, END_TRACE, FIRST, type Recogniser } from './recogniser.js';
 
-const WENT_ON = 'the kernel went on; its report on the console says what it found odd';
+const WENT_ON = 'the kernel continued; its report on the console says what is wrong';
 
 /** How WARN() has been headed: with the CPU before, with it behind (7.0), with the condition in brackets; `file.c:1 at function+0x1/0x2`. */
 const AT = String.raw`^WARNING: (?:CPU: \d+ PID: \d+ )?(?:\[.*\] )?(?:at )?(?:\S*/)?`;
@@ -21,12 +21,12 @@ const SPECIALS: readonly Special[] = [
     file: String.raw`refcount\.c`,
     title: 'a reference count went wrong',
     skip: /refcount|kobject_/,
-    hint: 'the kernel keeps the object for ever rather than use it after its end',
+    hint: 'the kernel leaks the object rather than use it after it is freed',
   },
   {
     kind: 'warning',
     file: String.raw`debugobjects\.c`,
-    title: 'WARNING: an object was used outside of its life (ODEBUG)',
+    title: 'WARNING: an object was used outside its lifetime (ODEBUG)',
     skip: /debug_|rcu|hrtimer_|timer_|work_|percpu_|vunmap|vfree|__free_|kobject_/,
   },
   {
@@ -87,7 +87,7 @@ export const WARNINGS: readonly Recogniser[] = [
     end: END_TRACE,
     secondary: true,
     guilty: { pick: 'first', skip: /refcount|kobject_/ },
-    hint: 'the kernel keeps the object for ever rather than use it after its end',
+    hint: 'the kernel leaks the object rather than use it after it is freed',
   },
   {
     kind: 'warning',
@@ -115,7 +115,7 @@ export const WARNINGS: readonly Recogniser[] = [
     title: '$1 is registered twice',
     end: END_STACK,
     most: 40,
-    hint: 'two drivers, or a module and its built-in twin, claim one name',
+    hint: 'two drivers, or a module and its built-in twin, claim the same name',
   },
   {
     kind: 'duplicate-name',
@@ -123,7 +123,7 @@ export const WARNINGS: readonly Recogniser[] = [
     literal: 'kobject_add_internal failed',
     pattern: /^kobject: kobject_add_internal failed for (\S+) with (-E\w+)/,
     title: '$1 could not be registered ($2)',
-    hint: 'two drivers, or a module and its built-in twin, claim one name',
+    hint: 'two drivers, or a module and its built-in twin, claim the same name',
     secondary: true,
   },
 ];
