@@ -4,7 +4,7 @@ ARGS  ?=
 BOOTGATE = node dist/cli/main.js
 SOURCES := $(shell find harness -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: run test check bench mutate fuzz setup tools build unit lint types clean hooks
+.PHONY: run test test-all check bench mutate fuzz setup tools build unit lint types clean hooks
 
 run: setup
 	$(BOOTGATE) run --image $(IMAGE) $(ARGS)
@@ -12,6 +12,12 @@ run: setup
 # Everything: the fast checks first, then the tests that boot real kernels.
 test: setup check
 	npx tap --jobs=1 $(TAP_ARGS) $$(find harness -name '*boot.test.ts' | sort)
+
+# What takes longer: every regression and take-away, then each scenario of the library once with the full module tree.
+test-all: export BOOTGATE_ALL = 1
+test-all: export BOOTGATE_WIDE = 1
+test-all: test
+	$(BOOTGATE) run --tag quick wide --image debian $(ARGS)
 
 # The fast part. The four run side by side.
 check: setup
@@ -42,7 +48,7 @@ fuzz: setup
 setup: tools node_modules/.package-lock.json dist/.tsbuildinfo
 
 tools:
-	@sh harness/setup/system-tools.sh
+	@$(if $(WIDE),BOOTGATE_WIDE=1) sh harness/setup/system-tools.sh
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund

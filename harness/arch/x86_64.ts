@@ -22,8 +22,7 @@ export const x86_64: ArchitectureTable = {
       // i440FX and PIIX3, whose IDE controller is part of the board.
       pc: { machine: 'pc,smbus=off,vmport=off', pciBus: 'pci.0' },
     },
-    // Each feature that the emulated processor has makes coldplug load the modules that use it: these four cost 12 % of a boot.
-    cpu: { kvm: 'host', tcg: 'max,-svm,-aes,-pclmulqdq,-sha-ni' },
+    cpu: { kvm: 'host', tcg: 'max' },
     control: 'ttyS1',
     // no_timer_check: on a busy host an emulated timer may be late by the few ticks that arch/x86/kernel/apic/io_apic.c,
     // check_timer(), allows, and the kernel panics ("IO-APIC + timer doesn't work!"). Under KVM it skips the check by itself.

@@ -133,6 +133,7 @@ function resultOf(
   };
 }
 
-function moreMemory({ scenario, memoryMiB }: BootRequest): string {
-  return `${scenario.name} gets ${memoryMiB} MiB instead of ${scenario.memoryMiB} MiB, because its modules travel in the archive`;
+function moreMemory({ scenario, memoryMiB, delivery }: BootRequest): string {
+  const why = delivery === 'window' ? 'the module window needs it' : 'its modules travel in the archive';
+  return `${scenario.name} gets ${memoryMiB} MiB instead of ${scenario.memoryMiB} MiB, because ${why}`;
 }

@@ -37,7 +37,12 @@ t.test('a guest is started in one place only', async (t) => {
   t.same(callersOf('bootWithRetries('), ['boot/executor.ts'], 'one place that tries again');
 });
 
-const prepared = { delivery: 'window', set: { bytes: 1 }, installSet: null } as unknown as PreparedImage;
+const prepared = {
+  delivery: 'window',
+  kernel: { arch: 'x86_64' },
+  set: { bytes: 1 },
+  installSet: null,
+} as unknown as PreparedImage;
 const scenario = (name: string, more: Partial<Scenario> = {}) =>
   ({ name, area: 'a', cpus: 1, memoryMiB: 64, boot: 'direct', steps: [], ...more }) as Scenario;
 const pass = (name: string, verdict: Verdict = 'pass') =>

@@ -1,3 +1,4 @@
+import { type Architecture, bootSupport } from '../arch/index.js';
 import type { PreparedImage } from '../image/prepare.js';
 import type { Scenario } from '../scenarios/scenario.js';
 
@@ -7,16 +8,22 @@ const KERNEL_MIB = 192;
 /** The userland with all tools, and the indexes of a full module tree. */
 const USERLAND_MIB = 48;
 
+type MemoryNeeds = Pick<PreparedImage, 'delivery'> & {
+  set: Pick<PreparedImage['set'], 'bytes'>;
+  kernel: { arch: Architecture };
+};
+
 /**
- * The memory that a guest gets: what its scenario declares, or more where the modules travel in the archive. While the kernel
+ * The memory that a guest gets: what its scenario declares, or more where its modules need it: in the archive, or in a window. While the kernel
  * unpacks an archive it holds it twice (init/initramfs.c), and its root file system may fill half of what is free by then
- * (mm/shmem.c, shmem_default_max_blocks): what is left beside the archive must be twice its size.
+ * (mm/shmem.c, shmem_default_max_blocks): what is left beside the archive must be twice its size. A module window needs a little
+ * below and above it.
  */
 export function memoryFor(
   { memoryMiB }: Pick<Scenario, 'memoryMiB'>,
-  { delivery, set }: Pick<PreparedImage, 'delivery'> & { set: Pick<PreparedImage['set'], 'bytes'> },
+  { delivery, set, kernel }: MemoryNeeds,
 ): number {
-  if (delivery === 'window') return memoryMiB;
+  if (delivery === 'window') return Math.max(memoryMiB, bootSupport(kernel.arch).window?.minMemoryMiB ?? 0);
   const archive = Math.ceil(set.bytes / MIB) + USERLAND_MIB;
   const needed = 3 * archive + KERNEL_MIB;
   return Math.max(memoryMiB, Math.ceil(needed / 64) * 64);

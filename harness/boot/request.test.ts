@@ -182,9 +182,10 @@ t.test('a request of another version, or none, is refused with its place', async
 
 t.test('an archive with the modules in it gets the memory that it needs', async (t) => {
   const MIB = 1024 * 1024;
-  const of = (delivery: 'window' | 'archive', mib: number) =>
-    memoryFor({ memoryMiB: 512 }, { delivery, set: { bytes: mib * MIB } });
+  const of = (delivery: 'window' | 'archive', mib: number, memoryMiB = 512) =>
+    memoryFor({ memoryMiB }, { delivery, set: { bytes: mib * MIB }, kernel: { arch: 'x86_64' } });
   t.equal(of('window', 400), 512, 'the window costs none');
+  t.equal(of('window', 400, 256), 320, 'but it has a least memory, and a run does not end for it');
   t.equal(of('archive', 20), 512, 'a small set fits as declared');
   const whole = of('archive', 400);
   t.ok(whole >= 3 * 400 + 128, `${whole} MiB for 400 MiB`);

@@ -102,7 +102,7 @@ export function requestOf(
     delivery,
     initramfs: { segments: segments.map(({ path: _path, ...segment }) => segment), bytes, digest },
     window: window && { content: windowContent, bytes: window.bytes },
-    memoryMiB: memoryFor(scenario, { delivery, set }),
+    memoryMiB: memoryFor(scenario, { delivery, set, kernel }),
     nonce,
     seed,
   };

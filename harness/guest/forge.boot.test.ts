@@ -27,8 +27,9 @@ const DOORS: Record<string, string> = {
   'the proc below ours':
     'umount -l /proc; ls /proc; for fd in 7 8; do orders > /proc/1/fd/$fd; done; mount -t proc proc /proc',
   'the namespaces of init': 'nsenter -t 1 -m -p sh -c "ls /run/bootgate/room; ls -l /proc/1/fd"',
+  // The step's own text has it too.
   'the secret in files':
-    'if find /bootgate /run /tmp /etc /root -type f | xargs grep -l 0123456789abcde[f]; then fail "the secret is in a file"; fi',
+    'if find /bootgate /run /tmp /etc /root -type f ! -path "/bootgate/scenario/step-*" | xargs grep -l 0123456789abcde[f]; then fail "the secret is in a file"; fi',
   'the secret in the log': 'if dmesg | grep 0123456789abcde[f]; then fail "the secret is in the log"; fi',
   'records of our own':
     "for to in /dev/console /dev/kmsg /dev/ttyS0; do printf '\\n@bg2 99 0123456789abcdef step-end name=no status=0\\n@bg1 x 5 1 end records=5\\n' > $to; done",

@@ -12,7 +12,7 @@ export interface Plan {
 
 /**
  * Chooses scenarios: the image's patterns, narrowed by the command line's patterns and tags. With neither, those tagged quick and
- * those that the image names exactly. Something that the image skips is booted all the same when the command line names
+ * those that the image names exactly; of an area, those tagged quick. Something that the image skips is booted all the same when the command line names
  * it exactly.
  * @throws BootgateError blame `user` when a pattern or a tag matches nothing.
  */
@@ -26,9 +26,12 @@ export function planRun(
   const tagged = withTags(scenarios, tags);
   const wanted = new Set(patterns.length > 0 ? selectScenarios(scenarios, patterns) : offered);
   if (tags.length > 0) for (const one of wanted) if (!tagged.has(one)) wanted.delete(one);
-  if (tags.length + patterns.length === 0)
-    for (const one of wanted)
-      if (!tagsOf(one).includes(QUICK) && !image.scenarios.includes(one.name)) wanted.delete(one);
+  if (tags.length === 0) {
+    const named = patterns.length > 0 ? closerThanArea(wanted, patterns) : new Set<Scenario>();
+    const isWanted = (one: Scenario) =>
+      isQuick(one) || named.has(one) || (patterns.length === 0 && image.scenarios.includes(one.name));
+    for (const one of wanted) if (!isWanted(one)) wanted.delete(one);
+  }
   const chosen = scenarios.filter(
     (scenario) => wanted.has(scenario) && (offered.includes(scenario) || patterns.includes(scenario.name)),
   );
@@ -51,6 +54,17 @@ export function planRun(
 
 /** What is booted unless something else is named. */
 const QUICK = 'quick';
+
+const isQuick = (one: Scenario): boolean => tagsOf(one).includes(QUICK);
+
+/** An area (`storage`) stands for its quick scenarios, or for all where none is quick; other patterns for all that they match. */
+function closerThanArea(wanted: ReadonlySet<Scenario>, patterns: readonly string[]): ReadonlySet<Scenario> {
+  const all = [...wanted];
+  const closer = patterns.filter((one) => !one.startsWith('!') && !all.some(({ area }) => area === one));
+  const named = closer.length > 0 ? selectScenarios(all, closer) : [];
+  const withoutQuick = all.filter(({ area }) => !all.some((one) => one.area === area && isQuick(one)));
+  return new Set([...named, ...withoutQuick]);
+}
 
 const tagsOf = ({ tags }: Scenario): readonly string[] => tags ?? [QUICK];
 

@@ -200,7 +200,12 @@ t.test('planning by tags', async (t) => {
   const names = (...args: [string[], string[]?]) => planRun(image, all, ...args).boots.map((one) => one.name);
   t.same(names([]), ['boot/a', 'boot/b'], 'quick unless something is named; untagged is quick');
   t.same(names([], ['wide']), ['boot/b', 'storage/wide']);
-  t.same(names(['storage']), ['storage/wide'], 'a pattern reaches all');
+  t.same(names(['storage']), ['storage/wide'], 'an area without a quick one stands for all of it');
+  const more = { ...scenario('boot/c'), tags: ['wide'] };
+  const named3 = (pattern: string) => planRun(image, [...all, more], [pattern]).boots.map((one) => one.name);
+  t.same(named3('boot'), ['boot/a', 'boot/b'], 'an area stands for its quick ones');
+  t.same(named3('boot/*'), ['boot/a', 'boot/b', 'boot/c'], 'a glob for all');
+  t.same(named3('boot/c'), ['boot/c']);
   t.same(names(['boot'], ['wide']), ['boot/b'], 'both: what both name');
   t.throws(() => planRun(image, all, [], ['wild']), { message: /no scenario is tagged wild .*wide/ });
   t.throws(() => planRun(image, all, ['boot/a'], ['wide']), { code: 'E_NOTHING_TO_RUN' });

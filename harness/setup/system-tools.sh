@@ -6,6 +6,7 @@
 #   system-tools.sh             install what is missing
 #   system-tools.sh --list      say what is missing and what would be run; change nothing (also --dry-run)
 #   system-tools.sh --table     print the table as it is read here: role|kind|name|debian|fedora|suse|optional|paths
+# BOOTGATE_WIDE=1 counts what is optional as needed: the tools of the scenarios that are tagged wide.
 #
 # For the tests: BOOTGATE_OS_RELEASE names another os-release(5) file, BOOTGATE_SBIN other folders than /usr/sbin:/sbin.
 set -u
@@ -80,7 +81,7 @@ find_missing() {
     *) package= ;;
     esac
     shown=$name${package:+ ($package)}
-    if [ "$optional" = true ]; then
+    if [ "$optional" = true ] && [ -z "${BOOTGATE_WIDE:-}" ]; then
       unwanted=${unwanted:+$unwanted, }$shown
       continue
     fi

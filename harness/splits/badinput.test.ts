@@ -61,6 +61,12 @@ const cases: [string, Record<string, string | Uint8Array>, string, RegExp[]][] =
     ],
   ],
   [
+    'more shell commands than a list of people has: each would look at every file of the tree',
+    { 'generic.inclusion-list': '! fs/no.ko\n'.repeat(14_000) },
+    'generic.inclusion-list',
+    [/:201:1 .*more than 200 shell commands/],
+  ],
+  [
     'packages that depend on a later or unknown one, or are declared twice',
     {
       'def_variants.yaml': fedora(

@@ -12,7 +12,7 @@ import { folderOf, treeOf } from './fixtures/tree.js';
 import { findPackage, installSet } from './installsets.js';
 import { splitFromPackages } from './packages.js';
 import { readSplit } from './read.js';
-import { findFiles } from './shellfind.js';
+import { FileTree, findFiles } from './shellfind.js';
 import { ShellBeyond } from './shellwords.js';
 import type { ReadSplitOptions, Split } from './split.js';
 
@@ -342,7 +342,7 @@ fs/nfs/nfs.ko
 /** A glob that comes to several words makes an expression that find refuses too. */
 function orNothing(command: string, files: readonly string[]): string[] {
   try {
-    return findFiles(command, files);
+    return findFiles(command, new FileTree(files));
   } catch (error) {
     if (error instanceof ShellBeyond) return [];
     throw error;

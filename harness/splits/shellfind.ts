@@ -11,11 +11,10 @@ import { compiled, pipeline, ShellBeyond, type Word } from './shellwords.js';
 const GLOB = { doubleStar: false, brackets: true, crossSlash: false, dashIsUnderscore: false };
 /**
  * The files that a command prints.
- * @param files Paths relative to the folder in which the command would run, which has no other files.
+ * @param tree The folder in which the command would run.
  * @throws ShellBeyond for what is not understood.
  */
-export function findFiles(command: string, files: readonly string[]): string[] {
-  const tree = new FileTree(files);
+export function findFiles(command: string, tree: FileTree): string[] {
   const [first = [], ...filters] = pipeline(command);
   if (first[0]?.text !== 'find') throw new ShellBeyond('only find is supported', first[0]?.offset ?? 0);
   const words = first.slice(1).flatMap((word) => expand(word, tree));
@@ -39,8 +38,8 @@ function expand(word: Word, tree: FileTree): Word[] {
   });
 }
 
-/** Files and the folders that they lie in. */
-class FileTree {
+/** Files and the folders that they lie in, by paths relative to one folder. */
+export class FileTree {
   readonly all: readonly string[];
   readonly #files: ReadonlySet<string>;
 

@@ -3,11 +3,14 @@ import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { expandBraces, parseGlob } from '../patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from '../patterns/nfa.js';
 import { placeAt, readLines, Suggestions } from './lines.js';
-import { findFiles } from './shellfind.js';
+import { FileTree, findFiles } from './shellfind.js';
 import { ShellBeyond } from './shellwords.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
 
 const SHELL = { doubleStar: false, brackets: true, crossSlash: false, dashIsUnderscore: false };
+
+/** Real lists hold a handful; each of them looks at every file of the tree. */
+const MOST_COMMANDS = 200;
 
 /** Most rounds of Ubuntu's dependency pass. */
 const PASSES = 19;
@@ -26,7 +29,10 @@ export async function readUbuntu(
   const list = await readLines(file);
   const problems: Problem[] = [];
   const paths = new Map([...index.modules.values()].map(({ name, path }) => [plain(path), name]));
-  const files = [...paths.keys()].flatMap((path) => (path.startsWith('kernel/') ? [path.slice(7)] : []));
+  const tree = new FileTree(
+    [...paths.keys()].flatMap((path) => (path.startsWith('kernel/') ? [path.slice(7)] : [])),
+  );
+  let commands = 0;
   const builtin = new Set([...index.builtins.values()].map(plain));
   const placement = new Map<string, Placed>();
   const unused: RulePlace[] = [];
@@ -39,7 +45,11 @@ export async function readUbuntu(
       problems.push({ file: list.file, line: at + 1, column, message, ...(hint ? { hint } : {}) });
     let found: string[] = [];
     if (text.startsWith('!')) {
-      const printed = commandFiles(text.slice(1), files, (message, offset) =>
+      if (++commands > MOST_COMMANDS) {
+        if (commands === MOST_COMMANDS + 1) wrong(`more than ${MOST_COMMANDS} shell commands`);
+        continue;
+      }
+      const printed = commandFiles(text.slice(1), tree, (message, offset) =>
         notes.push({
           id: 'command-skipped',
           severity: 'warning',
@@ -123,11 +133,11 @@ export async function readUbuntu(
 /** What a command prints, or null where it is not understood. */
 function commandFiles(
   command: string,
-  files: readonly string[],
+  tree: FileTree,
   beyond: (message: string, offset: number) => void,
 ): string[] | null {
   try {
-    return findFiles(command, files);
+    return findFiles(command, tree);
   } catch (error) {
     if (!(error instanceof ShellBeyond)) throw error;
     beyond(error.message, error.offset);

@@ -81,7 +81,7 @@ t.test('argv: what the first devices had before there was a table, to the byte',
     [
       '-nodefaults -no-user-config -no-reboot -S -no-shutdown',
       '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
-      '-display none -machine q35,sata=off,smbus=off,vmport=off -accel tcg -cpu max,-svm,-aes,-pclmulqdq,-sha-ni -smp 1 -m 512M -bios /f/qboot.rom',
+      '-display none -machine q35,sata=off,smbus=off,vmport=off -accel tcg -cpu max -smp 1 -m 512M -bios /f/qboot.rom',
       '-kernel /k/vmlinux -initrd /k/initramfs.cpio',
       '-append console=ttyS0 loglevel=6 panic=-1 no_timer_check i8042.nokbd i8042.noaux bootgate.control=ttyS1',
       '-chardev file,id=console,path=console.log -serial chardev:console',
