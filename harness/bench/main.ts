@@ -14,7 +14,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
 
 const program = new Command('bench')
   .description(`prints bootgate's figures; groups: ${Object.keys(BENCHES).join(', ')}`)
-  .argument('[group...]', 'all unless given')
+  .argument('[group...]', 'default: all')
   .option('--json', 'as JSON')
   .action(async (groups: string[], flags: { json?: boolean }) => {
     const rows: (Figure & { group: string })[] = [];

@@ -23,7 +23,7 @@ const GRACE_SECONDS = 60;
 
 const program = new Command('fuzz')
   .description(`feeds changed inputs to every reader; targets: ${Object.keys(TARGETS).join(', ')}`)
-  .argument('[target...]', 'all unless given')
+  .argument('[target...]', 'default: all')
   .option('--seconds <n>', 'for all targets together', '600')
   .option('--inputs <n>', 'most inputs for each target')
   .option('--seed <n>', 'the same seed gives the same inputs', String(Date.now() % 1_000_000))
