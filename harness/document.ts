@@ -48,7 +48,7 @@ function notUtf8(file: string, bytes: Buffer): Problem | undefined {
   }
 }
 
-/** The same for text at hand; `file` is only a name. */
+/** The same for text already read; `file` is only a name. */
 export async function parseDocument<T>(
   file: string,
   text: string,

@@ -5,7 +5,7 @@ import { cleanLine, cleanText } from './printable.js';
  * short and says what to do next; only a bug keeps its stack.
  */
 
-/** Whose fault it is: `user` wrong input (exit 2), `guest` the kernel under test says no (exit 1), `host` this machine (exit 3), `bug` ours (exit 3). */
+/** Whose fault it is: `user` wrong input (exit 2), `guest` the kernel under test failed (exit 1), `host` this machine (exit 3), `bug` ours (exit 3). */
 export type Blame = 'user' | 'guest' | 'host' | 'bug';
 
 /** One thing that is wrong, and where: `file:line:col` as far as they are known. */
@@ -62,7 +62,7 @@ export function hostError(
   return new BootgateError(message, { code, blame: 'host', ...more });
 }
 
-/** The contract's exit codes: 0 holds, 1 says no, 2 bad input, 3 could not decide, 130 interrupted. */
+/** The contract's exit codes: 0 holds, 1 failed, 2 bad input, 3 could not decide, 130 interrupted. */
 export const EXIT = { ok: 0, no: 1, usage: 2, undecided: 3, interrupted: 130 } as const;
 
 /** The exit code of an error. Anything that is not ours is a bug or the host: it never reads as a failed kernel. */

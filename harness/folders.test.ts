@@ -11,7 +11,7 @@ t.test('makes what is missing, also when many ask at once', async (t) => {
   t.ok(statSync(path).isDirectory());
 });
 
-t.test('says no where a file is in the way, or the folder takes no other', { timeout: 5000 }, async (t) => {
+t.test('refuses if a file is in the way, or the folder takes no other', { timeout: 5000 }, async (t) => {
   const file = join(t.testdir({ file: '' }), 'file');
   await t.rejects(makeFolder(file), { code: 'EEXIST' });
   await t.rejects(makeFolder(join(file, 'below')), { code: 'ENOTDIR' });

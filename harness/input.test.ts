@@ -34,7 +34,7 @@ t.test('only regular files of bounded size are read', { timeout: 10_000 }, async
     [join(dir, 'folder'), /folder: it is a folder/],
     [join(dir, 'none'), /none: there is no such file/],
     [join(dir, 'right', 'below'), /there is no such file/],
-    [join(dir, 'sparse'), /sparse: it has 5\.00 GiB; at most 100 B are read/],
+    [join(dir, 'sparse'), /sparse: it is 5\.00 GiB; at most 100 B are read/],
     [join(dir, 'n'.repeat(300)), /its name is too long/],
   ] as const)
     t.match(await errorOf(read(path)), { blame: 'user', code: 'E_HERE', message });
@@ -128,7 +128,7 @@ t.test('what a scenario may ask for has limits', async (t) => {
   );
   t.match(await problems(`steps: [{name: n, run: ${long}}]`), /steps\[0\]\.run: Too big/);
   t.match(await problems(`steps: [{name: n, run: ${'x'.repeat(200_000)}}]`), /steps\[0\]\.run: Too big/);
-  t.match(await problems('steps: [{name: n, run: "a\\0b"}]'), /steps\[0\]\.run: a NUL byte/);
+  t.match(await problems('steps: [{name: n, run: "a\\0b"}]'), /steps\[0\]\.run: a script cannot contain a NUL byte/);
   t.match(await problems(`description: ${'d'.repeat(600)}`), /description: Too big/);
   t.match(await problems(`cmdline: ${'c'.repeat(2000)}`), /cmdline: Too big/);
   t.match(await problems(`name: a/${'n'.repeat(200)}`), /name: Too big/);

@@ -119,7 +119,7 @@ t.test('scenarios and helpers', async (t) => {
   t.match(error.problems, [{ file: /helpers\/hello\.sh$/, message: /sh cannot read this/ }]);
 });
 
-t.test('what is wrong in a bootgate.yaml is told with its place, all at once', async (t) => {
+t.test('what is wrong in a bootgate.yaml is reported with its place, all at once', async (t) => {
   const folder = folderOf({
     'bootgate.yaml': 'version: 1\nscenarios: none\nimages: file\nuserland: folder\n',
     file: '',

@@ -61,7 +61,7 @@ export class Library {
     return [...new Set(names.map((file) => file.slice(0, -'.yaml'.length)))].sort();
   }
 
-  /** The file of that name, with or without `.yaml`; undefined where there is none, and for a path. */
+  /** The file of that name, with or without `.yaml`; undefined if there is none, and for a path. */
   find(shelf: Shelf, name: string): string | undefined {
     if (name.includes('/')) return undefined;
     const found = this.folders(shelf).flatMap((folder) =>
@@ -90,7 +90,7 @@ export const library = (): Library => current;
 
 /**
  * Opens the library of a command: of the project in that folder (`--project`), else in BOOTGATE_PROJECT, else in the nearest folder
- * upwards from the working folder that has a bootgate.yaml; of the package alone where there is none.
+ * upwards from the working folder that has a bootgate.yaml; of the package alone if there is none.
  * @throws BootgateError blame `user`: E_PROJECT, E_DOCUMENT.
  */
 export async function openLibrary(

@@ -34,7 +34,7 @@ export const UNPACKED = {
 /** Names of files in packages and module trees. Linux itself stops at 4,096 bytes. */
 export const MAX_PATH = { bytes: 1024, depth: 64 } as const;
 
-/** Problems of one input that are told; the others are counted. */
+/** Problems of one input that are reported; the others are counted. */
 export const MAX_PROBLEMS = 50;
 
 /** One scenario's machine and words. */

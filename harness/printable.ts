@@ -111,7 +111,7 @@ export function forJson(value: unknown, indent = 2): string {
   return `${jsonLine(JSON.stringify(value, null, indent))}\n`;
 }
 
-/** The same for JSON text at hand. */
+/** The same for JSON text already read. */
 export function jsonLine(json: string): string {
   return json
     .replace(UNSAFE_IN_JSON, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -48,7 +48,7 @@ export async function sealOf(path: string): Promise<Seal> {
   return { version: 2, boot: synced ? null : bootId(), files };
 }
 
-/** What a check came to: why an entry can no longer be used, or the seal with new stamps where only those had changed. */
+/** The result of a check: why an entry can no longer be used, or the seal with new stamps where only those had changed. */
 export type Checked = { damage: string } | { damage: null; restamped: Seal | null };
 
 /** The part of a seal that is about the files which fit, or about the others. */

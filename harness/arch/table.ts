@@ -5,7 +5,7 @@ export type Architecture = 'x86_64' | 'aarch64' | 'riscv64' | 's390x' | 'ppc64le
 export interface WindowLayout {
   /** Memory below the window. */
   low: number;
-  /** Physical address of the window: what the guest is told as `bootgate.window`. */
+  /** Physical address of the window: the guest gets it as `bootgate.window`. */
   base: number;
   /** Memory above it. Never 0: read() of /dev/mem ends at the top of memory (high_memory), so the window lies below it. */
   high: number;

@@ -8,7 +8,7 @@ import { closure } from '../modules/closure.js';
 import { loadModuleIndex } from '../modules/index.js';
 import { atMost, type Bench, figure, milliseconds } from './figure.js';
 
-/** Debian's generic kernel: 4,000 modules, the largest tree at hand. */
+/** Debian's generic kernel: 4,000 modules, the largest tree available here. */
 export const BENCH_KERNEL = 'apt:linux-image-amd64';
 
 export const modulesBench: Bench = {

@@ -63,7 +63,7 @@ t.test('wrong usage ends with 2 and says what was meant', async (t) => {
   }
 });
 
-t.test('a path that cannot be, and an answer that cannot be written, are told plainly', async (t) => {
+t.test('an impossible path, and an answer that cannot be written, are reported plainly', async (t) => {
   const out = openSync('/dev/full', 'w');
   const full = spawnSync(process.execPath, [main, 'scenarios', 'list'], {
     encoding: 'utf8',

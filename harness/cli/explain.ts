@@ -9,7 +9,7 @@ interface ExplainFlags extends SharedFlags {
   coverage?: boolean;
 }
 
-/** So many failures are told in full; more of them are first put together by their cause. */
+/** At most this many failures are shown in full; more of them are first grouped by their cause. */
 const MOST_STORIES = 2;
 const MOST_UNTOUCHED = 8;
 

@@ -23,7 +23,7 @@ export function catchSignals(): void {
 }
 
 /**
- * Ctrl+C once ends the work in order (guests are told to stop, results so far are written); twice ends it at once.
+ * The first Ctrl+C ends the work in order (guests are asked to stop, results so far are written); the second ends it at once.
  * No QEMU outlives us either way: each is started with a parent-death signal.
  */
 export function onInterrupt(onFirst: () => void): { signal: AbortSignal; release: () => void } {

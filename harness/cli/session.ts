@@ -53,7 +53,7 @@ export class Session {
     return planRun(image, await this.scenarios(), patterns, this.flags.tag);
   }
 
-  /** The image with everything at hand: once for each of its install sets. */
+  /** The prepared image: once for each of its install sets. */
   async prepare(image: Image, delivery = this.flags.delivery): Promise<[PreparedImage, ...PreparedImage[]]> {
     const { prepareImages } = await import('../image/prepare.js');
     return prepareImages(image, { ...this.#prepareOptions(), ...(delivery ? { delivery } : {}) });

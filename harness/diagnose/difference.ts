@@ -35,7 +35,7 @@ export function isNoise({ module, alternatives = [] }: Finding, reference?: Refe
 
 /**
  * Where nothing that the guest said names a missing module: what the reference loaded and this boot never asked for. One
- * module alone, with all that it needs, is the answer; several are a difference that only further boots can narrow down.
+ * module alone, with its dependencies, is the answer; several are a difference that only further boots can narrow down.
  */
 export function differenceFindings({ set, tree, report, reference, packageOf }: Compare): Finding[] {
   if (reference?.verdict !== 'pass') return [];

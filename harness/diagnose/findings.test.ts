@@ -449,7 +449,7 @@ t.test('present and refused: each with its reason', async (t) => {
     [
       'another release',
       refused(format, { background: { detailOf: detail({ vermagic: '6.1.0-99 SMP' }) } }),
-      /built for 6\.1\.0-99, and this kernel is 6\.1\.0-test/,
+      /built for 6\.1\.0-99, but this kernel is 6\.1\.0-test/,
     ],
     [
       'damaged',
@@ -481,7 +481,7 @@ t.test('present and refused: each with its reason', async (t) => {
       }),
       /does not take "abc" for its parameter number/,
     ],
-    ['no memory', refused("could not insert 'ext4': Cannot allocate memory"), /no memory/],
+    ['no memory', refused("could not insert 'ext4': Cannot allocate memory"), /not enough memory/],
   ];
   for (const [name, finding, hint] of cases) {
     t.equal(finding?.module, 'ext4', name);

@@ -233,7 +233,7 @@ function notBuiltFinding(need: Need, { tree, config, detailOf }: FindingsInput):
   const known = why && why.state !== 'unknown';
   const nobody = `no module of Linux ${tree.release} matches it, in the set or outside it`;
   return {
-    // Built, and in no package at hand, is another fault than never built: the packages are at hand to be mended.
+    // Built but in no package given is another fault than never built: the packages can be fixed.
     kind: why?.state === 'module' ? 'not-packaged' : why?.state === 'built-in' ? 'built-in' : 'not-built',
     evidence: cleanLine(need.evidence),
     ...(known ? { option: why.option } : {}),

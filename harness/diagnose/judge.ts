@@ -88,7 +88,7 @@ export function judge(evidence: Evidence): Judgement {
   };
 }
 
-/** Every declared step and what became of it; then the checks from outside, where the guest came to its end. */
+/** Every declared step and what became of it; then the checks from outside, if the guest ended by itself. */
 function stepsOf({ scenario, report, outside }: Facts): StepResult[] {
   const inside = scenario.steps.map(({ name }): StepResult => {
     const step = report.steps.find((one) => one.name === name);

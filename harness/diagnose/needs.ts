@@ -105,11 +105,11 @@ export interface Missing {
   alternatives: string[];
 }
 
-/** What a need comes to, in the full module tree and then in the set. */
+/** What a need resolves to, in the full module tree and then in the set. */
 export type Answer =
   /** The full module tree has it, the set does not. `bytes`: the module and all that it needs, as far as not in the set. */
   | Missing
-  /** The set has it with all that it needs, and yet it did not load. */
+  /** The set has it and its dependencies, and yet it did not load. */
   | { kind: 'present'; modules: string[] }
   /** The tree has nothing that answers to it. */
   | { kind: 'unknown' }

@@ -100,7 +100,7 @@ export function optionFor(request: string): string | undefined {
 
 /**
  * Why nothing in a kernel's tree answers a request, as far as its configuration says: `CONFIG_XFS_FS is not set`. An
- * option that is `m` means that the module was built and is in none of the packages at hand.
+ * option that is `m` means that the module was built and is in none of the packages given.
  */
 export function explainNotBuilt(
   request: string,

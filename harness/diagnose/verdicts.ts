@@ -242,7 +242,7 @@ function missingPart(output: string): string | undefined {
   return extension ? `libxt_${extension[1]}.so` : undefined;
 }
 
-/** The step that said no: the first, should there ever be several. */
+/** The step that failed: the first, should there ever be several. */
 export function failedStep(report: GuestReport) {
   return report.steps.find((step) => !step.ok);
 }

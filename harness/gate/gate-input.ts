@@ -11,7 +11,7 @@ import { type KnownIssue, type LedgerProblem, matchKnownIssues } from './known-i
 import { ledgerPattern } from './ledger-pattern.js';
 import type { GateSettings } from './thresholds.js';
 
-/** All that a gate goes by beside the run itself, as it was when the run ended. */
+/** All input of a gate besides the run itself, as it was when the run ended. */
 export interface GateInput {
   /** When it was judged: entries of the ledger expire. */
   now: Date;
@@ -22,7 +22,7 @@ export interface GateInput {
   baseline: RunResult | null;
 }
 
-/** The last steps of the chain, known issues and then the gate: pure functions of a judged run and of what the gate goes by. */
+/** The last steps of the chain, known issues and then the gate: pure functions of a judged run and of the gate's input. */
 export function withGate(run: RunResult, input: GateInput): RunResult & { gate: GateReport } {
   const { result, problems } = withKnownIssues(run, input.knownIssues, input.now);
   const { check, overBudget, baseline, settings } = input;
@@ -66,7 +66,7 @@ export async function writeGateInput(
   await writeWhole(join(folder, FILE), forJson(stored));
 }
 
-/** Undefined where there is none: a run without a gate, or of an older version. */
+/** Undefined if there is none: a run without a gate, or of an older version. */
 export async function readGateInput(folder: string): Promise<GateInput | undefined> {
   let text: string;
   try {

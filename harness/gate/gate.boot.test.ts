@@ -156,7 +156,7 @@ t.test(
     t.same(
       gate?.comparison?.gone.sort(),
       ['storage/ahci', 'storage/virtio-scsi'],
-      'what is no longer tried is told',
+      'what is no longer tried is reported',
     );
 
     const sarif = sh('node dist/cli/main.js report latest --format sarif');

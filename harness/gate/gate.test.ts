@@ -226,7 +226,7 @@ t.test('static check and budgets', async (t) => {
 t.test('against a baseline', async (t) => {
   const before = run([one('a/x', 'pass'), one('a/y', 'fail'), one('a/z', 'crash'), one('a/gone', 'pass')]);
 
-  t.test('new failures come first, fixed ones are told', async (t) => {
+  t.test('new failures come first, fixed ones are reported', async (t) => {
     const after = run([one('a/x', 'fail'), one('a/y', 'fail'), one('a/z', 'pass')]);
     const report = gate(after, { baseline: before });
     t.same(kinds(report), ['no new-failure', 'no failure', 'note coverage', 'note fixed']);

@@ -58,7 +58,7 @@ export async function loadKnownIssues(file: string, scenarios?: readonly string[
   return issuesOf(await readDocument(file, knownIssuesSchema), scenarios);
 }
 
-/** The same for text at hand; `file` is only a name. */
+/** The same for text already read; `file` is only a name. */
 export async function parseKnownIssues(
   file: string,
   text: string,

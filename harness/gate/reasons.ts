@@ -24,7 +24,7 @@ export interface ReasonOptions {
 
 /**
  * What one result means for the gate; undefined for a pass or a skip with nothing to say. A failure fails the gate whoever is to
- * blame. That the full module tree fails as well is told as its cause and excuses nothing.
+ * blame. That the full module tree fails as well is reported as its cause and excuses nothing.
  */
 export function reasonOf(one: ScenarioResult, options: ReasonOptions): GateReason | undefined {
   const result = resultName(one);

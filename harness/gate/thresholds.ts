@@ -6,7 +6,7 @@ export function isOver({ percent, amount }: Growth, before: number, after: numbe
   return more > (amount ?? 0) && more > (before * (percent ?? 0)) / 100;
 }
 
-/** What the gate goes by, all said. */
+/** The gate's settings, with every default filled in. */
 export interface GateSettings {
   /** Null: not looked at. */
   growth: Record<GrowthOf, Growth | null>;

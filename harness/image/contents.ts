@@ -7,7 +7,7 @@ import type { PreparedImage } from './prepare.js';
 export interface ContainedModule {
   name: string;
   bytes: number;
-  /** Of the split, where there is one. */
+  /** Of the split, if there is one. */
   package?: string;
 }
 

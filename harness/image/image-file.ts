@@ -64,7 +64,7 @@ export const imageSchema = z
   })
   .describe('One bootable thing under test: kernel, module set and userland');
 
-/** What `modules:` of an image or `--modules` came to. */
+/** What `modules:` of an image or `--modules` resolved to. */
 export type ModuleSource =
   | { kind: 'all' }
   | { kind: 'policy'; file: string }

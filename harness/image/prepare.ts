@@ -19,7 +19,7 @@ import { loadSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
 import type { Image, ModuleSource } from './image-file.js';
 
-/** An image with everything at hand that a boot needs, apart from the scenario: one module set of it. */
+/** An image with everything that a boot needs, apart from the scenario: one module set of it. */
 export interface PreparedImage {
   image: Image;
   kernel: Kernel;

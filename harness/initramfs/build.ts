@@ -18,7 +18,7 @@ export interface InitramfsRequest {
   set: ModuleSet;
   /** Tools beyond the base, by the names of images/userland.yaml. */
   tools: readonly string[];
-  /** What the guest is told; may be empty. */
+  /** The guest's input; may be empty. */
   scenarioEntries: readonly Entry[];
   delivery: ModuleDelivery;
   cache: Cache;

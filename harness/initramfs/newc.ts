@@ -11,7 +11,7 @@ export const TRAILER = 'TRAILER!!!';
 export const ARCHIVE_ALIGN = 512;
 /** Sizes are eight hexadecimal digits. */
 export const MAX_FILE_BYTES = 0xffff_ffff;
-/** PATH_MAX with its NUL: init/initramfs.c skips an entry with a longer name without a word. */
+/** PATH_MAX with its NUL: init/initramfs.c silently skips an entry with a longer name. */
 export const MAX_NAME_BYTES = 4096;
 
 export const MODE = {

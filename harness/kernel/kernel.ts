@@ -22,7 +22,7 @@ export interface Kernel {
   arch: Architecture;
   /** What the user asked for: `apt:linux-image-amd64`. */
   source: string;
-  /** What that came to: package files with versions, or a folder. */
+  /** What that resolved to: package files with versions, or a folder. */
   resolved: string[];
   /** `sha256:...` over vmlinuz and the module tree's files (names, sizes and, for packages, the packages' bytes). */
   digest: string;
@@ -30,7 +30,7 @@ export interface Kernel {
   vmlinuz: string;
   /** Absolute path of the module tree, /lib/modules/RELEASE. It may be the user's own: never written to, and may lack depmod's indexes. */
   modulesDir: string;
-  /** Absolute path, where there is one. */
+  /** Absolute path, if there is one. */
   config: string | null;
   systemMap: string | null;
   /** Empty for a folder or an installed kernel. */

@@ -19,7 +19,7 @@ export interface TreeLayout {
   release: string;
   /** As the modules' ELF headers have it: `i386`, `x86_64`, `riscv64`, ...; `unknown` for a tree without modules. */
   arch: string;
-  /** Absolute path, where there is one; it was not looked into. */
+  /** Absolute path, if there is one; it was not looked into. */
   vmlinuz: string | null;
   /** Absolute path of /lib/modules/RELEASE. */
   modulesDir: string;

@@ -16,7 +16,7 @@ export interface Module {
   weak: string[];
 }
 
-/** What a name or alias comes to in a tree: kmod's lookup order (name, symbol, alias, built-in, built-in alias). */
+/** What a name or alias resolves to in a tree: kmod's lookup order (name, symbol, alias, built-in, built-in alias). */
 export type Resolution =
   | { kind: 'modules'; names: string[] }
   | { kind: 'builtin'; names: string[] }

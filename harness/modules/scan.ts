@@ -93,7 +93,7 @@ function aliasesOf(modules: readonly ScannedModule[]): [key: string, module: num
   );
 }
 
-/** What depmod writes as text; modules.weakdep only where there is one, since kmod before 33 has no such file. */
+/** What depmod writes as text; modules.weakdep only if there is one, since kmod before 33 has no such file. */
 function depmodTexts(
   modules: readonly ScannedModule[],
   owners: SymbolOwners,

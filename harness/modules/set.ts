@@ -27,7 +27,7 @@ export function setFromList(
   return makeSet(index, readList(index, text, file), file, options);
 }
 
-/** The same for names at hand. @throws BootgateError blame `user`, E_MODULE_NAME, naming every unknown one. */
+/** The same for names. @throws BootgateError blame `user`, E_MODULE_NAME, naming every unknown one. */
 export function setFromNames(
   index: ModuleIndex,
   names: Iterable<string>,

@@ -85,7 +85,7 @@ function moduleStats(dir: string, path: string, entry: Dirent): Stats | null {
   return stats?.isFile() ? stats : null;
 }
 
-/** A text of depmod or of the kernel's build; empty where there is none. */
+/** A text of depmod or of the kernel's build; empty if there is none. */
 export async function readOptional(path: string): Promise<string> {
   const text = await readInput(path, { most: MAX_FILE.indexText, code: 'E_MODULES_DIR' }).catch(
     (error: Error) => {

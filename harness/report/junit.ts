@@ -17,7 +17,7 @@ type KnownIssue = NonNullable<ScenarioResult['knownIssue']>;
 const CONSOLE_BYTES = 64 * 1024;
 
 /**
- * The run as JUnit XML: an area is a testsuite, a scenario a testcase. A step that said no is a `failure`; a guest
+ * The run as JUnit XML: an area is a testsuite, a scenario a testcase. A failed step is a `failure`; a guest
  * that crashed, hung or could not be run is an `error`, since nothing was answered. Nothing that failed is `skipped`: what the
  * gate allows, and what fails with the full module tree too, says so in its text and stays what it is.
  * @param consoles the (last) console text by scenario, as raw as it came.

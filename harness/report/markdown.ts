@@ -56,8 +56,8 @@ export function markdownSummary(result: RunResult): string {
 }
 
 /**
- * Writes results/RUN/summary.md and adds it to the page of the GitHub job, where there is one; returns its path.
- * That page not taking it is told and no more: the verdict does not depend on it.
+ * Writes results/RUN/summary.md and adds it to the page of the GitHub job, if there is one; returns its path.
+ * If that page cannot be written, it is only reported: the verdict does not depend on it.
  */
 export async function writeMarkdown(
   folder: string,

@@ -19,7 +19,7 @@ export function tapVersion(env: NodeJS.ProcessEnv = process.env): 13 | 14 {
   return Number(env.TAP_VERSION) >= 14 ? 14 : 13;
 }
 
-/** One scenario as a test point, with YAML diagnostics unless it passed without a word. */
+/** One scenario as a test point, with YAML diagnostics unless it passed without output. */
 export function tapPoint(number: number, one: ScenarioResult): string {
   const ok = one.verdict === 'pass' || one.verdict === 'skip';
   // Never TODO: a test point that fails and is marked so does not fail the run.

@@ -48,7 +48,7 @@ export function compareRuns(before: RunResult, after: RunResult): RunComparison 
 }
 
 /**
- * What a comparison comes to: new failures say no; a result that could not be decided now, or two runs that have no scenario in
+ * The outcome of a comparison: new failures fail it; a result that could not be decided now, or two runs that have no scenario in
  * common, say nothing.
  */
 export function verdictOfComparison({ newFailures, undecided, compared }: RunComparison): WholeVerdict {

@@ -5,11 +5,11 @@ export interface RunComparison {
   schema: 'bootgate/compare@1';
   before: RunId;
   after: RunId;
-  /** Passed before (or was not there) and says no now. */
+  /** Passed before (or was not there) and fails now. */
   newFailures: Changed[];
   fixed: Changed[];
   stillFailing: Changed[];
-  /** Results of the later run that the host did not let be decided, and boots of it that came to no result. */
+  /** Results of the later run that the host did not let be decided, and boots of it that have no result. */
   undecided: string[];
   /** How many results were decided in both. */
   compared: number;

@@ -40,7 +40,7 @@ export interface RunResult {
   /** What the closure added to the set. */
   additions: { module: string; neededBy: string[]; bytes: number }[];
   counts: Record<Verdict, number>;
-  /** Boots that came to no result, by name: the run was interrupted. */
+  /** Boots without a result, by name: the run was interrupted. */
   missing?: string[];
   /** How many results an interrupted run had left, which were not booted again. */
   resumed?: { kept: number };
@@ -49,7 +49,7 @@ export interface RunResult {
   results: ScenarioResult[];
 }
 
-/** One install set of a split, and what it came to in this run. */
+/** One install set of a split, and its outcome in this run. */
 export interface InstallSetResult {
   name: string;
   /** Dependencies first. */

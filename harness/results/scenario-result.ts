@@ -66,7 +66,7 @@ export interface ScenarioResult {
   /** Relative to the run's folder. */
   files: { console: string; control: string; argv: string; recording: string };
   phases: { phase: Phase; at: number }[];
-  /** What the same scenario comes to with the full module tree, where it was booted so. */
+  /** The same scenario's result with the full module tree, if it was booted so. */
   reference?: ReferenceResult;
   /** An entry of the ledger of known issues that makes this a pass; `was` is what it would have been. */
   knownIssue?: {
@@ -95,7 +95,7 @@ export interface ReferenceResult {
   image?: string;
 }
 
-/** A result's name among the others of its run: the scenario, and the install set where there is one. */
+/** A result's name among the others of its run: the scenario, and the install set if there is one. */
 export function resultName(one: Pick<ScenarioResult, 'scenario' | 'installSet'>): string {
   return one.installSet === undefined ? one.scenario : `${one.scenario} [${one.installSet}]`;
 }
@@ -103,7 +103,7 @@ export function resultName(one: Pick<ScenarioResult, 'scenario' | 'installSet'>)
 /** The verdicts that say no: the guest was tried, and it did not do what its scenario asks for. */
 export const FAILURES = ['fail', 'crash', 'hang'] as const satisfies readonly Verdict[];
 
-/** Whether a result, a reference or one try of it says no. The host's trouble (infra) says neither yes nor no. */
+/** Whether a result, a reference or one try of it failed. A fault of the host (infra) is neither a pass nor a failure. */
 export function isFailure({ verdict }: { verdict: Verdict }): boolean {
   return (FAILURES as readonly Verdict[]).includes(verdict);
 }

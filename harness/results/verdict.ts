@@ -2,14 +2,14 @@ import { EXIT } from '../errors.js';
 import type { RunResult } from './run-result.js';
 import { countVerdicts, isFailure, type ScenarioResult } from './scenario-result.js';
 
-/** What a run, a gate or a comparison comes to. */
+/** The outcome of a run, a gate or a comparison. */
 export type WholeVerdict = RunResult['verdict'];
 
 /**
- * A run's verdict from its results. `fail` outranks `incomplete`: a kernel that said no has said no, whatever else could not be
+ * A run's verdict from its results. `fail` outranks `incomplete`: a kernel that failed has failed, whatever else could not be
  * decided. A failure that the full module tree shares is a failure: the verdict does not depend on which set was booted. Green
  * rests on a scenario that passed by itself: known issues alone are a failure, and nothing at all is undecided.
- * @param unfinished Some boots came to no result.
+ * @param unfinished Some boots have no result.
  */
 export function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): WholeVerdict {
   if (results.some(isFailure)) return 'fail';
@@ -43,7 +43,7 @@ export function withResults(run: RunResult, results: ScenarioResult[]): RunResul
   };
 }
 
-/** The exit code of a run and of a gate, by the contract: 0 holds, 1 says no, 3 undecided, 130 interrupted. */
+/** The exit code of a run and of a gate, by the contract: 0 holds, 1 failed, 3 undecided, 130 interrupted. */
 export function exitCodeOfVerdict(verdict: WholeVerdict, interrupted = false): number {
   if (interrupted) return EXIT.interrupted;
   return { pass: EXIT.ok, fail: EXIT.no, incomplete: EXIT.undecided }[verdict];

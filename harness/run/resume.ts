@@ -16,7 +16,7 @@ const PLAN_FILE = 'plan.json';
 /** Written in a scenario's folder as soon as it is judged, whole or not at all. */
 const RESULT_FILE = 'result.json';
 
-/** A run that came to no end, or whose results should be kept as far as they still hold. */
+/** A run that did not finish, or whose results should be kept as far as they still hold. */
 export interface ResumableRun {
   folder: RunFolder;
   started: Date;

@@ -12,7 +12,7 @@ export interface Secrets {
 /** A step that may look at module files itself, instead of asking kmod to load them: they are put where it looks. */
 const LOOKS_AT_FILES = /lib\/modules|modules[./]|insmod|depmod|\.ko\b|find \/ /;
 
-/** What a guest is told, as files below bootgate/scenario/; read by harness/guest/init.sh, which describes the format. */
+/** A guest's input, as files below bootgate/scenario/; read by harness/guest/init.sh, which describes the format. */
 export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): Entry[] {
   const facts = [
     `nonce ${nonce}`,

@@ -289,7 +289,7 @@ t.test('selection', async (t) => {
   );
 });
 
-t.test('what a guest is told', async (t) => {
+t.test('the input of a guest', async (t) => {
   const scenarios = await loadScenarios(scenariosDir);
   const [tcp] = selectScenarios(scenarios, ['network/e1000e-tcp']);
   if (!tcp) return t.fail('no network/e1000e-tcp');

@@ -55,7 +55,7 @@ export interface AddedModule {
 }
 
 export interface Fix {
-  /** Every result that was to be mended passes, with the changed file where there is one. */
+  /** Every result that was to be mended passes, with the changed file if there is one. */
   verified: boolean;
   added: AddedModule[];
   bytes: number;

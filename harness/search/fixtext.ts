@@ -3,7 +3,7 @@ import type { Style } from '../report/screen.js';
 import { formatBytes } from '../units.js';
 import type { AddedModule, Fix } from './fix.js';
 
-/** What a fix came to, for a person: the modules, the patch, the proof; or what was tried and what is left. */
+/** The outcome of a fix, for a person: the modules, the patch, the proof; or what was tried and what is left. */
 export function fixText(fix: Fix, style: Style): string {
   const lines: string[] = [];
   for (const one of fix.added) lines.push(...addedLines(one, style));

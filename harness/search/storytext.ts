@@ -10,7 +10,7 @@ const MOST_OTHERS = 2;
 const MOST_OUTPUT = 3;
 const MOST_CONSOLE = 4;
 
-/** A story on one screen: what was tried, how far it got, what was asked for, what is missing, what to add, from where. */
+/** A story on one screen: what was tried, how far it got, what it requested, what is missing, what to add, from where. */
 export function storyText(story: Story, run: string, width: number, style: Style): string {
   const colour = story.verdict === 'pass' ? style.green : style.red;
   const lines = [`${style.bold(colour(cleanLine(story.result)))}  ${story.verdict}`];
@@ -90,7 +90,7 @@ function gotLines({ got }: Story): string[] {
   return [`${where}; ${done} of ${got.steps.length} steps ok${at}`];
 }
 
-/** What the failing step asked for, then what else nobody answered: no answer first. */
+/** What the failing step requested, then what else went unanswered; unanswered requests first. */
 function askedLines(asked: readonly Asked[], step: string | undefined): string[] {
   const near = asked.filter((one) => one.step !== '' && one.step === step);
   const far = asked.filter((one) => !near.includes(one) && !one.answered);

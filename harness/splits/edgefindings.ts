@@ -33,7 +33,7 @@ export function symbolEdges({ split, index }: CheckInput): CheckFinding[] {
   });
 }
 
-/** Either what is missing comes down, with all that it needs, or what needs it goes up: the fewer bytes. */
+/** Either the missing module moves down with its dependencies, or its users move up: whichever is fewer bytes. */
 function mendOf(at: {
   index: ModuleIndex;
   homes: Homes;

@@ -33,7 +33,7 @@ export async function readLines(file: string, crlf: 'refuse' | 'trim' = 'refuse'
   return linesOf(shownFile(file), bytes, crlf);
 }
 
-/** The same for bytes at hand. */
+/** The same for bytes already read. */
 export function linesOf(file: string, bytes: Uint8Array, crlf: 'refuse' | 'trim' = 'refuse'): LineFile {
   const problems: Problem[] = [];
   const at = (offset: number) => {

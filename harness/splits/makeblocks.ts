@@ -56,7 +56,7 @@ function* joined(list: LineFile): Generator<{ text: string; line: number }> {
 
 /**
  * The variables that a block sets, in pieces with their lines. `+=` adds a piece, the others begin anew.
- * @param onMissing Told of `AddDepends/...` blocks that are called and in no file at hand.
+ * @param onMissing Told of `AddDepends/...` blocks that are called but are in none of the files given.
  * @throws MakeBeyond where FILES or DEPENDS holds a function of make.
  */
 export function expandBlock(

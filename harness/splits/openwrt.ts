@@ -23,7 +23,7 @@ const KERNEL_ARCH: Record<string, string> = {
 
 /**
  * Reads OpenWrt's `define KernelPackage/NAME` blocks, from one .mk file or a folder of them. FILES says what kmod-NAME has,
- * DEPENDS what it needs. All branches of make's conditions are taken; `x.ko@ge6.1` counts for the kernel at hand.
+ * DEPENDS what it needs. All branches of make's conditions are taken; `x.ko@ge6.1` counts for the given kernel.
  * Packages whose files are computed by make (netfilter's) are left out with a warning.
  */
 export async function readOpenWrt(

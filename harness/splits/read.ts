@@ -38,7 +38,7 @@ export async function loadSplit(
 }
 
 /**
- * Reads a split of any known format and places every module of a tree, with what is at hand.
+ * Reads a split of any known format and places every module of a tree, with the files given.
  * @param source As for loadSplit.
  * @throws BootgateError blame `user`: E_SPLIT_FORMAT (unknown, or several in one folder), E_SPLIT and E_SPLIT_TEXT (what is wrong, and where).
  */

@@ -67,7 +67,7 @@ export interface ReadSplitOptions {
   arch?: string;
   /** Debian's flavour (`amd64`, `cloud-amd64`), SUSE's and Ubuntu's (`default`, `generic`). */
   flavour?: string;
-  /** What each module itself says it depends on (`.modinfo`); derived from the closure where it is not at hand. */
+  /** What each module itself says it depends on (`.modinfo`); derived from the closure if it is not available. */
   direct?: ReadonlyMap<string, readonly string[]>;
   /** For format `packages`: what the package files contain. */
   packages?: readonly BuiltPackage[];

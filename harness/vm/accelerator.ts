@@ -81,7 +81,7 @@ interface StoredProbe extends Probe {
 
 const REMEMBERED_MS = 6 * 60 * 60 * 1000;
 
-/** Undefined where there is none, or it is too old. */
+/** Undefined if there is none, or it is too old. */
 export function knownProbe(text: string | null, now = Date.now()): Probe | undefined {
   if (text === null) return undefined;
   const { works, seen, at } = JSON.parse(text) as StoredProbe;

@@ -70,7 +70,7 @@ export interface AcceleratorChoice {
 export const PHASES = ['firmware', 'kernel', 'init', 'modules', 'devices', 'steps', 'shutdown'] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** How a guest came to its end, as the monitor saw it. */
+/** How a guest ended, as the monitor saw it. */
 export type Ending =
   /** QEMU ended by itself. `shutdown`: why, in QEMU's words: `guest-shutdown` (powered off), `guest-reset` (it rebooted). */
   | { kind: 'exit'; status: number | null; signal: string | null; shutdown?: string }
