@@ -57,8 +57,9 @@ t.test('the shipped scenarios are valid', async (t) => {
     t.notMatch(description, /\$\{/, `${name}: its description is filled in`);
     for (const step of steps) t.notMatch(step.name, /\$\{/);
   }
-  for (const { name, disks } of selectScenarios(scenarios, ['storage']))
-    t.equal(`storage/${disks[0]?.bus}`, name, 'the matrix is filled in');
+  const ofDisks = scenarios.filter(({ file }) => file.endsWith('storage/disks.yaml'));
+  t.ok(ofDisks.length > 12);
+  for (const { name, disks } of ofDisks) t.equal(`storage/${disks[0]?.bus}`, name, 'the matrix is filled in');
 });
 
 t.test('the quick ones are those of the first day, and every device has a scenario', async (t) => {
@@ -215,7 +216,7 @@ steps:
     /^a\/fit\.yaml:7:\d+ disks\[1\]\.size: sdhci takes only sizes that are powers of two, not 48MiB/,
     /^a\/fit\.yaml:9:\d+ devices\[0\]: unknown device virtio-rgn \(did you mean virtio-rng/,
     /^a\/helper\.yaml:4:\d+ steps\[0\]\.run: unknown helper need_disc \(did you mean need_disk/,
-    /^a\/helper\.yaml:4:\d+ steps\[0\]\.run: unknown helper expect_opne \(did you mean expect_open\?\)/,
+    /^a\/helper\.yaml:4:\d+ steps\[0\]\.run: unknown helper expect_opne \(did you mean expect_open, expect_ping\?\)/,
     /^a\/helper\.yaml:10:\d+ steps\[1\]\.name: two steps are named one/,
     /^a\/helper\.yaml:11:\d+ steps\[1\]\.run: sh cannot read this: /,
     /^a\/negated\.yaml:4:\d+ steps\[0\]\.run: set -e ignores a command after !: ! grep -q x \/proc\/mounts \[write/,
