@@ -128,7 +128,10 @@ t.test('what a scenario may ask for has limits', async (t) => {
   );
   t.match(await problems(`steps: [{name: n, run: ${long}}]`), /steps\[0\]\.run: Too big/);
   t.match(await problems(`steps: [{name: n, run: ${'x'.repeat(200_000)}}]`), /steps\[0\]\.run: Too big/);
-  t.match(await problems('steps: [{name: n, run: "a\\0b"}]'), /steps\[0\]\.run: a script cannot contain a NUL byte/);
+  t.match(
+    await problems('steps: [{name: n, run: "a\\0b"}]'),
+    /steps\[0\]\.run: a script cannot contain a NUL byte/,
+  );
   t.match(await problems(`description: ${'d'.repeat(600)}`), /description: Too big/);
   t.match(await problems(`cmdline: ${'c'.repeat(2000)}`), /cmdline: Too big/);
   t.match(await problems(`name: a/${'n'.repeat(200)}`), /name: Too big/);
