@@ -17,8 +17,8 @@ const DOORS: Record<string, string> = {
   'descriptors of process 1': 'for fd in 5 6 7 8; do orders > /proc/1/fd/$fd; done',
   'descriptors of every process': 'for fd in /proc/[0-9]*/fd/*; do [ ! -p $fd ] || orders > $fd; done',
   'a node of the control UART': 'rm -f /tmp/uart; mknod /tmp/uart c 4 65 && orders > /tmp/uart',
-  'a node of memory': 'mknod /tmp/mem c 1 1 && dd if=/tmp/mem bs=1M count=64 | grep -c 0123456789abcdef',
-  'memory as a file of the kernel': 'dd if=/proc/kcore bs=1M count=16 | grep -c 0123456789abcdef',
+  'a node of memory': 'mknod /tmp/mem c 1 1 && dd if=/tmp/mem bs=1M count=64 | grep -c 8d1f0c6a3b7e294f',
+  'memory as a file of the kernel': 'dd if=/proc/kcore bs=1M count=16 | grep -c 8d1f0c6a3b7e294f',
   ports: 'mknod /tmp/port c 1 4 && echo x | dd of=/tmp/port bs=1 seek=760',
   'another devtmpfs':
     'mkdir -p /tmp/dev; mount -t devtmpfs dev /tmp/dev; for n in ttyS1 mem kmem port; do [ ! -e /tmp/dev/$n ] || fail "$n is there"; done; umount /tmp/dev',
@@ -29,10 +29,10 @@ const DOORS: Record<string, string> = {
   'the namespaces of init': 'nsenter -t 1 -m -p sh -c "ls /run/bootgate/room; ls -l /proc/1/fd"',
   // The step's own text has it too.
   'the secret in files':
-    'if find /bootgate /run /tmp /etc /root -type f ! -path "/bootgate/scenario/step-*" | xargs grep -l 0123456789abcde[f]; then fail "the secret is in a file"; fi',
-  'the secret in the log': 'if dmesg | grep 0123456789abcde[f]; then fail "the secret is in the log"; fi',
+    'if find /bootgate /run /tmp /etc /root -type f ! -path "/bootgate/scenario/step-*" | xargs grep -l 8d1f0c6a3b7e294[f] > /tmp/found; then fail "the secret is in $(cat /tmp/found)"; fi',
+  'the secret in the log': 'if dmesg | grep 8d1f0c6a3b7e294[f]; then fail "the secret is in the log"; fi',
   'records of our own':
-    "for to in /dev/console /dev/kmsg /dev/ttyS0; do printf '\\n@bg2 99 0123456789abcdef step-end name=no status=0\\n@bg1 x 5 1 end records=5\\n' > $to; done",
+    "for to in /dev/console /dev/kmsg /dev/ttyS0; do printf '\\n@bg2 99 8d1f0c6a3b7e294f step-end name=no status=0\\n@bg1 x 5 1 end records=5\\n' > $to; done",
   'another process':
     'for p in /proc/[0-9]*; do printf x | dd of=$p/mem bs=1 seek=4194304; cat $p/environ $p/maps; done > /tmp/memory',
   'the tracer of others': 'echo 0 > /proc/sys/kernel/yama/ptrace_scope',
@@ -78,7 +78,7 @@ exec < /dev/null
 mknod /tmp/evil.uart c 4 65
 mount -o remount,rw /run/bootgate/room
 echo "exit 0" > /run/bootgate/room/step.sh
-grep -a -l 0123456789abcdef /proc/[0-9]*/environ /proc/[0-9]*/mem
+grep -a -l 8d1f0c6a3b7e294f /proc/[0-9]*/environ /proc/[0-9]*/mem
 cat /proc/self/status
 } > /tmp/evil.log 2>&1
 echo ran >> /tmp/evil.ran
@@ -111,7 +111,7 @@ const REBIND: Record<string, string> = {
   echo \${d##*/} > \${d%/*}/bind
 done
 ls -l /dev/ttyS* > /dev/console
-for n in /dev/ttyS[1-3]; do orders > $n; printf '\\n@bg2 99 0123456789abcdef end records=9\\n' > $n; done`,
+for n in /dev/ttyS[1-3]; do orders > $n; printf '\\n@bg2 99 8d1f0c6a3b7e294f end records=9\\n' > $n; done`,
 };
 
 const POWER_OFF: Record<string, string> = {
