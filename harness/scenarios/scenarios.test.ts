@@ -57,6 +57,10 @@ t.test('the shipped scenarios are valid', async (t) => {
     t.notMatch(description, /\$\{/, `${name}: its description is filled in`);
     for (const step of steps) t.notMatch(step.name, /\$\{/);
   }
+  const named = (pattern: string) => selectScenarios(scenarios, [pattern]).map(({ name }) => name);
+  t.same(named('storage/virtio-blk'), ['storage/virtio-blk'], 'a name is that scenario alone');
+  t.same(named('ext4'), ['filesystems/ext4']);
+  t.ok(named('storage/virtio').length > 3, 'the beginning of a name is all that begin so');
   const ofDisks = scenarios.filter(({ file }) => file.endsWith('storage/disks.yaml'));
   t.ok(ofDisks.length > 12);
   for (const { name, disks } of ofDisks) t.equal(`storage/${disks[0]?.bus}`, name, 'the matrix is filled in');

@@ -3,7 +3,8 @@ import { nearest } from '../suggest.js';
 
 /**
  * The scenarios that a row of patterns names, in their own order. A pattern is a name, an area (`storage`), the
- * beginning of a name up to a part (`storage/virtio`), or a glob (`*` also goes past slashes); `!` before one takes away.
+ * beginning of a name up to a part (`storage/virtio`) where no scenario has that very name, or a glob (`*` also goes past
+ * slashes); `!` before one takes away.
  * @throws BootgateError blame `user`, E_NO_SUCH_SCENARIO for each pattern that matches nothing.
  */
 export function selectScenarios<T extends { name: string }>(
@@ -15,7 +16,8 @@ export function selectScenarios<T extends { name: string }>(
   for (const pattern of patterns) {
     const away = pattern.startsWith('!');
     const matches = matcher(away ? pattern.slice(1) : pattern);
-    const found = all.filter(({ name }) => matches(name));
+    const exact = all.filter(({ name }) => isExactly(name, away ? pattern.slice(1) : pattern));
+    const found = exact.length > 0 ? exact : all.filter(({ name }) => matches(name));
     if (found.length === 0) unknown.push(pattern);
     for (const scenario of found) {
       if (away) chosen.delete(scenario);
@@ -48,10 +50,12 @@ function matcher(pattern: string): (name: string) => boolean {
     }
   }
   const whole = pattern.replace(/\/+$/, '');
-  return (name) =>
-    name === whole ||
-    (name.startsWith(whole) && /[/-]/.test(name.charAt(whole.length))) ||
-    baseOf(name) === whole;
+  return (name) => name.startsWith(whole) && /[/-]/.test(name.charAt(whole.length));
+}
+
+/** `storage/virtio-blk` is that scenario alone, and not virtio-blk-legacy as well; so is `virtio-blk`. */
+function isExactly(name: string, pattern: string): boolean {
+  return name === pattern || baseOf(name) === pattern;
 }
 
 /** `ext4` for `filesystems/ext4`: enough at a terminal. */
