@@ -131,7 +131,7 @@ t.test(
     t.equal(done.status, 1, done.stderr);
     t.match(
       done.stdout,
-      /no {4}\S+\/modules\.txt:\d+:\s+storage\/virtio-blk\s+says\s+fail\s[^:]*:\s+missing\s+module\s+virtio_blk/,
+      /no {4}\S+\/modules\.txt:\d+:\s+storage\/virtio-blk\s+ended\s+as\s+fail\s[^:]*:\s+missing\s+module\s+virtio_blk/,
     );
     t.match(
       done.stdout,

@@ -194,14 +194,14 @@ t.test('cpio: what cannot be written is refused, all at once', async (t) => {
     [[{ path: '/etc/passwd', type: 'file', data }], /slash/],
     [[{ path: 'a/../b', type: 'file', data }], /"\.\."/],
     [[{ path: 'a//b', type: 'file', data }], /empty/],
-    [[{ path: '', type: 'file', data }], /no path/],
+    [[{ path: '', type: 'file', data }], /not a path/],
     [[{ path: 'TRAILER!!!', type: 'file', data }], /ends an archive/],
     [[{ path: '\ud800', type: 'file', data }], /Unicode/],
     [[{ path: 'x'.repeat(4096), type: 'file', data }], /longer/],
     [[{ path: 'big', type: 'file', source: '/nowhere', bytes: 2 ** 32 }], /4 GiB/],
     [[{ path: 'l', type: 'symlink', target: '' }], /target/],
     [[{ path: 'm', type: 'file', mode: 0o100644, data }], /mode/],
-    [[{ path: 'h', type: 'hardlink', target: 'nothing' }], /no file/],
+    [[{ path: 'h', type: 'hardlink', target: 'nothing' }], /not a file/],
     [
       [
         { path: 'a', type: 'file', data },
@@ -214,7 +214,7 @@ t.test('cpio: what cannot be written is refused, all at once', async (t) => {
         { path: 'lib', type: 'symlink', target: 'usr/lib' },
         { path: 'lib/x', type: 'file', data },
       ],
-      /no folder/,
+      /not a folder/,
     ],
   ];
   for (const [entries, why] of bad) {
