@@ -359,3 +359,16 @@ t.test('the command says it and ends with 2', async (t) => {
   t.match(stderr, /bad\.yaml:4:\d+: .*unknown package b/);
   t.equal(stdout, '');
 });
+
+t.test('a file that is no list may be anybody\u2019s: nothing of it is quoted', async (t) => {
+  const { path, remove } = folderOf({ shadow: 'root:$y$j9T$secret:20228:0:99999:7:::\nbin:*:20228::::::\n' });
+  t.teardown(remove);
+  for (const format of ['suse-supported', 'ubuntu', 'mkinitfs', 'android-gki', 'talos']) {
+    const error = await readSplit(join(path, 'shadow'), index, { format: format as never }).then(
+      (split) => `read: ${JSON.stringify([split.notes, split.unused])}`,
+      (thrown: BootgateError) => `${exitCodeOf(thrown)} ${thrown.message} ${JSON.stringify(thrown.problems)}`,
+    );
+    t.notMatch(error, /secret|20228/, format);
+    if (format !== 'talos') t.match(error, /^2 .*no module name/, format);
+  }
+});

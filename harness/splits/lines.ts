@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readInput } from '../input.js';
-import { MAX_FILE } from '../limits.js';
+import { MAX_FILE, MAX_PROBLEMS } from '../limits.js';
 import type { RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
@@ -31,6 +31,26 @@ export function requireRegular(file: string): void {
 export async function readLines(file: string, crlf: 'refuse' | 'trim' = 'refuse'): Promise<LineFile> {
   const bytes = await readInput(file, { most: MAX_FILE.list, code: 'E_SPLIT_READ' });
   return linesOf(shownFile(file), bytes, crlf);
+}
+
+/**
+ * Refuses a file that is no list of modules at all: paths, globs and guards have no colon, the accounts, keys and settings of a
+ * machine do. It may be anybody's, and what is said of it ends in logs that many read: nothing of it is quoted.
+ * @throws BootgateError blame `user`, E_SPLIT: each such line, by its number.
+ */
+export function requireModuleLines(list: LineFile, isRead: (line: string) => boolean = () => true): void {
+  const message = 'this line is no module name, path or glob';
+  const problems = list.lines.flatMap((line, at): Problem[] =>
+    isRead(line) && line.replace(/#.*$/, '').includes(':')
+      ? [{ file: list.file, line: at + 1, column: 1, message }]
+      : [],
+  );
+  if (problems.length > 0)
+    throw new BootgateError(`${list.file} is not a list of modules`, {
+      code: 'E_SPLIT',
+      blame: 'user',
+      problems: problems.slice(0, MAX_PROBLEMS),
+    });
 }
 
 /** The same for bytes already read. */

@@ -7,7 +7,7 @@ import { shownFile } from '../modules/place.js';
 import { parseGlob } from '../patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from '../patterns/nfa.js';
 import { isFolder } from './kernel-wedge-lists.js';
-import { placeAt, readLines, Suggestions } from './lines.js';
+import { placeAt, readLines, requireModuleLines, Suggestions } from './lines.js';
 import type { Placed, Split, SplitNote, SplitPackage, SplitReader } from './split.js';
 
 /** Lists that name modules one a line; what they do not name is in a package `rest` above. */
@@ -57,6 +57,7 @@ async function readModuleList(path: string, index: ModuleIndex, rules: ListRules
   const suggestions = new Suggestions();
   for (const file of files) {
     const list = await readLines(file);
+    requireModuleLines(list);
     for (const [at, raw] of list.lines.entries()) {
       const text = raw.replace(/#.*$/, '').trim();
       // Talos's list has the files of the kernel's build as well.

@@ -2,7 +2,7 @@ import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { globMatcher } from '../patterns/glob.js';
 import { type Matcher, PatternError } from '../patterns/nfa.js';
-import { type LineFile, placeAt, readLines, Suggestions } from './lines.js';
+import { type LineFile, placeAt, readLines, requireModuleLines, Suggestions } from './lines.js';
 import type { Placed, ReadSplitOptions, Split, SplitNote, SplitPackage } from './split.js';
 
 const GLOB = { doubleStar: false, brackets: true, crossSlash: true, dashIsUnderscore: true };
@@ -30,6 +30,7 @@ export async function readSuseSupported(
   options: ReadSplitOptions = {},
 ): Promise<Split> {
   const list = await readLines(file);
+  requireModuleLines(list);
   const entries = parse(list);
   const problems: Problem[] = [];
   const main = `kernel-${options.flavour ?? 'default'}`;

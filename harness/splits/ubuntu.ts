@@ -2,7 +2,7 @@ import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { expandBraces, parseGlob } from '../patterns/glob.js';
 import { anyChar, literal, Matcher, PatternError, repeat } from '../patterns/nfa.js';
-import { placeAt, readLines, Suggestions } from './lines.js';
+import { placeAt, readLines, requireModuleLines, Suggestions } from './lines.js';
 import { FileTree, findFiles } from './shellfind.js';
 import { ShellBeyond } from './shellwords.js';
 import type { Placed, ReadSplitOptions, Split, SplitPackage } from './split.js';
@@ -27,6 +27,7 @@ export async function readUbuntu(
   options: ReadSplitOptions = {},
 ): Promise<Split> {
   const list = await readLines(file);
+  requireModuleLines(list, (line) => !line.startsWith('!'));
   const problems: Problem[] = [];
   const paths = new Map([...index.modules.values()].map(({ name, path }) => [plain(path), name]));
   const tree = new FileTree(
