@@ -20,12 +20,22 @@ block_check() {
 	echo "2 MiB read back from $1"
 }
 
-# dm_make NAME [DMSETUP-OPTION...]: a mapping from the table on standard input, at /dev/mapper/NAME. No udev here: dmsetup makes the node.
+# dm_node NAME: the next mapping will be found at /dev/mapper/NAME. There is no udev here to make the node, and steps may make
+# none: the kernel makes /dev/dm-NUMBER, and a link to it is taken for the node.
+dm_node() {
+	local number=0
+	export DM_DISABLE_UDEV=1
+	while [ -e "/sys/class/block/dm-$number" ]; do number=$((number + 1)); done
+	mkdir -p /dev/mapper
+	ln -sf "../dm-$number" "/dev/mapper/$1"
+}
+
+# dm_make NAME [DMSETUP-OPTION...]: a mapping from the table on standard input, at /dev/mapper/NAME.
 dm_make() {
 	local name=$1
 	shift
-	export DM_DISABLE_UDEV=1
 	cat > "/tmp/table.$name"
+	dm_node "$name"
 	quietly dmsetup create "$name" "$@" "/tmp/table.$name"
 	[ -b "/dev/mapper/$name" ] || fail "dmsetup made no /dev/mapper/$name"
 }
