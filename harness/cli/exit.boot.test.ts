@@ -4,6 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../paths.js';
+import { writeRuns } from './fixtures/runs.js';
 
 /**
  * Exit 0 only with an answer, exit 1 only with a no, at whatever moment a signal comes: a hundred moments with each, and a few of a
@@ -12,16 +13,7 @@ import { packageRoot } from '../paths.js';
 const main = join(packageRoot, 'dist', 'cli', 'main.js');
 const folder = mkdtempSync(join(tmpdir(), 'bootgate-exit-'));
 
-const FIXTURE = join(packageRoot, 'harness', 'report', 'fixtures', 'run.json');
-/** A run that passes and one that fails, for commands that read runs. */
-const run = JSON.parse(readFileSync(FIXTURE, 'utf8')) as { results: { verdict: string }[]; verdict: string };
-const [before, after] = [join(folder, 'before.json'), join(folder, 'after.json')];
-writeFileSync(before, JSON.stringify({ ...run, verdict: 'pass', results: run.results.map(passed) }));
-writeFileSync(after, JSON.stringify(run));
-
-function passed<T extends { verdict: string }>(one: T): T {
-  return { ...one, verdict: one.verdict === 'skip' ? 'skip' : 'pass' };
-}
+const { before, after } = writeRuns(folder);
 
 /** Cheap commands of each class with their own exit code: long and short answers, a no, wrong input. */
 const COMMANDS: [string[], number][] = [
