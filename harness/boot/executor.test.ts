@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,17 +112,19 @@ t.test('the host gets a second chance, and what it throws is infra', async (t) =
 t.test('an abort, from outside or by stop, ends all guests and starts none', async (t) => {
   for (const way of ['signal', 'stop'] as const) {
     const controller = new AbortController();
+    const begin = new EventEmitter();
+    const firstGuest = once(begin, 'guest');
     let begun = 0;
     const executor = make(
       ({ signal }) => {
         begun++;
+        begin.emit('guest');
         return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
       },
       { jobs: 1, signal: controller.signal },
     );
     const all = Promise.all([executor.boot(job(scenario('a'))), executor.boot(job(scenario('b')))]);
-    await soon();
-    await soon();
+    await firstGuest;
     if (way === 'signal') controller.abort(new Error('interrupted'));
     else executor.stop(new Error('interrupted'));
     t.same(await all, [undefined, undefined], way);
