@@ -1,4 +1,4 @@
-import { type Problem, userError } from '../errors.js';
+import { type BootgateError, type Problem, userError } from '../errors.js';
 import { MAX_PROBLEMS } from '../limits.js';
 import { didYouMean } from '../suggest.js';
 import type { ModuleIndex, RulePlace } from './module.js';
@@ -87,13 +87,16 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
   }
 }
 
-/** A file that is no list may be anybody's, and an error ends in logs that many read: nothing of it is quoted. */
-function notList(file: string, lines: readonly number[]) {
+/**
+ * The error of a file that is no list: it may be anybody's, and an error ends in logs that many read, so nothing of it is quoted.
+ * @param lines The numbers of the lines that show it, from 1.
+ */
+export function notList(file: string, lines: readonly number[], code = 'E_MODULE_LIST'): BootgateError {
   const message = 'this line is no module name, path or glob';
   const problems: Problem[] = lines.slice(0, MAX_PROBLEMS).map((line) => ({ file, line, message }));
   if (lines.length > MAX_PROBLEMS)
     problems.push({ file, message: `and ${lines.length - MAX_PROBLEMS} more` });
-  return userError('E_MODULE_LIST', `${file} is not a module list`, {
+  return userError(code, `${file} is not a module list`, {
     problems,
     hint: 'a module list is plain text, one name, path or glob a line; # begins a comment',
   });

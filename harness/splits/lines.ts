@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import { readInput } from '../input.js';
-import { MAX_FILE, MAX_PROBLEMS } from '../limits.js';
+import { MAX_FILE } from '../limits.js';
+import { notList } from '../modules/list.js';
 import type { RulePlace } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
 import { didYouMean } from '../suggest.js';
@@ -39,18 +40,10 @@ export async function readLines(file: string, crlf: 'refuse' | 'trim' = 'refuse'
  * @throws BootgateError blame `user`, E_SPLIT: each such line, by its number.
  */
 export function requireModuleLines(list: LineFile, isRead: (line: string) => boolean = () => true): void {
-  const message = 'this line is no module name, path or glob';
-  const problems = list.lines.flatMap((line, at): Problem[] =>
-    isRead(line) && line.replace(/#.*$/, '').includes(':')
-      ? [{ file: list.file, line: at + 1, column: 1, message }]
-      : [],
+  const foreign = list.lines.flatMap((line, at) =>
+    isRead(line) && line.replace(/#.*$/, '').includes(':') ? [at + 1] : [],
   );
-  if (problems.length > 0)
-    throw new BootgateError(`${list.file} is not a list of modules`, {
-      code: 'E_SPLIT',
-      blame: 'user',
-      problems: problems.slice(0, MAX_PROBLEMS),
-    });
+  if (foreign.length > 0) throw notList(list.file, foreign, 'E_SPLIT');
 }
 
 /** The same for bytes already read. */
