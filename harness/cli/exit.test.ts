@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../paths.js';
-import { writeRuns } from './fixtures/runs.js';
+import { cheapCommands, writeRuns } from './fixtures/runs.js';
 
 /**
  * Exit 0 only with an answer, exit 1 only with a no: whatever becomes of pipes, devices, terminals and signals. Everything
@@ -15,16 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'bootgate-exit-'));
 
 const { before, after } = writeRuns(folder);
 
-/** Cheap commands of each class with their own exit code: long and short answers, a no, wrong input. */
-const COMMANDS: [string[], number][] = [
-  [['scenarios', 'list'], 0],
-  [['scenarios', 'show', 'storage', '--json'], 0],
-  [['report', after], 0],
-  [['compare', before, after], 1],
-  [['compare', before, after, '--json'], 1],
-  [['report', '/no/such/run'], 2],
-  [['--help'], 0],
-];
+const COMMANDS = cheapCommands(before, after);
 
 const quoted = (words: readonly string[]) => words.map((word) => `'${word}'`).join(' ');
 const bash = (script: string) =>

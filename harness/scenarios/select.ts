@@ -15,8 +15,9 @@ export function selectScenarios<T extends { name: string }>(
   const unknown: string[] = [];
   for (const pattern of patterns) {
     const away = pattern.startsWith('!');
-    const matches = matcher(away ? pattern.slice(1) : pattern);
-    const exact = all.filter(({ name }) => isExactly(name, away ? pattern.slice(1) : pattern));
+    const wanted = away ? pattern.slice(1) : pattern;
+    const matches = matcher(wanted);
+    const exact = all.filter(({ name }) => isExactly(name, wanted));
     const found = exact.length > 0 ? exact : all.filter(({ name }) => matches(name));
     if (found.length === 0) unknown.push(pattern);
     for (const scenario of found) {
