@@ -11,6 +11,7 @@ import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
 import { gateCommand } from './gate.js';
 import { wasInterrupted } from './interrupt.js';
+import { minimizeCommand } from './minimize.js';
 import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
@@ -64,6 +65,7 @@ Examples:
     splitCommand(),
     explainCommand(),
     fixCommand(),
+    minimizeCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
