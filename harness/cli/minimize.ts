@@ -29,10 +29,11 @@ async function run(patterns: string[], flags: MinimizeFlags): Promise<void> {
   const { minimize } = await import('../search/minimize.js');
   const { minimizedList, minimizeText } = await import('../search/minimizetext.js');
   const { writeWhole } = await import('../write-whole.js');
+  const { searchFolder } = await import('./resume.js');
   const { printJson, standardOutput, write } = await import('./output.js');
 
   await withSession(flags, async (session) => {
-    const earlier = flags.resume === undefined ? undefined : await searchFolder(flags.resume);
+    const earlier = searchFolder(flags.resume);
     const image = await session.image();
     const plan = await session.plan(image, patterns);
     const prepared = await session.prepareOne(image);
@@ -58,16 +59,5 @@ async function run(patterns: string[], flags: MinimizeFlags): Promise<void> {
     // A flaky guest, a host in trouble or no scenario at all: not decided. A kernel that fails with its whole tree: no.
     const no = done.without.some((one) => !one.undecided) || done.proof.some((one) => one.verdict !== 'pass');
     process.exitCode = done.verified && boots.length > 0 ? EXIT.ok : no ? EXIT.no : EXIT.undecided;
-  });
-}
-
-/** @throws BootgateError blame `user`, E_USAGE, for a folder without a search in it. */
-async function searchFolder(folder: string): Promise<string> {
-  const { existsSync } = await import('node:fs');
-  const { join } = await import('node:path');
-  const { userError } = await import('../errors.js');
-  if (existsSync(join(folder, 'trials.jsonl'))) return folder;
-  throw userError('E_USAGE', `${folder} holds no trials.jsonl, so there is no search to go on with`, {
-    hint: 'give the folder that `bootgate minimize` named when it was stopped',
   });
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
 import { forTerminal } from '../printable.js';
+import { bisectCommand } from './bisect.js';
 import { buildCommand } from './build.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
@@ -66,6 +67,7 @@ Examples:
     explainCommand(),
     fixCommand(),
     minimizeCommand(),
+    bisectCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),

@@ -13,7 +13,12 @@ export interface IsolateSearch<T> {
  *
  * Junker, "QuickXplain", 2004, has the same invariant; where rows of four or fewer are left, each is left out once.
  */
-export async function isolate<T>({ changes, passes, mayGoOn }: IsolateSearch<T>): Promise<T[]> {
+export async function isolate<T>(search: IsolateSearch<T>): Promise<T[]> {
+  const found = new Set(await fewest(search));
+  return search.changes.filter((change) => found.has(change));
+}
+
+async function fewest<T>({ changes, passes, mayGoOn }: IsolateSearch<T>): Promise<T[]> {
   const kept: T[] = [];
   let row = [...changes];
   while (row.length > FEW && mayGoOn()) {

@@ -41,7 +41,7 @@ function moduleLines({ module, bytes, asked, without, alternatives }: KeptModule
   }[asked.by];
   const lines = [`  ${module.padEnd(width)} ${size}  ${cleanLine(who)}`];
   const indent = ' '.repeat(width + 14);
-  if (without !== null) lines.push(`${indent}without it: ${cleanLine(without)}`);
+  if (without !== null) lines.push(`${indent}without it: ${cleanLine(without.split('; ')[0] ?? '')}`);
   if (alternatives.length > 0) lines.push(`${indent}instead: ${alternatives.join(', ')}`);
   return lines;
 }

@@ -7,6 +7,7 @@ import type { PreparedImage } from '../image/prepare.js';
 import type { Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
+import { candidatesOf } from './remedy.js';
 import { type Trials, withNames } from './trial.js';
 
 /** One boot of a search, as kept in trials.jsonl. */
@@ -17,6 +18,8 @@ export interface Tried {
   modules: number;
   verdict: Verdict;
   reason: string;
+  /** Modules that the findings named, the likeliest first. */
+  named: string[];
 }
 
 /**
@@ -52,10 +55,12 @@ export class TriedSets {
     let tried = this.#earlier.get(key)?.shift();
     if (tried) this.remembered++;
     else {
-      const { verdict, reason, findings } = await this.#trials.boot(changed, scenario);
+      const result = await this.#trials.boot(changed, scenario);
+      const { verdict, reason, findings } = result;
+      const named = candidatesOf(result).map(({ module }) => module);
       const first = findings.find(({ kind }) => kind === 'missing-module');
       const why = first && reason ? `${reason} (${first.evidence.split('\n')[0]})` : reason;
-      tried = { key, scenario: scenario.name, modules: names.length, verdict, reason: why };
+      tried = { key, scenario: scenario.name, modules: names.length, verdict, reason: why, named };
     }
     appendFileSync(this.#file, `${JSON.stringify(tried)}\n`);
     return tried;
