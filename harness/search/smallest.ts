@@ -36,7 +36,9 @@ export interface Smallest {
 export async function smallest(search: SmallestSearch): Promise<Smallest | undefined> {
   for (const start of search.starts) {
     if (!search.mayGoOn()) return undefined;
-    if (await search.passes(start)) return new Shrinking(search, start).run();
+    if (!(await search.passes(start))) continue;
+    search.onBetter?.(start);
+    return new Shrinking(search, start).run();
   }
   return undefined;
 }
