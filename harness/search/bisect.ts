@@ -89,6 +89,9 @@ export async function bisect(options: BisectOptions): Promise<Bisected> {
   return { ...answer, trials: executor.boots + tried.remembered };
 }
 
+/** Among fewer changes the search itself is as cheap. */
+const MANY = 8;
+
 interface Searching {
   ledger: Ledger;
   boot(names: readonly string[]): Promise<Tried>;
@@ -118,7 +121,7 @@ async function search(
   // One trial that makes the rest cheap: what the failure itself names, and what that needs.
   const evident = new Set(withChanges(sides, changes.filter(isNamed(likely))));
   const few = changes.filter(({ module, kind }) => kind === 'add' && evident.has(module));
-  if (few.length > 0 && few.length < changes.length && (await passes(few))) changes = few;
+  if (few.length > 0 && changes.length >= MANY && (await passes(few))) changes = few;
   const found = await isolate({ changes, passes, mayGoOn });
   answer.guilty = found.map((change) => guiltyOf(change, options));
   if (!mayGoOn()) return;
