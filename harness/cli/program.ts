@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
 import { forTerminal } from '../printable.js';
+import { bisectCommand } from './bisect.js';
 import { buildCommand } from './build.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
@@ -11,6 +12,7 @@ import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
 import { gateCommand } from './gate.js';
 import { wasInterrupted } from './interrupt.js';
+import { minimizeCommand } from './minimize.js';
 import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
@@ -64,6 +66,8 @@ Examples:
     splitCommand(),
     explainCommand(),
     fixCommand(),
+    minimizeCommand(),
+    bisectCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),

@@ -24,8 +24,8 @@ export function withoutModules(prepared: PreparedImage, removed: readonly string
   return withNames(prepared, new Set(names));
 }
 
-/** What rules left out stays known, so that findings can still point at the rule. */
-function withNames(prepared: PreparedImage, names: ReadonlySet<string>): PreparedImage {
+/** The image with just these modules. What rules left out stays known, so that findings can still point at the rule. */
+export function withNames(prepared: PreparedImage, names: ReadonlySet<string>): PreparedImage {
   const { index, set } = prepared;
   const excludedBy = new Map([...set.excludedBy].filter(([name]) => !names.has(name)));
   return { ...prepared, set: { ...exactSet(index, names, set.source), excludedBy } };
