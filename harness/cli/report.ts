@@ -3,7 +3,17 @@ import { type SharedFlags, share } from './options.js';
 import { write, writeOrders } from './output.js';
 
 /** What report/reports.ts can print; named here so that --help needs none of it. */
-const FORMATS = ['terminal', 'tap', 'junit', 'json', 'markdown', 'sarif', 'github', 'gitlab'] as const;
+const FORMATS = [
+  'terminal',
+  'html',
+  'tap',
+  'junit',
+  'json',
+  'markdown',
+  'sarif',
+  'github',
+  'gitlab',
+] as const;
 
 interface ReportFlags extends SharedFlags {
   format?: (typeof FORMATS)[number];

@@ -493,6 +493,7 @@ t.test('a run that goes on no longer says how it ended', async (t) => {
   const verdicts = [
     'run.json',
     'junit.xml',
+    'report.html',
     'results.tap',
     'summary.md',
     'results.sarif',

@@ -499,7 +499,7 @@ t.test('a file appears whole or not at all', async (t) => {
   );
   t.same(
     (await readdir(folder)).sort(),
-    ['file', 'junit.xml', 'many', 'results.tap', 'run.json', 'taken'],
+    ['file', 'junit.xml', 'many', 'report.html', 'results.tap', 'run.json', 'taken'],
     'the reports of a run without a gate, and nothing is left behind',
   );
 });

@@ -5,6 +5,7 @@ import { RUN_FILE, runText } from '../results/write.js';
 import { writeWhole } from '../write-whole.js';
 import { githubAnnotations, gitlabCodeQuality } from './annotations.js';
 import { gateText } from './gatetext.js';
+import { htmlPage } from './html/page.js';
 import { junitText } from './junit.js';
 import { markdownSummary, writeMarkdown } from './markdown.js';
 import { remarksOf, repositoryRoot } from './remarks.js';
@@ -45,6 +46,15 @@ export const REPORTS = [
     format: 'tap',
     file: { name: 'results.tap', what: 'the same as TAP', of: 'run' },
     text: ({ result }) => tapDocument(result.results),
+  },
+  {
+    format: 'html',
+    file: {
+      name: 'report.html',
+      what: 'the same as one page for a browser, without network or script',
+      of: 'run',
+    },
+    text: ({ result }) => htmlPage(result),
   },
   {
     format: 'markdown',

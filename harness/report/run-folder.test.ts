@@ -55,7 +55,10 @@ t.test('reports: one table for run, gate, resume and `bootgate report`', async (
     const folder = mkdtempSync(join(tmpdir(), 'bootgate-reports-'));
     await writeReports({ folder, result });
     const left = readdirSync(folder).sort();
-    t.same(left, result.gate ? [...REPORT_FILES].sort() : ['junit.xml', 'results.tap', 'run.json']);
+    t.same(
+      left,
+      result.gate ? [...REPORT_FILES].sort() : ['junit.xml', 'report.html', 'results.tap', 'run.json'],
+    );
     for (const { format, file } of REPORTS.map((one) => ({ file: undefined, ...one })))
       if (file && existsSync(join(folder, file.name)))
         t.equal(
