@@ -82,7 +82,9 @@ async function writeMoves(
   const file = existsSync(source) ? resolve(source) : (library().find('splits', source) ?? source);
   const read = (copy: string) => loadSplit(copy, { ...flags, format: split.format }, to);
   const patch = await patchSplit(file, split, moves, to.index, read);
-  if (patch.diff === '') log('every suggestion is where the split already puts it: nothing to write');
+  for (const { module, package: home, stays } of patch.refused)
+    log(`${module} stays in ${stays ?? 'no package'}: its dependencies do not let it go to ${home}`);
+  if (patch.diff === '') log('there is nothing to write');
   else {
     await writeFile(file, patch.after);
     log(`${split.file} is changed`);

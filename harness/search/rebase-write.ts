@@ -14,16 +14,18 @@ export interface SplitPatch {
   after: string;
   /** As `patch -p1` takes it; empty where nothing had to change. */
   diff: string;
+  /** Moves that are not in it, and where the module stays. */
+  refused: { module: string; package: string; stays: string | null }[];
 }
 
 type Move = Required<Pick<WantedModule, 'module' | 'package'>>;
 
 /**
- * Writes moves in the split's own format.
+ * Writes moves in the split's own format. Those that the format's rules do not allow, because a module that needs this one or that it
+ * needs holds it elsewhere, are left out and named.
  * @param file Absolute path of the split's file.
  * @param read Reads a file as this split.
- * @throws BootgateError blame `user`, E_SPLIT_PATCH: a format or layout that has to be changed by hand, or moves that
- *   the format's rules do not allow (a dependency holds a module elsewhere): those are named.
+ * @throws BootgateError blame `user`, E_SPLIT_PATCH: a format or layout that has to be changed by hand.
  */
 export async function patchSplit(
   file: string,
@@ -33,34 +35,39 @@ export async function patchSplit(
   read: (file: string) => Promise<Split>,
 ): Promise<SplitPatch> {
   const before = await readFile(file, 'utf8');
-  const wanted = moves
+  let wanted = moves
     .filter((one) => split.placement.get(one.module)?.package !== one.package)
     .map((one): WantedModule & Move => {
       const rule = split.placement.get(one.module)?.rule;
       return { ...one, scenarios: [], ...(rule ? { rule } : {}) };
     });
-  const after = wanted.length === 0 ? before : await changed(split.format, before, wanted, index);
-  if (after === undefined)
-    throw userError('E_SPLIT_PATCH', `${shownFile(file)} (${split.format}) cannot be patched`, {
-      hint: `change it by hand: ${wanted.map((one) => `${one.module} to ${one.package}`).join(', ')}`,
-    });
+  const refused: SplitPatch['refused'] = [];
+  let after = before;
   // Under its own name, by which some formats are known.
   const folder = await mkdtemp(join(tmpdir(), 'bootgate-rebase-'));
   try {
-    const copy = join(folder, basename(file));
-    await writeFile(copy, after);
-    const again = await read(copy);
-    const wrong = wanted.filter((one) => again.placement.get(one.module)?.package !== one.package);
-    if (wrong.length > 0)
-      throw userError('E_SPLIT_PATCH', `${shownFile(file)}: not every module can go where it was meant to`, {
-        problems: wrong.map((one) => ({
-          message: `${one.module} stays in ${again.placement.get(one.module)?.package ?? 'no package'} instead of ${one.package}`,
-        })),
-      });
+    // Each round leaves out one move at least.
+    while (wanted.length > 0) {
+      const next = await changed(split.format, before, wanted, index);
+      if (next === undefined)
+        throw userError('E_SPLIT_PATCH', `${shownFile(file)} (${split.format}) cannot be patched`, {
+          hint: `change it by hand: ${wanted.map((one) => `${one.module} to ${one.package}`).join(', ')}`,
+        });
+      const copy = join(folder, basename(file));
+      await writeFile(copy, next);
+      const { placement } = await read(copy);
+      const wrong = wanted.filter((one) => placement.get(one.module)?.package !== one.package);
+      if (wrong.length === 0) {
+        after = next;
+        break;
+      }
+      for (const one of wrong) refused.push({ ...one, stays: placement.get(one.module)?.package ?? null });
+      wanted = wanted.filter((one) => !wrong.includes(one));
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return { file, after, diff: unifiedDiff(shownFile(file).replace(/^\/+/, ''), before, after) };
+  return { file, after, diff: unifiedDiff(shownFile(file).replace(/^\/+/, ''), before, after), refused };
 }
 
 async function changed(

@@ -56,6 +56,22 @@ t.test('a new kernel: what changed, what is suggested, and a patch that puts it 
   t.equal((await read('to')).placement.get('fresh')?.package, 'core');
 });
 
+t.test('a move that a dependent does not allow is left out and named; the others are written', async (t) => {
+  const to = treeOf({ dep: NEW });
+  const { path, remove } = folderOf({ 'split.yaml': SPLIT });
+  t.teardown(remove);
+  const file = join(path, 'split.yaml');
+  const read = (one: string) => readSplit(one, to);
+  const moves = [
+    { module: 'x', package: 'rest' },
+    { module: 'fresh', package: 'core' },
+  ];
+  const patch = await patchSplit(file, await read(file), moves, to, read);
+  t.match(patch.refused, [{ module: 'x', package: 'rest', stays: 'core' }]);
+  t.match(patch.after, /fresh/);
+  t.match(patch.after, /[[ ]x[,\]]/, 'x is where it was');
+});
+
 t.test("Ubuntu's inclusion list is patched in its own terms", async (t) => {
   const to = treeOf({ dep: NEW });
   const { path, remove } = folderOf({ 'generic.inclusion-list': 'drivers/net/a.ko\nfs/x.ko\n' });
