@@ -60,7 +60,7 @@ export async function rebaseSplit(source: string, flags: RebaseFlags): Promise<v
   if (flags.json)
     return printJson({ schema: 'bootgate/rebase@1', ...answer, ...(patch ? { patch: patch.diff } : {}) });
   printRebase(answer);
-  if (patch) write(`\n${patch.diff}`);
+  if (patch?.diff) write(`\n${patch.diff}`);
 }
 
 const factsOf = ({ index, cache }: LoadedKernel) => loadModuleDetails(index, cache);
