@@ -1,6 +1,7 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { jsonOption, kernelOption } from './options.js';
 import type { SplitFlags } from './splitdata.js';
+import type { RebaseFlags } from './splitrebase.js';
 
 /** Declares `bootgate split`; the work is loaded when it is asked for. */
 export function splitCommand(): Command {
@@ -46,17 +47,41 @@ export function splitCommand(): Command {
         (await import('./splitsize.js')).size(source, flags),
       ),
   );
+  command.addCommand(
+    splitArguments('rebase', 'what a newer kernel means for a split; exit 1 if it no longer fits')
+      .requiredOption('--from <source...>', 'the kernel that the split was made for, as for --kernel')
+      .requiredOption('--to <source...>', 'the kernel that it has to fit')
+      .addOption(
+        new Option('--least <percent>', 'least confidence of a suggestion (default: 80)').argParser(share),
+      )
+      .option('--growth <size>', 'least growth of a module to report (default: 256KiB)')
+      .option('--no-files', 'do not look into the modules for firmware')
+      .option('-w, --write', 'write the suggested moves into the split, in its own format')
+      .action(async (source: string, flags: RebaseFlags) =>
+        (await import('./splitrebase.js')).rebaseSplit(source, flags),
+      ),
+  );
   return command;
 }
 
+/** `80` -> 0.8 */
+function share(text: string): number {
+  const value = Number(text.trim() || Number.NaN);
+  if (value >= 0 && value <= 100) return value / 100;
+  throw new InvalidArgumentError('expected a number from 0 to 100');
+}
+
 function splitSubcommand(name: string, description: string): Command {
+  return splitArguments(name, description).addOption(kernelOption());
+}
+
+function splitArguments(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .argument(
       '<split>',
       'a file, a folder, a name under images/splits, or `packages` for those given with --kernel',
     )
-    .addOption(kernelOption())
     .addOption(new Option('--format <name>', "the split's format, if its file does not show it"))
     .addOption(new Option('--arch <name>', 'as the distribution spells it: x86_64, amd64'))
     .addOption(new Option('--flavour <name>', 'Debian: amd64, SUSE: default'))
