@@ -96,9 +96,9 @@ export class Session {
   }
 
   #prepareOptions() {
-    const { strict = false, delivery } = this.flags;
+    const { strict = false, allowMissing = false, delivery } = this.flags;
     const { cache, signal } = this;
-    return { cache, signal, strict, log: say, ...(delivery ? { delivery } : {}) };
+    return { cache, signal, strict, allowMissing, log: say, ...(delivery ? { delivery } : {}) };
   }
 }
 

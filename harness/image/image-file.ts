@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { readDocument } from '../document.js';
 import { userError } from '../errors.js';
 import { library } from '../library.js';
+import { STDIN } from '../modules/list.js';
 import { didYouMean } from '../suggest.js';
 import { parseBytes } from '../units.js';
 import { type GateSection, gateSchema } from './gate-section.js';
@@ -181,9 +182,10 @@ function withInstall(source: ModuleSource, install: string[] | undefined, file: 
   });
 }
 
-/** `--modules all`, `--modules POLICY.yaml`, `--modules LIST`, or the name of a policy under policies/. */
+/** `--modules all`, `--modules POLICY.yaml`, `--modules LIST`, `-` for a list on standard input, or the name of a policy under policies/. */
 function moduleSourceOf(text: string): ModuleSource {
   if (text === 'all') return { kind: 'all' };
+  if (text === STDIN) return { kind: 'list', file: STDIN };
   const policy = existsSync(text) ? undefined : library().find('policies', text);
   if (policy) return { kind: 'policy', file: policy };
   return { kind: /\.ya?ml$/.test(text) ? 'policy' : 'list', file: resolve(text) };
