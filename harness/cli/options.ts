@@ -34,7 +34,7 @@ const OPTIONS = {
   kernel: () =>
     new Option(
       '-k, --kernel <source...>',
-      'kernel: apt:NAME, .deb/.rpm/.udeb files, a folder, installed or installed:RELEASE',
+      'kernel: apt:NAME, .deb/.rpm/.udeb files (also a folder or a glob of them), a folder, vmlinuz and a modules folder, installed or installed:RELEASE; without --image, its full module tree',
     ),
   modules: () =>
     new Option(

@@ -27,7 +27,12 @@ export async function imageOfRun(
   // Standard input has been read; what it came to is kept with the run.
   const isGone = modules.kind === 'list' && modules.file === STDIN;
   const variants = await prepareImages(
-    { ...image, kernel: recipe.kernel, modules: isGone ? { kind: 'all' } : modules },
+    {
+      ...image,
+      name: run.result.image.name,
+      kernel: recipe.kernel,
+      modules: isGone ? { kind: 'all' } : modules,
+    },
     {
       cache,
       delivery: recipe.delivery,
