@@ -5,11 +5,13 @@ import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { packageRoot } from '../paths.js';
 import { forTerminal } from '../printable.js';
 import { buildCommand } from './build.js';
+import { cacheCommand } from './cache.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
 import { gateCommand } from './gate.js';
+import { initCommand } from './init.js';
 import { wasInterrupted } from './interrupt.js';
 import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
@@ -17,6 +19,7 @@ import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
+import { setupCommand } from './setup.js';
 import { splitCommand } from './split.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
@@ -67,6 +70,9 @@ Examples:
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
+    initCommand(),
+    setupCommand(),
+    cacheCommand(),
     doctorCommand(),
   ])
     program.addCommand(command);
