@@ -192,6 +192,25 @@ t.test('whatever happens to an entry: the answer is right, and the damage is sai
   t.ok(unseen < 40, `${240 - unseen} damages were noticed`);
 });
 
+t.test('a module damaged while nobody read it is mended before the layout is found again', async (t) => {
+  const dir = t.testdir({});
+  const file = join(dir, 'one.deb');
+  const release = '6.1.0-9-one';
+  writeFileSync(
+    file,
+    deb(kernelFiles(release, { image: bzImage(release, gzipSync(elf())) }), { Package: 'one' }),
+  );
+  const root = join(dir, 'cache');
+  const said: string[] = [];
+  const ask = () => resolveKernel([file], { cache: new Cache(root, (sentence) => said.push(sentence)) });
+  const right = await ask();
+  const [module = ''] = filesBelow(join(root, 'package')).filter((path) => path.endsWith('.ko'));
+  truncateSync(module, 20);
+  rmSync(join(root, 'layout'), { recursive: true });
+  t.same(await ask(), right);
+  t.equal(said.length, 1);
+});
+
 t.test('an entry copied elsewhere is read once and then known; more files in it are seen', async (t) => {
   const said: string[] = [];
   const root = join(t.testdir({}), 'cache');

@@ -125,6 +125,8 @@ async function rememberedLayout<L extends TreeLayout>(
 ): Promise<L> {
   const { cache, signal } = context;
   const text = await cache.text('layout', `${context.cacheKey} ${digest}`, async () => {
+    // One of the modules is read, and none of them was looked at when their package came from the cache.
+    await cache.settle([root]);
     const emptyTree = (release: string) => emptyTreeIn(cache, release);
     const layout = await context.find(root, { name, emptyTree, ...(signal ? { signal } : {}) });
     // Relative paths, so that the cache can be moved.
