@@ -60,6 +60,23 @@ async function readUpTo(file: FileHandle, path: string, options: InputOptions): 
   }
 }
 
+let standardInput: Promise<Buffer> | undefined;
+
+/** Standard input, whole; it ends once, so a second caller gets the same bytes. @throws as readInput. */
+export function readStandardInput(options: InputOptions): Promise<Buffer> {
+  standardInput ??= (async () => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > options.most) throw tooLarge('standard input', bytes, options);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  })();
+  return standardInput;
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',

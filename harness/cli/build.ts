@@ -15,7 +15,7 @@ export function buildCommand(): Command {
   const command = new Command('build').description(
     'build an image without booting it: vmlinuz, vmlinux, initramfs.cpio and their sizes',
   );
-  share(command, 'image', 'kernel', 'modules', 'split', 'install', 'strict', 'delivery')
+  share(command, 'image', 'kernel', 'modules', 'split', 'install', 'strict', 'allowMissing', 'delivery')
     .addOption(new Option('--tools <name...>', 'userland tools beyond the base, from userland.yaml'))
     .addOption(
       new Option(

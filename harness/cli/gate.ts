@@ -21,7 +21,7 @@ export function gateCommand(): Command {
       'run everything for CI: static check, boots, budgets, comparison; exit 0 if the gate holds, 1 if not',
     )
     .argument('[pattern...]', 'scenarios to boot (default: those tagged quick)');
-  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install')
+  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install', 'allowMissing')
     .addOption(new Option('-b, --baseline <run>', 'compare with this run: its folder, its run.json, its id'))
     .addOption(
       new Option(

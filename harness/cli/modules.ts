@@ -1,7 +1,14 @@
 import { Command, Option } from 'commander';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { someOf } from '../printable.js';
-import { imageOption, jsonOption, kernelOption, modulesOption, strictOption } from './options.js';
+import {
+  allowMissingOption,
+  imageOption,
+  jsonOption,
+  kernelOption,
+  modulesOption,
+  strictOption,
+} from './options.js';
 import { say as log, print, printJson, printTable } from './output.js';
 
 interface Flags {
@@ -9,6 +16,7 @@ interface Flags {
   image?: string;
   modules?: string;
   strict?: boolean;
+  allowMissing?: boolean;
   soft?: boolean;
   json?: boolean;
 }
@@ -50,6 +58,7 @@ function setCommand(name: string, description: string): Command {
     .addOption(imageOption())
     .addOption(modulesOption())
     .addOption(strictOption())
+    .addOption(allowMissingOption())
     .addOption(jsonOption());
 }
 
@@ -171,7 +180,10 @@ async function loadSet(flags: Flags): Promise<ModuleSet> {
     throw userError('E_USAGE', `${image.file} has a package split, and that is several module sets`, {
       hint: '`bootgate split show` and `bootgate split size` say what its packages hold',
     });
-  const set = await makeModuleSet(index, image.modules, flags.strict ?? false);
+  const set = await makeModuleSet(index, image.modules, {
+    strict: flags.strict ?? false,
+    allowMissing: flags.allowMissing ?? false,
+  });
   if (flags.strict) refuseDangling(index, await loadDangling(index, cache), set.names);
   for (const sentence of [...set.warnings, ...formatAdditions(set)]) log(sentence);
   return set;

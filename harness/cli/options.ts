@@ -11,6 +11,7 @@ export interface SharedFlags {
   split?: string;
   install?: string[];
   strict?: boolean;
+  allowMissing?: boolean;
   accel?: 'auto' | 'kvm' | 'tcg';
   jobs?: number;
   reporter?: 'terminal' | 'tap' | 'json';
@@ -33,12 +34,12 @@ const OPTIONS = {
   kernel: () =>
     new Option(
       '-k, --kernel <source...>',
-      'kernel: apt:NAME, .deb/.rpm/.udeb files, a folder, installed or installed:RELEASE',
+      'kernel: apt:NAME, .deb/.rpm/.udeb files (also a folder or a glob of them), a folder, vmlinuz and a modules folder, installed or installed:RELEASE; without --image, its full module tree',
     ),
   modules: () =>
     new Option(
       '-m, --modules <file>',
-      'module list, policy (.yaml) or `all`, instead of what the image says',
+      'module list (also lsmod, modules.dep, insmod, dracut ... as they are; - reads standard input), policy (.yaml) or `all`, instead of what the image says',
     ),
   split: () =>
     new Option(
@@ -47,6 +48,11 @@ const OPTIONS = {
     ),
   install: () => new Option('--install <set...>', 'install sets to boot: core, core,extra, or each'),
   strict: () => new Option('--strict', 'do not add missing dependencies: name them and exit 1'),
+  allowMissing: () =>
+    new Option(
+      '--allow-missing',
+      'names of a module list that this kernel does not have are listed, not refused',
+    ),
   accel: () => new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']),
   jobs: () =>
     new Option('-j, --jobs <n>', 'guests to run at once (default: as many as fit)').argParser(wholeNumber),
@@ -76,6 +82,7 @@ export const imageOption = OPTIONS.image;
 export const kernelOption = OPTIONS.kernel;
 export const modulesOption = OPTIONS.modules;
 export const strictOption = OPTIONS.strict;
+export const allowMissingOption = OPTIONS.allowMissing;
 export const jsonOption = OPTIONS.json;
 
 /** A whole number from 1 up, for commander. */

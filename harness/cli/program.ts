@@ -6,11 +6,13 @@ import { packageRoot } from '../paths.js';
 import { forTerminal } from '../printable.js';
 import { bisectCommand } from './bisect.js';
 import { buildCommand } from './build.js';
+import { cacheCommand } from './cache.js';
 import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
 import { gateCommand } from './gate.js';
+import { initCommand } from './init.js';
 import { wasInterrupted } from './interrupt.js';
 import { minimizeCommand } from './minimize.js';
 import { modulesCommand } from './modules.js';
@@ -19,6 +21,7 @@ import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
+import { setupCommand } from './setup.js';
 import { splitCommand } from './split.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
@@ -71,6 +74,9 @@ Examples:
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
+    initCommand(),
+    setupCommand(),
+    cacheCommand(),
     doctorCommand(),
   ])
     program.addCommand(command);

@@ -14,7 +14,7 @@ export function runCommand(): Command {
       '[pattern...]',
       'scenarios to run: storage/virtio-blk, storage, "network/*"; those tagged quick by default',
     );
-  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install', 'strict');
+  share(command, 'image', 'tag', 'kernel', 'modules', 'split', 'install', 'strict', 'allowMissing');
   command.addOption(
     new Option('--built <dir>', 'boot what `bootgate build -o DIR` wrote').conflicts([
       'image',

@@ -33,14 +33,15 @@ export class Session {
   }
 
   async image(fallback = DEFAULT_IMAGE): Promise<Image> {
-    const { loadImage } = await import('../image/image-file.js');
-    const { image, kernel, modules, split, install } = this.flags;
-    return loadImage(image ?? process.env.BOOTGATE_IMAGE ?? fallback, {
-      ...(kernel ? { kernel } : {}),
+    const { imageOfKernel, loadImage } = await import('../image/image-file.js');
+    const { image = process.env.BOOTGATE_IMAGE, kernel, modules, split, install } = this.flags;
+    const overrides = {
       ...(modules ? { modules } : {}),
       ...(split ? { split } : {}),
       ...(install ? { install } : {}),
-    });
+    };
+    if (kernel && !image) return imageOfKernel(kernel, overrides);
+    return loadImage(image ?? fallback, { ...overrides, ...(kernel ? { kernel } : {}) });
   }
 
   /** Every scenario of the project and the package. */
@@ -96,9 +97,9 @@ export class Session {
   }
 
   #prepareOptions() {
-    const { strict = false, delivery } = this.flags;
+    const { strict = false, allowMissing = false, delivery } = this.flags;
     const { cache, signal } = this;
-    return { cache, signal, strict, log: say, ...(delivery ? { delivery } : {}) };
+    return { cache, signal, strict, allowMissing, log: say, ...(delivery ? { delivery } : {}) };
   }
 }
 

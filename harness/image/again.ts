@@ -1,5 +1,7 @@
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
+import { STDIN } from '../modules/list.js';
+import { exactSet } from '../modules/set.js';
 import type { StoredRun } from '../results/read.js';
 import { readContents } from './contents.js';
 import { loadImage } from './image-file.js';
@@ -21,10 +23,31 @@ export async function imageOfRun(
     });
   const { cache, log, signal } = options;
   const image = await loadImage(recipe.file);
+  const { modules } = recipe;
+  // Standard input has been read; what it came to is kept with the run.
+  const isGone = modules.kind === 'list' && modules.file === STDIN;
   const variants = await prepareImages(
-    { ...image, kernel: recipe.kernel, modules: recipe.modules },
-    { cache, delivery: recipe.delivery, ...(log ? { log } : {}), ...(signal ? { signal } : {}) },
+    {
+      ...image,
+      name: run.result.image.name,
+      kernel: recipe.kernel,
+      modules: isGone ? { kind: 'all' } : modules,
+    },
+    {
+      cache,
+      delivery: recipe.delivery,
+      // A list that was taken then is taken now: its modules are compared below.
+      allowMissing: true,
+      ...(log ? { log } : {}),
+      ...(signal ? { signal } : {}),
+    },
   );
+  if (isGone)
+    for (const variant of variants) {
+      const names = (await readContents(run.folder)).map(({ name }) => name);
+      variant.set = exactSet(variant.index, names, 'standard input');
+      variant.image = { ...variant.image, modules };
+    }
   if (variants[0].kernel.digest !== kernel.digest)
     throw userError(
       'E_RUN_RECIPE',

@@ -1,9 +1,13 @@
 import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readDocument } from '../document.js';
 import { userError } from '../errors.js';
+import { expandSources } from '../kernel/expand.js';
+import { isKernelPath } from '../kernel/source.js';
 import { library } from '../library.js';
+import { STDIN } from '../modules/list.js';
+import { imagesDir } from '../paths.js';
 import { didYouMean } from '../suggest.js';
 import { parseBytes } from '../units.js';
 import { type GateSection, gateSchema } from './gate-section.js';
@@ -42,7 +46,7 @@ export const imageSchema = z
     kernel: z
       .union([z.string(), z.array(z.string()).min(1)])
       .describe(
-        'apt:NAME, package files, a folder, installed or installed:RELEASE; several for a split kernel',
+        'apt:NAME, package files, a folder or glob of them, a folder with a kernel, vmlinuz and a modules folder, installed or installed:RELEASE; several for a split kernel',
       ),
     modules: moduleSource.default('all'),
     scenarios: z
@@ -112,9 +116,11 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
       problems: wrong.map(([name]) => problem(['budgets', name], 'expected a size such as 60 MiB')),
     });
   const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(file), path));
-  const kernel = overrides.kernel?.length
-    ? overrides.kernel
-    : [value.kernel].flat().map((source) => (isKernelPath(source) ? beside(source) : source));
+  const kernel = expandSources(
+    overrides.kernel?.length
+      ? overrides.kernel
+      : [value.kernel].flat().map((source) => (isKernelPath(source) ? beside(source) : source)),
+  );
   return {
     name: value.name,
     description: value.description,
@@ -130,8 +136,29 @@ export async function loadImage(nameOrFile: string, overrides: ImageOverrides = 
   };
 }
 
-/** Everything but `apt:NAME`, `installed` and `installed:RELEASE` is a path. */
-const isKernelPath = (source: string): boolean => !/^(?:[a-z]+:|installed$)/.test(source);
+/** The image file that a kernel alone is tested as: everything that it has. */
+const WHOLE_TREE = 'debian';
+
+/**
+ * The image of `--kernel` without `--image`: that kernel with its full module tree, or with the modules that the command line says,
+ * under the kernel's own name. It needs no image file, so the package's plain one is under it, whatever the project has.
+ */
+export async function imageOfKernel(kernel: readonly string[], overrides: ImageOverrides): Promise<Image> {
+  const image = await loadImage(join(imagesDir, `${WHOLE_TREE}.yaml`), { ...overrides, kernel: [...kernel] });
+  return { ...image, name: nameOfKernel(kernel), description: '' };
+}
+
+/** `apt:linux-image-amd64` -> `linux-image-amd64`, `build/linux-image-6.1_6.1-1_amd64.deb` -> `linux-image-6.1`. */
+export function nameOfKernel([first = '']: readonly string[]): string {
+  const base = first.startsWith('apt:') ? first.slice(4).replace(/[=/].*$/, '') : basename(resolve(first));
+  const name = first.startsWith('installed') ? first : base.replace(/\.(u?deb|rpm)$/, '').replace(/_.*$/, '');
+  const plain = name
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .replace(/^[-.]+|-+$/g, '')
+    .slice(0, 80);
+  return plain || 'kernel';
+}
 
 function readModuleSource(
   value: z.infer<typeof moduleSource>,
@@ -181,9 +208,10 @@ function withInstall(source: ModuleSource, install: string[] | undefined, file: 
   });
 }
 
-/** `--modules all`, `--modules POLICY.yaml`, `--modules LIST`, or the name of a policy under policies/. */
+/** `--modules all`, `--modules POLICY.yaml`, `--modules LIST`, `-` for a list on standard input, or the name of a policy under policies/. */
 function moduleSourceOf(text: string): ModuleSource {
   if (text === 'all') return { kind: 'all' };
+  if (text === STDIN) return { kind: 'list', file: STDIN };
   const policy = existsSync(text) ? undefined : library().find('policies', text);
   if (policy) return { kind: 'policy', file: policy };
   return { kind: /\.ya?ml$/.test(text) ? 'policy' : 'list', file: resolve(text) };

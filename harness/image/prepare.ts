@@ -3,7 +3,7 @@ import { architectureOf } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
-import { readInput } from '../input.js';
+import { readInput, readStandardInput } from '../input.js';
 import { readKernelConfig } from '../kernel/config.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
 import { resolveKernel } from '../kernel/resolve.js';
@@ -11,9 +11,11 @@ import { extractVmlinux } from '../kernel/vmlinux.js';
 import { MAX_FILE } from '../limits.js';
 import { danglingIn, loadDangling, refuseDangling, sayDangling } from '../modules/dangling.js';
 import { loadModuleIndex } from '../modules/index.js';
+import { STDIN } from '../modules/list.js';
+import { readBlocks } from '../modules/listblocks.js';
 import type { ModuleIndex, ModuleSet } from '../modules/module.js';
 import { setFromPolicy } from '../modules/policy.js';
-import { exactSet, setFromList, wholeTree } from '../modules/set.js';
+import { exactSet, type SetOptions, setFromList, wholeTree } from '../modules/set.js';
 import { chosenSets, type InstallSet } from '../splits/installsets.js';
 import { loadSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
@@ -36,6 +38,8 @@ export interface PrepareOptions {
   cache: Cache;
   /** Refuse to add modules to the set (exit code 1). */
   strict?: boolean;
+  /** Of a module list: see SetOptions. */
+  allowMissing?: boolean;
   /** Unless given: the window where kernel, architecture and tree allow it. */
   delivery?: ModuleDelivery;
   log?: (sentence: string) => void;
@@ -59,7 +63,8 @@ export async function prepareImages(
   const delivery = await chooseDelivery(kernel, index, options.delivery);
   const common = { image, kernel, vmlinux, index, delivery };
   if (image.modules.kind !== 'split') {
-    const set = await makeModuleSet(index, image.modules, options.strict ?? false);
+    const { strict = false, allowMissing = false } = options;
+    const set = await makeModuleSet(index, image.modules, { strict, allowMissing });
     for (const warning of set.warnings) log(warning);
     const dangling = await loadDangling(index, cache);
     if (options.strict) refuseDangling(index, dangling, set.names);
@@ -90,12 +95,22 @@ export async function prepareImage(image: Image, options: PrepareOptions): Promi
 export async function makeModuleSet(
   index: ModuleIndex,
   source: Exclude<ModuleSource, { kind: 'split' }>,
-  strict: boolean,
+  options: SetOptions,
 ): Promise<ModuleSet> {
   if (source.kind === 'all') return wholeTree(index);
-  if (source.kind === 'policy') return setFromPolicy(index, source.file, { strict });
-  const text = await readInput(source.file, { most: MAX_FILE.list, code: 'E_MODULE_LIST' });
-  return setFromList(index, text, source.file, { strict });
+  // Booster's and Talos's lists are YAML as a policy is, and only their text tells which it is.
+  if (source.kind === 'policy' && !(await isYamlList(source.file)))
+    return setFromPolicy(index, source.file, options);
+  const limit = { most: MAX_FILE.list, code: 'E_MODULE_LIST' };
+  const text = source.file === STDIN ? await readStandardInput(limit) : await readInput(source.file, limit);
+  return setFromList(index, text, source.file, options);
+}
+
+async function isYamlList(file: string): Promise<boolean> {
+  const text = await readInput(file, { most: MAX_FILE.list, code: 'E_DOCUMENT' }).catch(() => null);
+  return (
+    text !== null && !/^rules:/m.test(text.toString('latin1')) && readBlocks(text.toString('latin1')) !== null
+  );
 }
 
 /**

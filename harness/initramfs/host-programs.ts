@@ -44,7 +44,7 @@ export async function missingPrograms(tools: readonly SystemTool[]): Promise<Boo
   const packages = [...new Set(tools.map(packageOf))];
   return hostError('E_USERLAND_MISSING', 'this machine lacks programs that are copied into the guest', {
     problems: tools.map((tool) => ({ message: `${tool.command}, from the package ${packageOf(tool)}` })),
-    hint: `install ${packages.join(' ')}; \`make run\` does it, or prints the command`,
+    hint: `install ${packages.join(' ')}; \`bootgate setup\` does it, or prints the command`,
   });
 }
 

@@ -24,6 +24,8 @@ export interface LayoutOptions {
   name: string;
   /** Only this release: others beside it are no error. */
   release?: string;
+  /** The vmlinuz, when it lies elsewhere: config and System.map may lie beside it. */
+  image?: string;
   signal?: AbortSignal;
   /** Where an empty tree is made for a kernel that is built without modules. */
   emptyTree(release: string): Promise<string>;
@@ -47,8 +49,8 @@ export async function findKernel(root: string, options: LayoutOptions): Promise<
   const trees = wanted === undefined ? all : all.filter((tree) => basename(tree) === wanted);
   const releases = [...new Set(trees.map((tree) => basename(tree)))];
   if (releases.length > 1) throw several(name, releases);
-  const folders = imageFolders(root, trees);
-  const files = await findImages(folders, wanted);
+  const folders = [...(options.image ? [dirname(options.image)] : []), ...imageFolders(root, trees)];
+  const files = options.image ? [options.image] : await findImages(folders, wanted);
   if (files.length === 0 && trees.length === 0)
     throw userError('E_KERNEL_EMPTY', `${name} has no kernel: neither vmlinuz nor lib/modules/RELEASE`, {
       hint: 'for a metapackage, give the package that it depends on',

@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { machineName } from '../arch/index.js';
 import { readMaybeCompressed } from '../decompress.js';
 import { bufferSource, parseElf } from '../elf.js';
@@ -51,10 +51,10 @@ export async function findModuleTree(root: string, options: LayoutOptions): Prom
   const module = sample ? await readSample(sample) : { arch: 'unknown', release: null };
   // A tree that was copied elsewhere has a folder of any name.
   const release = module.release ?? basename(modulesDir);
-  const folders = imageFolders(root, trees);
+  const folders = [...(options.image ? [dirname(options.image)] : []), ...imageFolders(root, trees)];
   const beside = (file: string) =>
     firstFile(folders.flatMap((folder) => [`${folder}/${file}-${release}`, `${folder}/${file}`]));
-  const images = await findImages(folders, wanted);
+  const images = options.image ? [options.image] : await findImages(folders, wanted);
   return {
     release,
     arch: module.arch,

@@ -4,6 +4,7 @@ import { type Cache, digestOf } from '../cache.js';
 import { userError } from '../errors.js';
 import { fetchFromApt } from './apt.js';
 import { digestOfTree, digestOfUnchanged } from './digest.js';
+import { expandSources } from './expand.js';
 import { findInstalled } from './installed.js';
 import type { Kernel, KernelPackage } from './kernel.js';
 import { findKernel, type LayoutOptions, MODULE_FILE, makeEmptyTree } from './layout.js';
@@ -51,7 +52,7 @@ async function resolveWith<L extends TreeLayout>(
   sources: readonly string[],
   context: Search<L>,
 ): Promise<Resolved<L>> {
-  const parsed = sources.map(parseKernelSource);
+  const parsed = expandSources(sources).map(parseKernelSource);
   const [first] = parsed;
   if (!first)
     throw userError('E_KERNEL_SOURCE', 'no kernel was given', {
@@ -60,10 +61,21 @@ async function resolveWith<L extends TreeLayout>(
   const source = sayFew(sources);
   const packaged = parsed.filter((one) => one.kind === 'apt' || one.kind === 'package');
   if (packaged.length === parsed.length) return fromPackages(packaged, source, context);
+  const image = parsed.find((one) => one.kind === 'image');
+  const folder = parsed.find((one) => one.kind === 'directory');
+  if (image && folder && parsed.length === 2)
+    return fromFolder(folder.path, source, {
+      ...context,
+      find: (root, options) => context.find(root, { ...options, image: image.path }),
+    });
+  if (image && parsed.length === 1)
+    throw userError('E_KERNEL_SOURCE', `${image.text} is a kernel image alone`, {
+      hint: `give the directory of its modules as well: --kernel ${image.text} .../lib/modules/RELEASE`,
+    });
   if (parsed.length > 1)
     throw userError(
       'E_KERNEL_SOURCE',
-      `${first.text} and ${parsed[1]?.text}: only packages can be combined`,
+      `${first.text} and ${parsed[1]?.text}: only packages, or a vmlinuz and one directory, can be combined`,
       {
         hint: 'give one directory, or installed, or several package files',
       },

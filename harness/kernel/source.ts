@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { userError } from '../errors.js';
 
 /** One thing that --kernel was given, before anything is looked up. */
@@ -8,13 +8,15 @@ export type KernelSource =
   | { kind: 'apt'; text: string; name: string; version: string | null; suite: string | null }
   | { kind: 'package'; text: string; path: string; format: 'deb' | 'rpm' }
   | { kind: 'directory'; text: string; path: string }
+  /** A vmlinuz, with a directory beside it that has the modules. */
+  | { kind: 'image'; text: string; path: string }
   /** `release` null: the running kernel's where it is installed, else the newest that is. */
   | { kind: 'installed'; text: string; release: string | null };
 
 /** The accepted forms, for hints and --help. */
 export const KERNEL_FORMS =
-  'apt:PACKAGE, apt:PACKAGE=VERSION, apt:PACKAGE/SUITE, a .deb, .udeb or .rpm file (or several), ' +
-  'a directory with vmlinuz and lib/modules/RELEASE, installed, or installed:RELEASE';
+  'apt:PACKAGE, apt:PACKAGE=VERSION, apt:PACKAGE/SUITE, a .deb, .udeb or .rpm file (or several, a folder or a glob of them), ' +
+  'a directory with vmlinuz and lib/modules/RELEASE, a vmlinuz and the directory of its modules, installed, or installed:RELEASE';
 
 /** Debian policy 5.6.1 and 5.6.12, with apt's `:ARCH`. Nothing here can read as an option of apt. */
 const APT_NAME = /^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?$/;
@@ -41,7 +43,8 @@ export function parseKernelSource(text: string): KernelSource {
   if (!stats.isFile()) throw wrong(text, 'it is neither a file nor a directory');
   if (/\.u?deb$/.test(path)) return { kind: 'package', text, path, format: 'deb' };
   if (/\.rpm$/.test(path)) return { kind: 'package', text, path, format: 'rpm' };
-  throw wrong(text, 'a file must be a .deb, .udeb or .rpm');
+  if (/^(vmlinu[xz]|bzImage|Image|linux|kernel)\b/.test(basename(path))) return { kind: 'image', text, path };
+  throw wrong(text, 'a file must be a .deb, .udeb, .rpm or vmlinuz');
 }
 
 function parseApt(text: string): KernelSource {
@@ -65,3 +68,6 @@ function wrong(text: string, why: string) {
     hint: `a kernel is one of: ${KERNEL_FORMS}`,
   });
 }
+
+/** Everything but `apt:NAME`, `installed` and `installed:RELEASE` is a path. */
+export const isKernelPath = (source: string): boolean => !/^(?:[a-z]+:|installed$)/.test(source);

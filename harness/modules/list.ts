@@ -1,10 +1,13 @@
 import { type BootgateError, type Problem, userError } from '../errors.js';
 import { MAX_PROBLEMS } from '../limits.js';
+import { someOf } from '../printable.js';
 import { didYouMean } from '../suggest.js';
+import { readBlocks } from './listblocks.js';
+import { type ListEntry, readListLine } from './listforms.js';
 import type { ModuleIndex, RulePlace } from './module.js';
 import { nameOfPath } from './names.js';
 import { shownFile } from './place.js';
-import { Selector } from './selector.js';
+import { type Selection, Selector } from './selector.js';
 
 /** What rules pick out of a tree, before anything is added back. */
 export interface Picked {
@@ -14,56 +17,71 @@ export interface Picked {
   warnings: string[];
 }
 
-/** Whether it is made of what names, paths and globs of modules are made of. */
-function isPlausible(pattern: string): boolean {
-  return /^[-\w.,+@/*?[\]!^]{0,200}$/.test(pattern.replace(/\[:[a-z]+:\]/g, ''));
+export interface ListOptions {
+  /** Names that this kernel has built in or does not have are counted and listed instead of refused. */
+  allowMissing?: boolean;
 }
 
 /**
- * Reads a module list: one pattern a line (see selector.ts), `#` comments, `-PATTERN` takes out again, later lines win, a
- * trailing `?` allows the pattern to match nothing. Built-ins satisfy a line silently.
+ * Reads a module list. bootgate's own form: one pattern a line (see selector.ts), `#` comments, `-PATTERN` takes out again, later
+ * lines win, a trailing `?` allows the pattern to match nothing. What other tools print and read (listforms.ts, listblocks.ts) is
+ * recognised by its form, and a warning says which. A name that is no module is looked up as an alias, as modprobe does. Built-ins
+ * satisfy a line silently.
  * @throws BootgateError blame `user`, E_MODULE_LIST: every problem at once, as file:line.
  */
-export function readList(index: ModuleIndex, text: string | Uint8Array, path: string): Picked {
-  const file = shownFile(path);
+export function readList(
+  index: ModuleIndex,
+  text: string | Uint8Array,
+  path: string,
+  options: ListOptions = {},
+): Picked {
+  const file = path === STDIN ? 'standard input' : shownFile(path);
   const selector = Selector.of(index);
-  const picked: Picked = { names: new Set(), excludedBy: new Map(), warnings: [] };
-  const lines = decode(text, file).split('\n').map(parseLine);
-  const foreign = lines.flatMap((line, at) => (line && !isPlausible(line.pattern) ? [at + 1] : []));
-  if (foreign.length > 0) throw notList(file, foreign);
+  const { entries, notes } = readEntries(decode(text, file), file);
+  const picked: Picked = { names: new Set(), excludedBy: new Map(), warnings: notes };
   const problems: Problem[] = [];
+  const missing = new Set<string>();
+  const builtIn = new Set<string>();
   let count = 0;
-  for (const [at, line] of lines.entries()) {
-    if (!line) continue;
-    const place = { file, line: at + 1, text: line.text };
-    const problem = apply(line, place);
+  for (const entry of entries) {
+    const { line } = entry;
+    const problem = apply(entry, { file, line, text: entry.text });
     if (!problem) continue;
     count++;
-    if (problems.length < MAX_PROBLEMS) problems.push({ file, line: at + 1, ...problem });
+    if (problems.length < MAX_PROBLEMS) problems.push({ file, line, ...problem });
+  }
+  if (options.allowMissing) {
+    if (builtIn.size > 0) picked.warnings.push(`${file}: built in: ${counted(builtIn)}`);
+    if (missing.size > 0) picked.warnings.push(`${file}: not in ${index.release}: ${counted(missing)}`);
   }
   if (count > 0) {
     if (count > problems.length) problems.push({ file, message: `and ${count - problems.length} more` });
-    const counted = count === 1 ? 'a line' : `${count} lines`;
-    throw userError('E_MODULE_LIST', `${file}: ${counted} of the module list cannot be used`, {
+    const lines = count === 1 ? 'a line' : `${count} lines`;
+    throw userError('E_MODULE_LIST', `${file}: ${lines} of the module list cannot be used`, {
       problems,
-      hint: `the tree is that of ${index.release}; a trailing ? makes a line optional`,
+      hint: `the tree is that of ${index.release}; a trailing ? makes a line optional, --allow-missing all of them`,
     });
   }
   return picked;
 
-  function apply(line: ListLine, place: RulePlace): Omit<Problem, 'file' | 'line'> | null {
-    if (line.pattern === '') return { message: `"${line.text}" names no module` };
-    let selection: ReturnType<Selector['select']>;
+  function apply(entry: ListEntry, place: RulePlace): Omit<Problem, 'file' | 'line'> | null {
+    const { pattern, remove } = entry;
+    if (pattern === '') return { message: `"${entry.text}" names no module` };
+    let selection: Selection;
     try {
-      selection = selector.select(line.pattern);
+      selection = select(selector, index, pattern);
     } catch {
-      return { message: `"${line.pattern}" is not a valid pattern: its brackets are not a valid range` };
+      return { message: `"${pattern}" is not a valid pattern: its brackets are not a valid range` };
     }
     const { names, builtins } = selection;
-    if (names.length === 0 && builtins === 0 && !line.optional) return unknown(line.pattern);
+    if (names.length === 0 && builtins > 0) builtIn.add(pattern);
+    if (names.length === 0 && builtins === 0 && !entry.optional) {
+      if (!options.allowMissing) return unknown(pattern);
+      missing.add(pattern);
+    }
     let changed = 0;
     for (const name of names) {
-      if (line.remove) {
+      if (remove) {
         if (picked.names.delete(name)) changed++;
         picked.excludedBy.set(name, place);
       } else {
@@ -71,8 +89,8 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
         picked.excludedBy.delete(name);
       }
     }
-    if (line.remove && names.length > 0 && changed === 0)
-      picked.warnings.push(`${file}:${place.line}: "${line.text}" removes nothing that was in the list`);
+    if (remove && names.length > 0 && changed === 0)
+      picked.warnings.push(`${file}:${place.line}: "${entry.text}" removes nothing that was in the list`);
     return null;
   }
 
@@ -86,6 +104,61 @@ export function readList(index: ModuleIndex, text: string | Uint8Array, path: st
     return { message: `there is no module "${pattern}"${didYouMean(nameOfPath(pattern), known)}` };
   }
 }
+
+/** What stands for standard input in the place of a file. */
+export const STDIN = '-';
+
+/** A pattern as selector.ts has it; a word that is no module may be an alias of some: `crc32c`, `fs-xfs`, `pci:v00001AF4...`. */
+function select(selector: Selector, index: ModuleIndex, pattern: string): Selection {
+  const isAlias = /^[a-z0-9]+:/.test(pattern);
+  const selection = isAlias ? { names: [], builtins: 0 } : selector.select(pattern);
+  if (selection.names.length + selection.builtins > 0 || (!isAlias && /[*?[/]/.test(pattern)))
+    return selection;
+  const found = index.resolve(pattern);
+  if (found.kind === 'builtin') return { names: [], builtins: found.names.length };
+  return { names: found.kind === 'modules' ? found.names : [], builtins: 0 };
+}
+
+/** What the text names, in order, and sentences about its form. */
+function readEntries(text: string, file: string): { entries: ListEntry[]; notes: string[] } {
+  const blocks = readBlocks(text);
+  if (blocks) return { entries: blocks.entries, notes: [`${file}: read as ${blocks.form}`] };
+  const rows = text.split('\n');
+  const isListing = rows.some((row) => /\blib\/modules\/[^/\s]+\/\S+\.ko\b/.test(row));
+  const entries: ListEntry[] = [];
+  const forms = new Set<string>();
+  const withOptions: string[] = [];
+  const foreign: number[] = [];
+  for (const [at, row] of rows.entries()) {
+    const line = at + 1;
+    if (isListing && isOtherFile(row)) continue;
+    const read = readListLine(row);
+    if (!read) foreign.push(line);
+    if (!read) continue;
+    if (read.form) forms.add(read.form);
+    for (const entry of read.entries) entries.push({ ...entry, line, text: read.text });
+    if (read.options) withOptions.push(...read.entries.map(({ pattern }) => pattern));
+  }
+  if (foreign.length > 0) throw notList(file, foreign);
+  const notes = forms.size > 0 ? [`${file}: read as ${[...forms].join(', ')}`] : [];
+  if (withOptions.length > 0)
+    notes.push(
+      `${file}: module options are not passed to the guest: they are ignored for ${counted(new Set(withOptions))}`,
+    );
+  return { entries, notes };
+}
+
+/** In a listing of an initramfs or a package: a line of a file or folder that is no module. */
+const isOtherFile = (row: string): boolean =>
+  !/\.ko(\.\w+)?(\s|$)/.test(row) &&
+  (/^[-dlcbps][-rwxsStT]{9}[.+@]?\s/.test(row) ||
+    /^\.?\/?(usr|bin|sbin|etc|lib|lib32|lib64|libx32|var|run|conf|scripts|init|dev|proc|sys|root|tmp|cryptroot)(\/|\s*$|\s->\s)/.test(
+      row,
+    ) ||
+    /^\.\/?\s*$/.test(row));
+
+/** `3: a, b, c` */
+const counted = (names: ReadonlySet<string>): string => `${names.size} (${someOf([...names], 12)})`;
 
 /**
  * The error of a file that is no list: it may be anybody's, and an error ends in logs that many read, so nothing of it is quoted.
@@ -106,23 +179,6 @@ export function notList(file: string, lines: readonly number[], code = 'E_MODULE
 function nearModule(index: ModuleIndex, name: string): string {
   const module = index.modules.get(name);
   return module ? ` (${name} is at ${module.path})` : didYouMean(name, index.modules.keys());
-}
-
-interface ListLine {
-  text: string;
-  pattern: string;
-  remove: boolean;
-  optional: boolean;
-}
-
-/** Null for a line that says nothing. A trailing `?` is the mark, never a wildcard. */
-function parseLine(raw: string): ListLine | null {
-  const text = raw.replace(/(^|\s)#.*$/s, '').trim();
-  if (text === '') return null;
-  const remove = text.startsWith('-');
-  const optional = text.endsWith('?');
-  const pattern = text.slice(remove ? 1 : 0, optional ? -1 : undefined).trim();
-  return { text, pattern, remove, optional };
 }
 
 /** A list is UTF-8 (names are ASCII); CRLF and a byte order mark are taken as they come. */

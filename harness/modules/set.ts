@@ -3,13 +3,15 @@ import { BootgateError, userError } from '../errors.js';
 import { someOf } from '../printable.js';
 import { didYouMean } from '../suggest.js';
 import { formatBytes } from '../units.js';
-import { type Picked, readList } from './list.js';
+import { type Picked, readList, STDIN } from './list.js';
 import type { Addition, ModuleIndex, ModuleSet } from './module.js';
 import { normaliseName } from './names.js';
 
 export interface SetOptions {
   /** Refuse to add what is missing: an error that lists it, exit code 1. */
   strict?: boolean;
+  /** Of a list: what this kernel has built in or does not have is counted and listed, not refused. */
+  allowMissing?: boolean;
 }
 
 /** Every module of the tree. */
@@ -24,8 +26,10 @@ export function setFromList(
   file: string,
   options: SetOptions = {},
 ): ModuleSet {
-  return makeSet(index, readList(index, text, file), file, options);
+  return makeSet(index, readList(index, text, file, options), nameOfList(file), options);
 }
+
+const nameOfList = (file: string): string => (file === STDIN ? 'standard input' : file);
 
 /** The same for names. @throws BootgateError blame `user`, E_MODULE_NAME, naming every unknown one. */
 export function setFromNames(

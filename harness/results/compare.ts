@@ -8,8 +8,8 @@ const FEWEST_FOR_CPU = 3;
 
 /** Compares two runs, results by name. What the host did wrong (infra) in either is no change of the kernel's: it is undecided. */
 export function compareRuns(before: RunResult, after: RunResult): RunComparison {
-  const old = new Map(before.results.map((one) => [resultName(one), one]));
-  const names = new Set(after.results.map(resultName));
+  const old = new Map(before.results.map((one) => [lasting(resultName(one), before), one]));
+  const names = new Set(after.results.map((one) => lasting(resultName(one), after)));
   const comparison: RunComparison = {
     schema: 'bootgate/compare@1',
     before: idOf(before),
@@ -20,14 +20,16 @@ export function compareRuns(before: RunResult, after: RunResult): RunComparison 
     appeared: [],
     undecided: [...after.results.filter(isUndecided).map(resultName), ...(after.missing ?? [])],
     compared: 0,
-    gone: before.results.filter((one) => isDecided(one) && !names.has(resultName(one))).map(resultName),
+    gone: before.results
+      .filter((one) => isDecided(one) && !names.has(lasting(resultName(one), before)))
+      .map(resultName),
     sizes: sizesOf(before, after),
     memory: [],
     cpu: { scenarios: [], ratio: null, why: '' },
   };
   for (const one of after.results) {
     const name = resultName(one);
-    const was = old.get(name);
+    const was = old.get(lasting(name, after));
     if (one.verdict === 'skip' && was && isDecided(was)) comparison.gone.push(name);
     if (!isDecided(one)) continue;
     const wasBooted = was !== undefined && isDecided(was);
@@ -56,6 +58,10 @@ export function verdictOfComparison({ newFailures, undecided, compared }: RunCom
   return undecided.length > 0 || compared === 0 ? 'incomplete' : 'pass';
 }
 
+/** A name without the kernel's release, which runs of an earlier bootgate have in those of install sets: an ABI bump is no other result. */
+const lasting = (name: string, { image }: RunResult): string =>
+  name.replaceAll(`-${image.kernel.release}`, '');
+
 const idOf = ({ id, image }: RunResult): RunId => ({
   id,
   image: image.name,
@@ -80,7 +86,7 @@ function sizesOf(before: RunResult, after: RunResult): Pair[] {
     return pairs;
   }
   for (const set of after.installSets) {
-    const other = before.installSets.find(({ name }) => name === set.name);
+    const other = before.installSets.find(({ name }) => lasting(name, before) === lasting(set.name, after));
     if (other) add(`${set.name}: `, other, set);
   }
   return pairs;

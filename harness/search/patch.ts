@@ -106,7 +106,7 @@ async function reread(
   if (source.kind === 'all') return undefined;
   const modules = source.kind === 'split' ? { ...source, file, format: split?.format } : { ...source, file };
   try {
-    return await prepareImages({ ...image, modules }, { cache, delivery });
+    return await prepareImages({ ...image, modules }, { cache, delivery, allowMissing: true });
   } catch (error) {
     if (error instanceof BootgateError && error.blame === 'user') return undefined;
     throw error;

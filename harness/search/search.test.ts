@@ -281,7 +281,7 @@ t.test('patches: read back, they bring the module in', async (t) => {
     const text = '# ours\nnet/**\n-masq # not wanted\n-net/nat/\n';
     const set = setFromList(index, text, 'list');
     const wanted = ['masq', 'nft_nat', 'crc'].map((name) => want(name, set.excludedBy.get(name)));
-    const patched = patchList(text, wanted);
+    const patched = patchList(text, wanted) ?? '';
     t.ok(
       ['masq', 'nft_nat', 'crc'].every((name) => setFromList(index, patched, 'list').names.includes(name)),
     );
@@ -289,12 +289,12 @@ t.test('patches: read back, they bring the module in', async (t) => {
     t.match(patched, /^crc # net\/nat needs it$/m);
     t.match(patched, /^-net\/nat\/$/m, 'other lines stay');
     const place = { file: 'list', line: 1, text: '-masq' };
-    const never = patchList('-masq\n', [want('masq', place)]);
+    const never = patchList('-masq\n', [want('masq', place)]) ?? '';
     t.notOk(
       setFromList(index, never, 'list').names.includes('masq'),
       'to take out the line alone is not enough here',
     );
-    const appended = appendToList('-masq', [want('masq')]);
+    const appended = appendToList('-masq', [want('masq')]) ?? '';
     t.ok(
       setFromList(index, appended, 'list').names.includes('masq'),
       'it was never in: the line at the end holds',

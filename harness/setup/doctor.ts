@@ -34,7 +34,7 @@ export async function examineHost(willBoot = false): Promise<Check[]> {
         name: tool.command,
         state: tool.optional || tool.role === 'tool' ? 'poor' : 'missing',
         detail: `not found (${tool.role === 'host' ? 'used by the harness' : 'goes into the guest'})`,
-        ...(family ? { hint: `install ${tool.packages[family]}, or run make setup` } : {}),
+        ...(family ? { hint: `install ${tool.packages[family]}, or run bootgate setup` } : {}),
       };
     }),
   );

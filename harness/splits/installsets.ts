@@ -92,6 +92,9 @@ export function chosenSets(split: Split, install: readonly string[], index: Modu
 export function findPackage(split: Split, word: string): string | undefined {
   const names = split.packages.map(({ name }) => name);
   if (names.includes(word)) return word;
+  // With a release in it, this one's or that of another build.
+  const full = split.packages.find(({ fullName }) => fullName === word);
+  if (full) return full.name;
   for (const fits of [
     (name: string) => name.endsWith(`-${word}`),
     (name: string) => name.startsWith(`${word}-`) && /^\d[\w.+~-]*$/.test(name.slice(word.length + 1)),
@@ -99,7 +102,8 @@ export function findPackage(split: Split, word: string): string | undefined {
     const found = names.filter(fits);
     if (found.length > 0) return found.length === 1 ? found[0] : undefined;
   }
-  return undefined;
+  const bare = withoutAbi(word);
+  return split.packages.find(({ name, fullName }) => fullName && name === bare)?.name;
 }
 
 /** A package's name without the kernel's ABI, as people know it. */

@@ -16,13 +16,16 @@ import {
  * data says. Only dependencies on one another count (by name or by what one provides); versions are passed over.
  * @throws BootgateError blame `user`, E_SPLIT: no packages.
  */
-export function splitFromPackages(built: readonly BuiltPackage[], index: ModuleIndex): Split {
+export function splitFromPackages(files: readonly BuiltPackage[], index: ModuleIndex): Split {
+  const short = shortNames(files, index.release);
+  const built = files.map((one) => ({ ...one, name: short.get(one.name) ?? one.name }));
   if (built.length === 0)
     throw userError('E_SPLIT', 'there are no package files to take as a split', {
       hint: 'give the .deb, .udeb or .rpm files of one kernel build with --kernel',
     });
   const notes: SplitNote[] = [];
   const providers = new Map<string, string>();
+  for (const [full, name] of short) providers.set(full, name);
   for (const one of built) {
     if (!providers.has(one.name)) providers.set(one.name, one.name);
     for (const provided of one.provides ?? []) {
@@ -30,6 +33,7 @@ export function splitFromPackages(built: readonly BuiltPackage[], index: ModuleI
       if (name && !providers.has(name)) providers.set(name, one.name);
     }
   }
+  const fullNames = new Map([...short].map(([full, name]) => [name, full]));
   const placeOf = (one: BuiltPackage, text: string): RulePlace => ({ file: one.file, line: 1, text });
   const packages = new Map<string, SplitPackage>();
   for (const one of built) {
@@ -53,7 +57,8 @@ export function splitFromPackages(built: readonly BuiltPackage[], index: ModuleI
     packages.set(one.name, {
       name: one.name,
       depends: [...depends],
-      place: placeOf(one, `Package: ${one.name}`),
+      place: placeOf(one, `Package: ${fullNames.get(one.name) ?? one.name}`),
+      ...(fullNames.has(one.name) ? { fullName: fullNames.get(one.name) as string } : {}),
     });
   }
   const versions = new Set(built.filter((one) => one.modules.length > 0).map(({ version }) => version));
@@ -109,6 +114,23 @@ export function splitFromPackages(built: readonly BuiltPackage[], index: ModuleI
     notes,
     budgets: {},
   };
+}
+
+/**
+ * Package names that hold the kernel's release, by what they are without it: `linux-image-6.1.0-56-amd64` is `linux-image`, the udeb
+ * `scsi-modules-6.1.0-56-amd64-di` is `scsi-modules`. A release that changes its number so changes no name of an install set. A
+ * name that two packages would share stays as it is.
+ */
+function shortNames(built: readonly BuiltPackage[], release: string): Map<string, string> {
+  const full = new Set(built.map(({ name }) => name));
+  const short = new Map<string, string>();
+  for (const name of full) {
+    const without = name.replace(`-${release}`, '');
+    if (without !== name) short.set(name, without.replace(/-di$/, ''));
+  }
+  const counts = new Map<string, number>();
+  for (const name of [...short.values(), ...full]) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return new Map([...short].filter(([, name]) => counts.get(name) === 1));
 }
 
 /** `kernel-core-uname-r = 6.5.6`, `linux-base (>= 4.3~)`, `linux-image:any` -> the name. */

@@ -637,3 +637,38 @@ t.test('a format is known by name, by content, or is asked for', async (t) => {
   ] as const)
     t.throws(() => detectFormat(join(path, name)), { message: words, blame: 'user' });
 });
+
+t.test('built packages have names without release, and are found by either', async (t) => {
+  const file = (name: string, modules: string[], depends: string[] = []) => ({
+    name,
+    version: '1',
+    file: `${name}.deb`,
+    modules,
+    depends,
+  });
+  const release = tree.release;
+  const built = (abi: string) =>
+    splitFromPackages(
+      [
+        file('linux-image-amd64', [], [`linux-image-${abi}`]),
+        file(`linux-image-${abi}`, ['kernel/fs/nfs/nfs.ko.xz'], [`linux-modules-${abi} (= 1)`]),
+        file(`linux-modules-${abi}`, ['kernel/net/sunrpc/sunrpc.ko.xz']),
+        file(`scsi-modules-${abi}-di`, ['kernel/fs/affs/affs.ko.xz']),
+      ],
+      { ...tree, release: abi, resolve: tree.resolve.bind(tree) },
+    );
+  for (const abi of [release, '9.9.0-57-amd64']) {
+    const split = built(abi);
+    t.strictSame(
+      split.packages.map(({ name, depends }) => [name, depends.join()]),
+      [
+        ['linux-image-amd64', 'linux-image'],
+        ['linux-image', 'linux-modules'],
+        ['linux-modules', ''],
+        ['scsi-modules', ''],
+      ],
+    );
+    for (const word of ['linux-modules', `linux-modules-${abi}`, 'linux-modules-9.9.0-56-amd64'])
+      t.equal(findPackage(split, word), 'linux-modules', word);
+  }
+});

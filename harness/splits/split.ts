@@ -14,6 +14,8 @@ export interface SplitPackage {
   part?: boolean;
   /** It has no modules by intention: a metapackage. */
   meta?: boolean;
+  /** Of a built package: its name with the kernel's release, `linux-image-6.1.0-56-amd64`, where `name` is without. */
+  fullName?: string;
 }
 
 /** Where one module ended up, and why. */

@@ -1,11 +1,13 @@
+import { readBlocks } from '../../modules/listblocks.js';
 import { normaliseName } from '../../modules/names.js';
 import { insertLines, reasonOf, type WantedModule } from './addition.js';
 
 /**
  * A module list with the modules in it. A line that takes out just this module goes; otherwise a line is added at the
- * end, since later lines win.
+ * end, since later lines win. Undefined for another tool's configuration, where such a line would be an error.
  */
-export function patchList(text: string, wanted: readonly WantedModule[]): string {
+export function patchList(text: string, wanted: readonly WantedModule[]): string | undefined {
+  if (readBlocks(text)) return undefined;
   const rows = text.split('\n');
   const dropped = new Set<number>();
   const appended: string[] = [];
@@ -21,7 +23,8 @@ export function patchList(text: string, wanted: readonly WantedModule[]): string
 }
 
 /** The same with nothing but lines at the end, for when taking out a line is not enough. */
-export function appendToList(text: string, wanted: readonly WantedModule[]): string {
+export function appendToList(text: string, wanted: readonly WantedModule[]): string | undefined {
+  if (readBlocks(text)) return undefined;
   const lines = wanted.map(({ module, scenarios }) => `${module} # ${reasonOf(scenarios)}`);
   return insertLines(text, Number.POSITIVE_INFINITY, lines);
 }
