@@ -84,6 +84,16 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'crash', reason: /^Kernel panic$/ },
   ],
   [
+    'an oops that only the taint flags tell of',
+    { report: { taint: (1 << 7) | (1 << 9) } },
+    { verdict: 'crash', reason: /^the kernel had an oops \(its taint flags say so\)/ },
+  ],
+  [
+    'a warning and a soft lockup are no end of a kernel',
+    { report: { taint: (1 << 9) | (1 << 14) } },
+    { verdict: 'pass', reason: /^$/ },
+  ],
+  [
     'QEMU would not start',
     {
       ending: { kind: 'infra', message: 'qemu: cannot set up guest memory' },

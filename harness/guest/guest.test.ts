@@ -47,6 +47,7 @@ const ORDERS = [
   ':bound\t/sys/bus/pci/drivers/virtio-pci/0000:00:04.0/modalias\t/sys/bus/pci/drivers/virtio-pci/0000:00:05.0/modalias',
   ':modules',
   ':memory',
+  ':taint',
   'end',
 ];
 const FILES = {
@@ -93,6 +94,7 @@ t.test('what the recorder writes, the reader takes', async (t) => {
   const total = Number(/MemTotal: +(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) * 1024;
   t.equal(report.memory.totalBytes, total);
   t.ok(report.memory.usedAfterBootBytes > 0 && report.memory.usedAfterBootBytes < total);
+  t.equal(report.taint, Number(readFileSync('/proc/sys/kernel/tainted', 'utf8')));
   t.match(console, /^step\| plain\nstep\| tab\there/);
   t.notMatch(console, '\x1b', 'no escape reaches the console');
 });

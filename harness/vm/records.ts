@@ -58,6 +58,8 @@ export interface GuestReport {
   /** /proc/modules at the end. */
   modulesLoaded: { name: string; bytes: number }[];
   memory: { modulesBytes: number; usedAfterBootBytes: number; totalBytes: number };
+  /** The kernel's taint flags after the last step; null where no record tells (older runs, a guest that did not get there). */
+  taint: number | null;
   /** modprobe's complaints: `could not insert 'x': Unknown symbol in module`. */
   loadErrors: string[];
   notes: string[];
@@ -207,6 +209,9 @@ export class RecordReader {
           totalBytes: numberOr(value('total'), 0),
         };
         break;
+      case 'taint':
+        report.taint = numberOr(value('flags'), 0);
+        break;
       case 'end':
         report.ended = numberOr(value('records'), -1) === record.seq && report.missing === 0;
         break;
@@ -287,6 +292,7 @@ export function emptyReport(): GuestReport {
     bound: {},
     modulesLoaded: [],
     memory: { modulesBytes: 0, usedAfterBootBytes: 0, totalBytes: 0 },
+    taint: null,
     loadErrors: [],
     notes: [],
     rejected: 0,
