@@ -126,6 +126,17 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'fail', phase: 'steps', reason: /^the step "mount" failed: mount: No such device$/ },
   ],
   [
+    'a step failed on a host that had stopped QEMU',
+    { stoodStill: 3, report: { steps: [okStep('find'), badStep('mount', 'no answer within 10 s')] } },
+    { verdict: 'infra', reason: /stopped for 3.0 s/ },
+  ],
+  [
+    'a deadline passed while QEMU was stopped',
+    { stoodStill: 90, ending: { kind: 'deadline', phase: 'devices', limitSeconds: 60 } },
+    { verdict: 'infra', reason: /stopped for 90 s|stopped for 1 min 30 s/ },
+  ],
+  ['what passes although QEMU was stopped has passed', { stoodStill: 90 }, { verdict: 'pass', reason: /^$/ }],
+  [
     'a step failed without output',
     { report: { steps: [{ ...badStep('find', ''), status: 3 }], notRun: ['mount'] } },
     { verdict: 'fail', reason: /exit status 3/ },

@@ -96,6 +96,15 @@ export const RULES: readonly Rule[] = [
     reason: ({ trouble }) => trouble,
   },
   {
+    name: 'stood still',
+    verdict: 'infra',
+    // The guest's clock goes on while QEMU is stopped: a limit may have passed of which no part was the guest's.
+    reason: ({ recording: { ending, stoodStill = 0 }, report }) =>
+      stoodStill > 0 && (ending.kind === 'deadline' || failedStep(report))
+        ? `QEMU or bootgate was stopped for ${formatSeconds(stoodStill)} while the guest ran, so its limits of time decide nothing`
+        : undefined,
+  },
+  {
     name: 'step ran out of time',
     verdict: 'hang',
     phase: 'steps',
