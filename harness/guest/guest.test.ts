@@ -8,7 +8,8 @@ import t, { type Test } from 'tap';
 import { exec } from '../exec.js';
 import { guestDir } from '../paths.js';
 import { knownHelpers } from '../scenarios/lint.js';
-import { type AgentRecord, cksum, fieldOf, RecordReader, readReport } from '../vm/records.js';
+import { type AgentRecord, cksum, fieldOf } from '../vm/record-line.js';
+import { RecordReader, readReport } from '../vm/records.js';
 import { halfSipHash, sealKey, sealOf } from '../vm/seal.js';
 
 const NONCE = 'a1b2c3d4e5f60718';
