@@ -54,9 +54,7 @@ export async function readParts(given: readonly string[], results: string): Prom
           ? `${unfinished.join(', ')} ended without a result`
           : 'name the folders of runs',
     });
-  parts.sort(
-    (a, b) => (a.plan.shard?.index ?? 0) - (b.plan.shard?.index ?? 0) || (a.folder < b.folder ? -1 : 1),
-  );
+  parts.sort((a, b) => (a.plan.shard?.index ?? 0) - (b.plan.shard?.index ?? 0));
   return { parts, unfinished };
 }
 
