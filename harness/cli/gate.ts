@@ -61,6 +61,8 @@ export function gateCommand(): Command {
     'reference',
     'accel',
     'jobs',
+    'shard',
+    'timings',
     'reporter',
     'json',
     'results',

@@ -93,7 +93,16 @@ export class Session {
       log: (folder: string) => openRunLog(folder, verbose),
       ...(jobs ? { jobs } : {}),
       ...(reference ? { reference } : {}),
+      ...(await this.#shard()),
     };
+  }
+
+  async #shard() {
+    const { shard, timings } = this.flags;
+    if (!shard) return {};
+    const { shardOf } = await import('../fleet/shard.js');
+    const { readTimings } = await import('../fleet/timings.js');
+    return { shard: shardOf(shard, timings ? await readTimings(timings, this.results) : new Map()) };
   }
 
   #prepareOptions() {
