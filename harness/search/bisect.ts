@@ -79,10 +79,10 @@ async function bisectIn(tree: PreparedImage, options: BisectOptions, tried: Trie
     log(`${scenario.name}: ${one.verdict} with ${count(names.length)} of ${tree.kernel.release}`);
     return one;
   };
-  let first: Tried | undefined;
+  const named = new Set<string>();
   const ledger = new Ledger(async (names) => {
     const one = await boot(names);
-    first ??= one;
+    for (const module of one.named) named.add(module);
     return one.verdict === 'pass';
   });
   const { index } = tree;
@@ -101,7 +101,7 @@ async function bisectIn(tree: PreparedImage, options: BisectOptions, tried: Trie
     folder,
   };
   try {
-    await search(answer, sides, { ledger, boot, named: () => first?.named ?? [], options });
+    await search(answer, sides, { ledger, boot, named, options });
   } catch (error) {
     if (!signal?.aborted) throw error;
   }
@@ -116,7 +116,8 @@ const MANY = 8;
 interface Searching {
   ledger: Ledger;
   boot(names: readonly string[]): Promise<Tried>;
-  named(): readonly string[];
+  /** What failures have named so far; grows with each trial. */
+  named: ReadonlySet<string>;
   options: BisectOptions;
 }
 
@@ -135,14 +136,18 @@ async function search(
       'good-fails',
       `the good set fails too${elsewhere}${elsewhere && ': which modules are there does not explain it'}`,
     );
-  const likely = named();
   const passes = (changes: readonly Change[]) => ledger.passes(withChanges(sides, changes));
   const mayGoOn = () => !signal?.aborted;
-  let changes = changesOf(sides, likely);
-  // One trial that makes the rest cheap: what the failure itself names, and what that needs.
-  const evident = new Set(withChanges(sides, changes.filter(isNamed(likely))));
-  const few = changes.filter(({ module, kind }) => kind === 'add' && evident.has(module));
-  if (few.length > 0 && changes.length >= MANY && (await passes(few))) changes = few;
+  let changes = changesOf(sides, [...named]);
+  // Trials that make the rest cheap: what the failure itself names, and what that needs; what comes next may only show then.
+  for (let asked = 0; changes.length >= MANY && named.size > asked && mayGoOn(); ) {
+    asked = named.size;
+    changes = changesOf(sides, [...named]);
+    const few = evident(sides, changes, named);
+    if (few.length === 0 || !(await passes(few))) continue;
+    changes = few;
+    break;
+  }
   const found = await isolate({ changes, passes, mayGoOn });
   answer.guilty = found.map((change) => guiltyOf(change, options));
   if (!mayGoOn()) return;
@@ -166,10 +171,12 @@ async function search(
   end('found', '');
 }
 
-const isNamed =
-  (names: readonly string[]) =>
-  ({ module, kind }: Change): boolean =>
-    kind === 'add' && names.includes(module);
+/** Of all changes those that bring in named modules with what they need. */
+function evident(sides: Sides, changes: readonly Change[], named: ReadonlySet<string>): Change[] {
+  const isNamed = ({ module, kind }: Change) => kind === 'add' && named.has(module);
+  const names = new Set(withChanges(sides, changes.filter(isNamed)));
+  return changes.filter(({ module, kind }) => kind === 'add' && names.has(module));
+}
 
 /**
  * Both sets in one tree: modules of another kernel's by their names, as far as this one has them. What the other kernel has built in
