@@ -50,8 +50,10 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
       return;
     }
     if (flags.write && done.patch && done.proof?.verdict === 'pass') {
-      await writeFile(done.patch.file, done.patch.after);
-      session.say(`${done.patch.file} is changed`);
+      for (const { file, after } of done.patch.files) {
+        await writeFile(file, after);
+        session.say(`${file} is changed`);
+      }
     }
     if (flags.json) printJson(done);
     else write(fixText(done, standardOutput().style));

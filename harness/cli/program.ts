@@ -18,6 +18,7 @@ import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
+import { rightsizeCommand } from './rightsize.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { setupCommand } from './setup.js';
@@ -67,6 +68,7 @@ Examples:
     fixCommand(),
     minimizeCommand(),
     bisectCommand(),
+    rightsizeCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),

@@ -4,9 +4,10 @@ import { resolve } from 'node:path';
 import { EXIT, userError } from '../errors.js';
 import { library } from '../library.js';
 import { loadModuleDetails } from '../modules/details.js';
+import { shownFile } from '../modules/place.js';
 import { someOf } from '../printable.js';
 import { needsWork, type Rebase, rebase } from '../search/rebase.js';
-import { patchSplit, type SplitPatch } from '../search/rebase-write.js';
+import { patchSplit, type SplitPatch } from '../search/split-patch.js';
 import type { Split } from '../splits/split.js';
 import { formatBytes, parseBytes } from '../units.js';
 import {
@@ -84,10 +85,17 @@ async function writeMoves(
   const patch = await patchSplit(file, split, moves, to.index, read);
   for (const { module, package: home, stays } of patch.refused)
     log(`${module} stays in ${stays ?? 'no package'}: its dependencies do not let it go to ${home}`);
-  if (patch.diff === '') log('there is nothing to write');
-  else {
-    await writeFile(file, patch.after);
-    log(`${split.file} is changed`);
+  if (patch.along.length > 0)
+    log(
+      `moves along: ${someOf(
+        patch.along.map((one) => `${one.module} (${one.from ?? '-'} -> ${one.to ?? '-'})`),
+        6,
+      )}`,
+    );
+  if (patch.files.length === 0) log('there is nothing to write');
+  for (const { file: changed, after } of patch.files) {
+    await writeFile(changed, after);
+    log(`${shownFile(changed)} is changed`);
   }
   return patch;
 }

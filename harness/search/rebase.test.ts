@@ -5,7 +5,7 @@ import t from 'tap';
 import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { readSplit } from '../splits/read.js';
 import { needsWork, rebase } from './rebase.js';
-import { patchSplit } from './rebase-write.js';
+import { patchSplit } from './split-patch.js';
 
 const OLD = `kernel/drivers/net/a.ko:
   kernel/drivers/net/b.ko:
@@ -52,7 +52,7 @@ t.test('a new kernel: what changed, what is suggested, and a patch that puts it 
   const moves = [{ module: 'fresh', package: 'core' }];
   const patch = await patchSplit(file, await read('to'), moves, to, (copy) => readSplit(copy, to));
   execFileSync('patch', ['--quiet', file], { input: patch.diff });
-  t.equal(readFileSync(file, 'utf8'), patch.after);
+  t.equal(readFileSync(file, 'utf8'), patch.files[0]?.after);
   t.equal((await read('to')).placement.get('fresh')?.package, 'core');
 });
 
@@ -68,8 +68,8 @@ t.test('a move that a dependent does not allow is left out and named; the others
   ];
   const patch = await patchSplit(file, await read(file), moves, to, read);
   t.match(patch.refused, [{ module: 'x', package: 'rest', stays: 'core' }]);
-  t.match(patch.after, /fresh/);
-  t.match(patch.after, /[[ ]x[,\]]/, 'x is where it was');
+  t.match(patch.files[0]?.after, /fresh/);
+  t.match(patch.files[0]?.after, /[[ ]x[,\]]/, 'x is where it was');
 });
 
 t.test("Ubuntu's inclusion list is patched in its own terms", async (t) => {
