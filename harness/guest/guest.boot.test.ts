@@ -60,7 +60,10 @@ t.test('hostile steps change nothing, on a channel of its own', async (t) => {
   t.match(report, { hello: true, ended: true, missing: 0, unfinishedStep: null, notRun: ['never begun'] });
   t.ok(report.rejected >= 5, `${report.rejected} forged lines were seen and rejected`);
   t.same(
-    report.requests.filter(({ status }) => status !== 0).map(({ name }) => name),
+    // A driver of the CPU's own ciphers (aesni_intel) asks for instances of templates, which no module answers by name.
+    report.requests
+      .filter(({ status, name }) => status !== 0 && !name.startsWith('crypto-'))
+      .map(({ name }) => name),
     ['no_such_module'],
   );
   t.equal(report.requests.filter(({ name }) => name === 'nft_ct').length, 6);
