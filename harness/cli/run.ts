@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
-import { type SharedFlags, share } from './options.js';
+import { type SharedFlags, share, wholeNumber } from './options.js';
 import type { Session } from './session.js';
 
 interface RunFlags extends SharedFlags {
   built?: string;
   referenceImage?: string;
+  maxFailures?: number;
 }
 
 export function runCommand(): Command {
@@ -29,6 +30,12 @@ export function runCommand(): Command {
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );
+  command.addOption(
+    new Option(
+      '--max-failures <n>',
+      'start no more guests after n failures (default: boot everything)',
+    ).argParser(wholeNumber),
+  );
   return share(command, 'verbose').action(run);
 }
 
@@ -42,6 +49,7 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
       : await prepareNew(session, patterns);
     const { result } = await runPlan({
       ...(await session.runOptions(plan, prepared)),
+      ...(flags.maxFailures ? { maxFailures: flags.maxFailures } : {}),
       ...(flags.referenceImage ? { referenceImage: await prepareFile(session, flags.referenceImage) } : {}),
     });
     process.exitCode = exitCodeOfVerdict(result.verdict, session.signal.aborted);

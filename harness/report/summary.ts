@@ -6,14 +6,15 @@ import type { ScenarioResult, Verdict } from '../results/scenario-result.js';
 import { isUnsettled, VERDICTS } from '../results/scenario-result.js';
 import { formatBytes, formatPercent, formatSeconds } from '../units.js';
 import { PHASES } from '../vm/machine.js';
+import { causeTable } from './causes.js';
 import { failureText } from './failure.js';
 import { installSetTable } from './installsets.js';
 import { type Style, wrap } from './screen.js';
 import { type Cell, table } from './table.js';
 
 /**
- * What stands at the end of a run: areas, sizes, additions, time, then every failure, then one line that says it
- * all. The failures come last because the end of a log is where people look.
+ * What stands at the end of a run: areas, sizes, additions, time, then what explains the failures, then every failure, then one
+ * line that says it all. The failures come last because the end of a log is where people look.
  * @param folder the run's folder as it should be shown.
  */
 export function summary(result: RunResult, folder: string, width: number, style: Style): string {
@@ -24,6 +25,7 @@ export function summary(result: RunResult, folder: string, width: number, style:
     sizes(result, style),
     additions(result, width, style),
     times(result, style),
+    causeTable(result.results, width, style),
   ];
   for (const one of failed) blocks.push(failureText(one, folder, width, style));
   blocks.push(verdictText(result, folder, style));

@@ -3,6 +3,7 @@ import { cleanLine } from '../printable.js';
 import { FAILURES, resultName, type ScenarioResult, type Verdict } from '../results/scenario-result.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import type { Phase } from '../vm/machine.js';
+import { secondsLeft } from './left.js';
 import { resultLine } from './line.js';
 import { LiveRows, type RunningGuest } from './live.js';
 import type { Reporter, RunPlan } from './reporter.js';
@@ -40,6 +41,8 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
   const rows = screen.isTTY ? new LiveRows(screen, style) : undefined;
   const running = new Map<string, { started: number; phase: Phase; attempt: number }>();
   const counts = new Map<Verdict, number>();
+  const finished = new Set<string>();
+  const references = { total: 0, done: 0 };
   let plan: RunPlan | undefined;
   let names = 0;
   let started = 0;
@@ -57,7 +60,10 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     const parts = [`${done()} of ${plan?.scenarios.length ?? 0} done`, `${counts.get('pass') ?? 0} ok`];
     for (const verdict of [...FAILURES, 'infra'] as const)
       if (counts.get(verdict)) parts.push(`${counts.get(verdict)} ${verdict}`);
+    if (references.total > 0) parts.push(`references ${references.done} of ${references.total}`);
     parts.push(formatSeconds((clock.now() - started) / 1000));
+    const left = plan && secondsLeft(plan, finished, guests());
+    if (left) parts.push(`about ${formatSeconds(left)} left`);
     return parts.join(', ');
   };
   const liveRows = () => rows?.rowsFor(countsLine(), guests()) ?? [];
@@ -99,8 +105,17 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     },
     onResult: (result: ScenarioResult) => {
       running.delete(resultName(result));
+      finished.add(resultName(result));
       counts.set(result.verdict, (counts.get(result.verdict) ?? 0) + 1);
       print(`${resultLine(result, names, width, style)}\n`);
+    },
+    onReferenceStart: (scenario, total) => {
+      references.total = total;
+      running.set(`${scenario} (full tree)`, { started: clock.now(), phase: 'firmware', attempt: 1 });
+    },
+    onReferenceEnd: (scenario) => {
+      references.done++;
+      running.delete(`${scenario} (full tree)`);
     },
     onRunEnd: (result) => {
       stop?.();

@@ -7,6 +7,7 @@ import { referenceFor } from '../boot/reference.js';
 import { noReference, type StoredReference, writeReference } from '../boot/stored-reference.js';
 import { BootgateError } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
+import type { Reporter } from '../report/reporter.js';
 import { scenarioFolder } from '../results/folder.js';
 import { isDecided, isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
@@ -24,6 +25,7 @@ export interface DifferenceOptions {
   /** The run's folder. */
   folder: string;
   logger?: Logger | undefined;
+  reporter?: Reporter | undefined;
 }
 
 /**
@@ -34,14 +36,27 @@ export async function compareWithReferences(
   results: readonly ScenarioResult[],
   options: DifferenceOptions,
 ): Promise<ScenarioResult[]> {
+  const { reporter } = options;
+  const wanted = new Set(
+    results
+      .filter((one) => {
+        const prepared = options.variants.find(({ installSet }) => installSet?.name === one.installSet);
+        return prepared && isWanted(one, prepared, options.policy);
+      })
+      .map(({ scenario }) => scenario),
+  );
   const known = new Map<string, ReturnType<typeof referenceFor>>();
+  const told = (prepared: PreparedImage, scenario: Scenario) => {
+    reporter?.onReferenceStart?.(scenario.name, wanted.size);
+    return boot(prepared, scenario, options).finally(() => reporter?.onReferenceEnd?.(scenario.name));
+  };
   return Promise.all(
     results.map(async (result) => {
       const prepared = options.variants.find((one) => one.installSet?.name === result.installSet);
       const scenario = options.scenarios.find((one) => one.name === result.scenario);
       if (!prepared || !scenario || !isWanted(result, prepared, options.policy)) return result;
       // A run that boots the full module tree anyway is its own reference; install sets of one scenario share theirs.
-      const booting = known.get(scenario.name) ?? boot(prepared, scenario, options);
+      const booting = known.get(scenario.name) ?? told(prepared, scenario);
       known.set(scenario.name, booting);
       const { reference, cached } = await booting.catch((error: Error) => {
         if (error instanceof BootgateError && error.blame === 'user') throw error;

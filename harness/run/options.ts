@@ -30,6 +30,10 @@ export interface RunOptions {
   retries?: number;
   /** An interrupted run: what it had finished is kept, the rest is booted into its folder. */
   resume?: ResumableRun;
+  /** False: `results/latest` stays at the run that it names, as for the proof of a fix. */
+  latest?: boolean;
+  /** Starts no more guests once so many have failed; those that were not booted are the run's `missing`. */
+  maxFailures?: number;
   /** Has the last word on the result before it is written. */
   finish?: (result: RunResult, folder: RunFolder) => Promise<RunResult>;
   reporters: Reporter[];

@@ -8,11 +8,12 @@ import { safely } from '../report/reporter.js';
 import { writeReports } from '../report/reports.js';
 import { makeRunFolder, pointLatest, type RunFolder } from '../results/folder.js';
 import type { RunResult } from '../results/run-result.js';
-import { countVerdicts, resultName, type ScenarioResult } from '../results/scenario-result.js';
+import { countVerdicts, isFailure, resultName, type ScenarioResult } from '../results/scenario-result.js';
 import { verdictOf } from '../results/verdict.js';
 import { bootAll } from './boots.js';
 import { describeImage, describeInstallSets } from './describe.js';
 import { compareWithReferences } from './difference.js';
+import { historyIn } from './history.js';
 import type { RunOptions } from './options.js';
 import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
 import { withoutUnmet } from './unmet.js';
@@ -63,12 +64,14 @@ async function runInFolder(
   const logger = await options.log?.(folder.path);
   const reporter = safely(options.reporters, (error) => logger?.warn({ err: error }, 'a reporter failed'));
 
+  const history = await historyIn(results);
   reporter.onRunStart?.({
     id: folder.id,
     folder: folder.path,
     image,
     accelerator: options.accelerator,
     scenarios: boots.map(({ name }) => name),
+    ...(history ? { history } : {}),
   });
   for (const result of [...skips, ...kept]) reporter.onResult?.(result);
   logger?.info({ id: folder.id, image, accelerator: options.accelerator }, 'run started');
@@ -78,6 +81,7 @@ async function runInFolder(
   const booted: ScenarioResult[] = [...kept];
   const rest = boots.filter(({ name }) => !names.has(name));
   const executor = options.executor ?? executorOf(options, logger);
+  let failures = kept.filter(isFailure).length;
   await bootAll(rest, {
     executor,
     folder,
@@ -86,20 +90,26 @@ async function runInFolder(
     logger,
     onResult: (result) => {
       booted.push(result);
+      if (isFailure(result) && ++failures === options.maxFailures)
+        executor.stop(new Error(`${failures} failures: no more guests are started`));
       reporter.onResult?.(result);
       const { verdict, seconds } = result;
       logger?.info({ scenario: resultName(result), verdict, seconds }, 'judged');
     },
   });
 
+  // What was stopped for its failures is still told whose fault they are.
+  const isFull = options.maxFailures !== undefined && failures >= options.maxFailures;
+  const comparing = isFull ? executorOf(options, logger) : executor;
   const finished = [
     ...skips,
     ...(await compareWithReferences(booted, {
       variants,
       scenarios: plan.boots,
-      policy: executor.signal.aborted ? 'never' : (options.reference ?? 'failures'),
+      policy: comparing.signal.aborted ? 'never' : (options.reference ?? 'failures'),
       image: options.referenceImage,
-      executor,
+      executor: comparing,
+      reporter,
       folder: folder.path,
       logger,
     })),
@@ -135,7 +145,7 @@ async function runInFolder(
   };
   const result = (await options.finish?.(bare, folder)) ?? bare;
   await writeReports({ folder: folder.path, result });
-  const warning = await pointLatest(results, folder.id);
+  const warning = options.latest === false ? null : await pointLatest(results, folder.id);
   if (warning) {
     logger?.warn(warning);
     options.warn?.(warning);
