@@ -14,7 +14,9 @@ export interface SharedFlags {
   allowMissing?: boolean;
   accel?: 'auto' | 'kvm' | 'tcg';
   jobs?: number;
-  reporter?: 'terminal' | 'tap' | 'json';
+  reporter?: string[];
+  quiet?: boolean;
+  timeoutScale?: number;
   results?: string;
   delivery?: ModuleDelivery;
   reference?: 'always' | 'failures' | 'never';
@@ -57,7 +59,15 @@ const OPTIONS = {
   jobs: () =>
     new Option('-j, --jobs <n>', 'guests to run at once (default: as many as fit)').argParser(wholeNumber),
   reporter: () =>
-    new Option('--reporter <which>', 'what to print on standard output').choices(['terminal', 'tap', 'json']),
+    new Option(
+      '--reporter <name[=file]>',
+      'what to print: terminal, tap, json, or any format of `report`; again with a file for more of them (default: terminal)',
+    ).argParser((text: string, before: string[] = []) => [...before, text]),
+  quiet: () => new Option('-q, --quiet', 'print only what explains failures, and the verdict'),
+  timeoutScale: () =>
+    new Option('--timeout-scale <x>', 'multiply all deadlines, for a slow host (default: 1)').argParser(
+      positive,
+    ),
   results: () =>
     new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
   delivery: () =>
@@ -90,5 +100,12 @@ export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('expected a whole number from 1 up');
+  return value;
+}
+
+/** A number above 0, for commander. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('expected a number above 0');
   return value;
 }

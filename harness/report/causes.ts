@@ -1,5 +1,11 @@
 import { cleanLine, moreOf } from '../printable.js';
-import { isFailure, isKernelsOwn, resultName, type ScenarioResult } from '../results/scenario-result.js';
+import {
+  isFailure,
+  isKernelsOwn,
+  isUnsettled,
+  resultName,
+  type ScenarioResult,
+} from '../results/scenario-result.js';
 import { type Style, wrap } from './screen.js';
 
 /** What explains one or more failures of a run. */
@@ -15,7 +21,7 @@ export interface Cause {
 /** How many scenarios are named after one cause; the rest are counted. */
 const MOST_NAMES = 12;
 
-/** The failures by their cause, the one that explains most first. Each failure has one cause, that of its first finding. */
+/** The failures by their cause, the one that explains most first; infra is no failure. Each failure has one cause, that of its first finding. */
 export function causesOf(results: readonly ScenarioResult[]): Cause[] {
   const causes = new Map<string, Cause>();
   for (const one of results) {
@@ -37,10 +43,35 @@ function causeOf(one: ScenarioResult): { title: string; package?: string | undef
   return { title: cleanLine(`${kind}: ${first.evidence.split('\n')[0] ?? ''}`) };
 }
 
-/** The causes as a block of the summary: one for each, with the scenarios that it explains. Empty where nothing failed. */
+/**
+ * Those whose story explains the others: each failure without a known module, and of those that lack the same module the first,
+ * with the names of the others.
+ */
+export function storiesOf(results: readonly ScenarioResult[]): { one: ScenarioResult; same: string[] }[] {
+  const stories: { one: ScenarioResult; same: string[] }[] = [];
+  const byModule = new Map<string, string[]>();
+  for (const one of results.filter(isUnsettled)) {
+    const key =
+      isFailure(one) && !isKernelsOwn(one) && one.findings[0]?.module ? causeOf(one).title : undefined;
+    const told = key === undefined ? undefined : byModule.get(key);
+    if (told) {
+      told.push(resultName(one));
+      continue;
+    }
+    const same: string[] = [];
+    if (key !== undefined) byModule.set(key, same);
+    stories.push({ one, same });
+  }
+  return stories;
+}
+
+/**
+ * The causes as a block of the summary: one for each, with the scenarios that it explains. Empty for fewer than two failures: of
+ * one, its own story is told anyway.
+ */
 export function causeTable(results: readonly ScenarioResult[], width: number, style: Style): string {
   const causes = causesOf(results);
-  if (causes.length === 0) return '';
+  if (results.filter(isFailure).length < 2) return '';
   const lines = [style.bold('why it failed')];
   for (const cause of causes) {
     const count = cause.results.length === 1 ? '1 failure' : `${cause.results.length} failures`;

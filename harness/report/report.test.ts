@@ -589,7 +589,7 @@ t.test('a reporter that throws ends nothing, and is told of once', async (t) => 
 t.test('one reporter owns standard output', async (t) => {
   for (const name of REPORTERS) {
     const screen = fakeScreen();
-    const reporters = makeReporters(name, screen);
+    const reporters = makeReporters([name], { screen });
     t.equal(reporters.length, 1, name);
     await replay(safely(reporters, (error) => t.error(error)));
     t.ok(screen.text().length > 0, name);

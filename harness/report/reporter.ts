@@ -31,8 +31,12 @@ export interface Reporter {
   onGuestStart?(scenario: string): void;
   onGuestPhase?(scenario: string, phase: Phase): void;
   onResult?(result: ScenarioResult): void;
-  /** A scenario is compared with its reference; `total` of them in this run. */
-  onReferenceStart?(scenario: string, total: number): void;
+  /** So many scenarios will be compared with their reference. */
+  onReferences?(total: number): void;
+  /** The reference of a scenario is booted: no earlier run has it. */
+  onReferenceStart?(scenario: string): void;
+  onReferencePhase?(scenario: string, phase: Phase): void;
+  /** Booted now, or known from an earlier run. */
   onReferenceEnd?(scenario: string): void;
   onRunEnd?(result: RunResult): void | Promise<void>;
 }
@@ -64,7 +68,9 @@ export function safely(
     onGuestStart: (scenario) => each((reporter) => reporter.onGuestStart?.(scenario)),
     onGuestPhase: (scenario, phase) => each((reporter) => reporter.onGuestPhase?.(scenario, phase)),
     onResult: (result) => each((reporter) => reporter.onResult?.(result)),
-    onReferenceStart: (scenario, total) => each((reporter) => reporter.onReferenceStart?.(scenario, total)),
+    onReferences: (total) => each((reporter) => reporter.onReferences?.(total)),
+    onReferenceStart: (scenario) => each((reporter) => reporter.onReferenceStart?.(scenario)),
+    onReferencePhase: (scenario, phase) => each((reporter) => reporter.onReferencePhase?.(scenario, phase)),
     onReferenceEnd: (scenario) => each((reporter) => reporter.onReferenceEnd?.(scenario)),
     onRunEnd: async (result) => {
       for (const reporter of [...working]) {

@@ -34,18 +34,23 @@ const HEARTBEAT_MS = 30_000;
 /**
  * `--reporter terminal`: a line for each result as it comes, and a summary at the end. A terminal also shows the
  * running guests below them; a log gets a sign of life every half minute instead.
+ * @param options.quiet only what explains failures, and the last line.
  */
-export function terminalReporter(screen: Screen, clock: Clock = realClock): Reporter {
+export function terminalReporter(
+  screen: Screen,
+  clock: Clock = realClock,
+  { quiet = false }: { quiet?: boolean } = {},
+): Reporter {
   const style = styleOf(screen);
   const width = Math.min(screen.columns, MOST_COLUMNS);
-  const rows = screen.isTTY ? new LiveRows(screen, style) : undefined;
+  const rows = screen.isTTY && !quiet ? new LiveRows(screen, style) : undefined;
   const running = new Map<string, { started: number; phase: Phase; attempt: number }>();
   const counts = new Map<Verdict, number>();
   const finished = new Set<string>();
   const references = { total: 0, done: 0 };
   let plan: RunPlan | undefined;
   let names = 0;
-  let started = 0;
+  let begin = 0;
   let stop: (() => void) | undefined;
 
   const done = () => [...counts.values()].reduce((sum, count) => sum + count, 0) - (counts.get('skip') ?? 0);
@@ -61,7 +66,7 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     for (const verdict of [...FAILURES, 'infra'] as const)
       if (counts.get(verdict)) parts.push(`${counts.get(verdict)} ${verdict}`);
     if (references.total > 0) parts.push(`references ${references.done} of ${references.total}`);
-    parts.push(formatSeconds((clock.now() - started) / 1000));
+    parts.push(formatSeconds((clock.now() - begin) / 1000));
     const left = plan && secondsLeft(plan, finished, guests());
     if (left) parts.push(`about ${formatSeconds(left)} left`);
     return parts.join(', ');
@@ -80,50 +85,59 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     );
   };
 
+  const started = (name: string): void => {
+    const before = running.get(name);
+    running.set(name, {
+      started: before?.started ?? clock.now(),
+      phase: 'firmware',
+      attempt: (before?.attempt ?? 0) + 1,
+    });
+  };
+  const entered = (name: string, phase: Phase): void => {
+    const guest = running.get(name);
+    if (guest) guest.phase = phase;
+  };
+
   return {
     onRunStart: (begun) => {
       plan = begun;
-      started = clock.now();
+      begin = clock.now();
       names = Math.max(0, ...begun.scenarios.map((name) => name.length));
+      if (quiet) return;
       screen.write(heading(begun, width, style));
       rows?.open();
       stop = rows
         ? clock.every(REDRAW_MS, () => rows.draw(liveRows()))
         : clock.every(HEARTBEAT_MS, heartbeat);
     },
-    onGuestStart: (scenario) => {
-      const before = running.get(scenario);
-      running.set(scenario, {
-        started: before?.started ?? clock.now(),
-        phase: 'firmware',
-        attempt: (before?.attempt ?? 0) + 1,
-      });
-    },
-    onGuestPhase: (scenario, phase) => {
-      const guest = running.get(scenario);
-      if (guest) guest.phase = phase;
-    },
+    onGuestStart: (scenario) => started(scenario),
+    onGuestPhase: (scenario, phase) => entered(scenario, phase),
     onResult: (result: ScenarioResult) => {
       running.delete(resultName(result));
       finished.add(resultName(result));
       counts.set(result.verdict, (counts.get(result.verdict) ?? 0) + 1);
-      print(`${resultLine(result, names, width, style)}\n`);
+      // A terminal that is wide shows the whole reason.
+      if (!quiet) print(`${resultLine(result, names, Math.max(width, screen.columns), style)}\n`);
     },
-    onReferenceStart: (scenario, total) => {
+    onReferences: (total) => {
       references.total = total;
-      running.set(`${scenario} (full tree)`, { started: clock.now(), phase: 'firmware', attempt: 1 });
     },
+    onReferenceStart: (scenario) => started(referenceRow(scenario)),
+    onReferencePhase: (scenario, phase) => entered(referenceRow(scenario), phase),
     onReferenceEnd: (scenario) => {
       references.done++;
-      running.delete(`${scenario} (full tree)`);
+      running.delete(referenceRow(scenario));
     },
     onRunEnd: (result) => {
       stop?.();
       rows?.close();
-      screen.write(summary(result, plan ? shownFile(plan.folder) : '', width, style));
+      screen.write(summary(result, plan ? shownFile(plan.folder) : '', width, style, quiet));
     },
   };
 }
+
+/** The full module tree's boot of a scenario, among the running guests. */
+const referenceRow = (scenario: string): string => `${scenario} (reference)`;
 
 /** What is about to be booted, in three lines. */
 function heading(plan: RunPlan, width: number, style: ReturnType<typeof styleOf>): string {

@@ -46,17 +46,14 @@ export async function compareWithReferences(
       .map(({ scenario }) => scenario),
   );
   const known = new Map<string, ReturnType<typeof referenceFor>>();
-  const told = (prepared: PreparedImage, scenario: Scenario) => {
-    reporter?.onReferenceStart?.(scenario.name, wanted.size);
-    return boot(prepared, scenario, options).finally(() => reporter?.onReferenceEnd?.(scenario.name));
-  };
+  if (wanted.size > 0) reporter?.onReferences?.(wanted.size);
   return Promise.all(
     results.map(async (result) => {
       const prepared = options.variants.find((one) => one.installSet?.name === result.installSet);
       const scenario = options.scenarios.find((one) => one.name === result.scenario);
       if (!prepared || !scenario || !isWanted(result, prepared, options.policy)) return result;
       // A run that boots the full module tree anyway is its own reference; install sets of one scenario share theirs.
-      const booting = known.get(scenario.name) ?? told(prepared, scenario);
+      const booting = known.get(scenario.name) ?? boot(prepared, scenario, options);
       known.set(scenario.name, booting);
       const { reference, cached } = await booting.catch((error: Error) => {
         if (error instanceof BootgateError && error.blame === 'user') throw error;
@@ -85,7 +82,7 @@ function isWanted(result: ScenarioResult, { set, index }: PreparedImage, policy:
 }
 
 async function boot(prepared: PreparedImage, scenario: Scenario, options: DifferenceOptions) {
-  const { executor, image } = options;
+  const { executor, image, reporter } = options;
   executor.signal.throwIfAborted();
   const folder = join(options.folder, scenarioFolder(scenario.name, undefined, 1), 'reference');
   await mkdir(folder, { recursive: true });
@@ -95,5 +92,7 @@ async function boot(prepared: PreparedImage, scenario: Scenario, options: Differ
     scenario,
     executor,
     folder,
-  });
+    onStart: () => reporter?.onReferenceStart?.(scenario.name),
+    onPhase: (phase) => reporter?.onReferencePhase?.(scenario.name, phase),
+  }).finally(() => reporter?.onReferenceEnd?.(scenario.name));
 }

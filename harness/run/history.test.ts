@@ -1,9 +1,12 @@
-import { mkdtempSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { packageRoot } from '../paths.js';
 import type { RunResult } from '../results/run-result.js';
 import { historyIn, historyOf } from './history.js';
+
+const FIXTURE = join(packageRoot, 'harness', 'report', 'fixtures', 'run.json');
 
 const run = (more: object = {}): RunResult =>
   ({
@@ -31,5 +34,11 @@ t.test('what a run took, by the names of its results', async (t) => {
 t.test('no estimate from a run that tells nothing of its speed', async (t) => {
   t.equal(historyOf(run({ results: [] })), undefined, 'nothing was booted');
   t.equal(historyOf(run({ resumed: { kept: 1 } })), undefined, 'its wall time is that of the rest alone');
-  t.equal(await historyIn(mkdtempSync(join(tmpdir(), 'bootgate-history-'))), undefined, 'there is no run');
+  const results = mkdtempSync(join(tmpdir(), 'bootgate-history-'));
+  t.equal(await historyIn(results, 'tcg'), undefined, 'there is no run');
+  mkdirSync(join(results, 'one'));
+  cpSync(FIXTURE, join(results, 'one', 'run.json'));
+  symlinkSync('one', join(results, 'latest'));
+  t.equal((await historyIn(results, 'tcg'))?.seconds.get('storage/virtio-blk'), 6.1);
+  t.equal(await historyIn(results, 'kvm'), undefined, 'it was booted under another accelerator');
 });

@@ -32,7 +32,13 @@ export interface RunOptions {
   resume?: ResumableRun;
   /** False: `results/latest` stays at the run that it names, as for the proof of a fix. */
   latest?: boolean;
-  /** Starts no more guests once so many have failed; those that were not booted are the run's `missing`. */
+  /** How often each is booted whatever comes of it; once unless given. */
+  repeats?: number;
+  /** Multiplies all deadlines; 1 unless given. */
+  timeScale?: number;
+  /** Leaves out the scenarios of areas that the set never touches. */
+  matching?: boolean;
+  /** Ends the boots once so many have failed; what was not judged by then is the run's `missing`. */
   maxFailures?: number;
   /** Has the last word on the result before it is written. */
   finish?: (result: RunResult, folder: RunFolder) => Promise<RunResult>;

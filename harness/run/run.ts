@@ -14,7 +14,9 @@ import { bootAll } from './boots.js';
 import { describeImage, describeInstallSets } from './describe.js';
 import { compareWithReferences } from './difference.js';
 import { historyIn } from './history.js';
+import { withoutUntouched } from './matching.js';
 import type { RunOptions } from './options.js';
+import type { Plan } from './plan.js';
 import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
 import { withoutUnmet } from './unmet.js';
 import { lockRun } from './writer-lock.js';
@@ -35,11 +37,21 @@ export async function runPlan(options: RunOptions): Promise<FinishedRun> {
     options.resume?.folder ?? (await makeRunFolder(options.results, variants[0].image.name, started));
   const lock = lockRun(folder.path);
   try {
-    const plan = await withoutUnmet(options.plan, variants[0]);
+    const plan = await bootable(options.plan, variants, options);
     return await runInFolder({ ...options, plan }, variants, folder, started);
   } finally {
     lock.release();
   }
+}
+
+/** What of a plan is booted with these module sets; the rest is skipped, each with its reason. */
+export async function bootable(
+  plan: Plan,
+  variants: readonly [PreparedImage, ...PreparedImage[]],
+  { matching = false }: Pick<RunOptions, 'matching'>,
+): Promise<Plan> {
+  const met = await withoutUnmet(plan, variants[0]);
+  return matching ? withoutUntouched(met, variants) : met;
 }
 
 async function runInFolder(
@@ -62,9 +74,12 @@ async function runInFolder(
   const kept = resume ? await keepFinished(resume, boots, options) : [];
   const names = new Set(kept.map(resultName));
   const logger = await options.log?.(folder.path);
-  const reporter = safely(options.reporters, (error) => logger?.warn({ err: error }, 'a reporter failed'));
+  const reporter = safely(options.reporters, (error) => {
+    logger?.warn({ err: error }, 'a reporter failed');
+    options.warn?.(`a reporter failed: ${(error as Error).message}`);
+  });
 
-  const history = await historyIn(results);
+  const history = await historyIn(results, options.accelerator.used);
   reporter.onRunStart?.({
     id: folder.id,
     folder: folder.path,
@@ -86,12 +101,13 @@ async function runInFolder(
     executor,
     folder,
     retries: options.retries ?? 0,
+    repeats: options.repeats,
     reporter,
     logger,
     onResult: (result) => {
       booted.push(result);
       if (isFailure(result) && ++failures === options.maxFailures)
-        executor.stop(new Error(`${failures} failures: no more guests are started`));
+        executor.stop(new Error(`${failures} failed: the rest is not booted (--max-failures)`));
       reporter.onResult?.(result);
       const { verdict, seconds } = result;
       logger?.info({ scenario: resultName(result), verdict, seconds }, 'judged');
@@ -155,13 +171,17 @@ async function runInFolder(
   return { result, folder };
 }
 
-function executorOf({ accelerator, cache, jobs, plan, signal, warn }: RunOptions, logger?: Logger): Executor {
+function executorOf(
+  { accelerator, cache, jobs, plan, signal, timeScale, warn }: RunOptions,
+  logger?: Logger,
+): Executor {
   return new Executor({
     accelerator,
     cache,
     jobs,
     guestCpus: Math.max(1, ...plan.boots.map(({ cpus }) => cpus)),
     signal,
+    timeScale,
     onNote: (sentence) => {
       logger?.warn(sentence);
       warn?.(sentence);
