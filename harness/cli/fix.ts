@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Fix } from '../search/fix.js';
+import { examples } from './examples.js';
 import { type SharedFlags, share, wholeNumber } from './options.js';
 import type { Session } from './session.js';
 
@@ -21,10 +22,18 @@ export function fixCommand(): Command {
     .argument('<run>', 'a run: its folder, its id, or `latest`')
     .argument('[scenario...]', 'failures to fix (default: all)')
     .addOption(new Option('-w, --write', 'change the file once the change is proven'));
+  command.addOption(
+    new Option('-k, --kernel <source...>', 'where the kernel is, for a run from another machine'),
+  );
   share(command, 'accel').addOption(
     new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
-  return share(command, 'results', 'json').action(fix);
+  share(command, 'results', 'json').action(fix);
+  return examples(command, [
+    ['fix latest', 'the change, as a diff, and the run that proves it'],
+    ['fix latest --write', 'the same, written to the list, policy or split'],
+    ['fix from-ci/20261123-024713-debian filesystems/vfat', 'one failure of a run from elsewhere'],
+  ]);
 }
 
 async function fix(where: string, names: string[], flags: FixFlags): Promise<void> {
@@ -53,6 +62,8 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
       await writeFile(done.patch.file, done.patch.after);
       session.say(`${done.patch.file} is changed`);
     }
+    if (flags.write && !done.patch && done.added.length > 0)
+      session.say('nothing is written: the file is not here, or its format has to be changed by hand');
     if (flags.json) printJson(done);
     else write(fixText(done, standardOutput().style));
     process.exitCode = exitCodeOfVerdict(verdictOfFix(done), session.signal.aborted);
@@ -79,7 +90,7 @@ async function fixOf(
   if (failed.length === 0) return { nothing: run.result.verdict === 'incomplete' ? 'decided' : 'failed' };
   const scenarios = await session.scenarios();
   requireScenarios(failed, scenarios);
-  const variants = await imageOfRun(run, { cache, log: say, signal });
+  const variants = await imageOfRun(run, { cache, log: say, signal, kernel: flags.kernel });
   return fixRun({
     run,
     failed,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Finding, ScenarioResult } from '../results/scenario-result.js';
-import { causesOf, causeTable } from './causes.js';
+import { causesOf, causeTable, storiesOf } from './causes.js';
 import { secondsLeft } from './left.js';
 import { styleOf } from './screen.js';
 
@@ -30,6 +30,11 @@ t.test('a cause is told once, with all that it explains, the heaviest first', as
 
 t.test('nothing failed: no table', async (t) => {
   t.equal(causeTable([failed('a/b', { verdict: 'pass' })], 80, plain), '');
+  t.equal(
+    causeTable([failed('a/b'), failed('a/c', { verdict: 'infra' })], 80, plain),
+    '',
+    'one story is told anyway',
+  );
 });
 
 t.test('40, 80 and 200 columns', async (t) => {
@@ -58,6 +63,27 @@ t.test('the time left follows an earlier run', async (t) => {
   const scenarios = ['a/a', 'a/b', 'a/new'];
   t.equal(secondsLeft({ scenarios, history }, new Set(), []), 23, '10 + 20 + the mean of 15, two at once');
   t.equal(secondsLeft({ scenarios, history }, new Set(['a/a']), [{ scenario: 'a/b', seconds: 12 }]), 12);
+  t.equal(
+    secondsLeft({ scenarios, history }, new Set(['a/a', 'a/new']), [{ scenario: 'a/b', seconds: 2 }]),
+    18,
+    'the last one is alone',
+  );
   t.equal(secondsLeft({ scenarios, history }, new Set(scenarios), []), undefined, 'all are done');
   t.equal(secondsLeft({ scenarios }, new Set(), []), undefined, 'no earlier run');
+});
+
+t.test('of failures with one cause the first is told, and names the others', async (t) => {
+  const stories = storiesOf([
+    failed('a/a', { findings: missing('sd_mod') }),
+    failed('a/b', { findings: missing('sd_mod') }),
+    failed('a/c'),
+    failed('a/d'),
+    failed('a/e', { verdict: 'infra', findings: missing('sd_mod') }),
+    failed('a/f', { findings: missing('sd_mod'), reference: { verdict: 'fail' } as never }),
+    failed('a/g', { verdict: 'pass', findings: missing('sd_mod') }),
+  ]);
+  t.same(
+    stories.map(({ one, same }) => [one.scenario, ...same]),
+    [['a/a', 'a/b'], ['a/c'], ['a/d'], ['a/e'], ['a/f']],
+  );
 });

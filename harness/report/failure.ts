@@ -33,10 +33,11 @@ export function failureText(
 ): string {
   const boots = bootsText(one);
   const attempt = boots ? `, ${boots}` : '';
-  const where = style.dim(`in phase ${one.phase} after ${formatSeconds(one.seconds)}${attempt}`);
+  const where = `in phase ${one.phase} after ${formatSeconds(one.seconds)}${attempt}`;
   const by = indentOf(width);
   const name = `${verdictLabel(one.verdict, style)}  ${style.bold(cleanLine(resultName(one)))}`;
-  const lines = width < 60 ? [name, `${' '.repeat(by)}${where}`] : [`${name}  ${where}`];
+  const lines =
+    width < 60 ? [name, ...indented(where, by, width).map(style.dim)] : [`${name}  ${style.dim(where)}`];
   lines.push(...indented(cleanLine(one.reason), by, width));
   if (isKernelsOwn(one)) {
     const reason = cleanLine(one.reference?.reason ?? '');

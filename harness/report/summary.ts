@@ -111,7 +111,7 @@ function additions(result: RunResult, width: number, style: Style): string {
   const lines = formatAdditions(result, 8).flatMap((line) =>
     wrap(cleanLine(line), width - 4).map((part, at) => `${at === 0 ? '  ' : '    '}${part}\n`),
   );
-  return `${style.bold(head)}\n${lines.join('')}`;
+  return `${wrap(head, width).map(style.bold).join('\n')}\n${lines.join('')}`;
 }
 
 /** Where the guests' time went, by phase, and what it cost in CPU time. */

@@ -150,5 +150,5 @@ function heading(plan: RunPlan, width: number, style: ReturnType<typeof styleOf>
     `${modules.count} of ${modules.ofCount} modules (${modules.source}), initramfs ${formatBytes(initramfs.bytes)}`,
   );
   const lines = [...wrap(set, width - 2), ...wrap(why, width - 2)].map((line) => style.dim(`  ${line}`));
-  return `${style.bold(what)}\n${lines.join('\n')}\n\n`;
+  return `${wrap(what, width).map(style.bold).join('\n')}\n${lines.join('\n')}\n\n`;
 }
