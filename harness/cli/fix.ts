@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Fix } from '../search/fix.js';
-import { examples } from './examples.js';
 import { type SharedFlags, share, wholeNumber } from './options.js';
 import type { Session } from './session.js';
 
@@ -28,12 +27,7 @@ export function fixCommand(): Command {
   share(command, 'accel').addOption(
     new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
-  share(command, 'results', 'json').action(fix);
-  return examples(command, [
-    ['fix latest', 'the change, as a diff, and the run that proves it'],
-    ['fix latest --write', 'the same, written to the list, policy or split'],
-    ['fix from-ci/20261123-024713-debian filesystems/vfat', 'one failure of a run from elsewhere'],
-  ]);
+  return share(command, 'results', 'json').action(fix);
 }
 
 async function fix(where: string, names: string[], flags: FixFlags): Promise<void> {

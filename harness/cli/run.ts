@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { examples } from './examples.js';
 import { type SharedFlags, share, wholeNumber } from './options.js';
 import type { Session } from './session.js';
 
@@ -37,14 +36,7 @@ export function runCommand(): Command {
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );
-  share(command, 'verbose').action(run);
-  return examples(command, [
-    ['run', 'the default image (debian-2014) with its quick scenarios'],
-    ["run 'storage/*' --image debian --modules my-modules.txt", 'a list of your own'],
-    ["run --kernel 'build/*.deb' --dry-run", 'what would be booted, and with what'],
-    ['run --image mine --last-failed --quiet', 'only what failed in the newest run'],
-    ['run --image mine --reporter terminal --reporter junit=junit.xml', 'two reports'],
-  ]);
+  return share(command, 'verbose').action(run);
 }
 
 /** What is booted, and how often. */

@@ -51,7 +51,7 @@ export const REPORTS = [
     format: 'html',
     file: {
       name: 'report.html',
-      what: 'the same as one page for a browser, without network or script',
+      what: 'the same as one page for a browser; readable without JavaScript, loads nothing',
       of: 'run',
     },
     text: ({ result }) => htmlPage(result),

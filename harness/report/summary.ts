@@ -150,7 +150,9 @@ function times(result: RunResult, width: number, style: Style): string {
  * by lines. Of a gate, the gate has the last word.
  */
 function verdictText(result: RunResult, folder: string, style: Style): string {
-  const where = folder ? `${style.dim(cleanLine(`run.json and junit.xml are in ${folder}`))}\n` : '';
+  const where = folder
+    ? `${style.dim(cleanLine(`report.html, run.json and junit.xml are in ${folder}`))}\n`
+    : '';
   if (result.gate) return where;
   const paint = { pass: style.green, fail: style.red, incomplete: style.yellow }[result.verdict];
   return `${where}${paint(style.bold(result.verdict))}  ${cleanLine(restsOn(result))}\n`;

@@ -13,7 +13,7 @@ const names = ['boot/packaged-vmlinuz', 'storage/nvme', 'network/virtio-net-dhcp
 const lastWord =
   'fail  rests on 3 of 7 scenarios that failed with this set (1 fail, 1 crash, 1 hang); 3 passed; 1 could';
 const isOneLine = (line: string) =>
-  /^ *results\/\S*$|^run\.json and/.test(line) || lastWord.includes(line) || /^ng\); 3 passed/.test(line);
+  /^ *results\/\S*$|^report\.html, run/.test(line) || lastWord.includes(line) || /^ng\); 3 passed/.test(line);
 
 for (const columns of [40, 80, 200]) {
   t.test(`a run in a terminal of ${columns} columns`, async (t) => {
