@@ -54,7 +54,7 @@ export const REPORTS = [
       what: 'the same as one page for a browser; readable without JavaScript, loads nothing',
       of: 'run',
     },
-    text: ({ result }) => htmlPage(result),
+    text: (run) => htmlPage(run),
   },
   {
     format: 'markdown',

@@ -9,6 +9,7 @@ import { writeReports } from '../report/reports.js';
 import { makeRunFolder, pointLatest, type RunFolder } from '../results/folder.js';
 import type { RunResult } from '../results/run-result.js';
 import { countVerdicts, isFailure, resultName, type ScenarioResult } from '../results/scenario-result.js';
+import { writeTree } from '../results/tree-file.js';
 import { verdictOf } from '../results/verdict.js';
 import { bootAll } from './boots.js';
 import { describeImage, describeInstallSets } from './describe.js';
@@ -93,6 +94,7 @@ async function runInFolder(
 
   for (const prepared of variants) await writeContents(folder.path, prepared);
   await writeRules(folder.path, variants[0]);
+  await writeTree(folder.path, variants);
   const booted: ScenarioResult[] = [...kept];
   const rest = boots.filter(({ name }) => !names.has(name));
   const executor = options.executor ?? executorOf(options, logger);
