@@ -3,11 +3,15 @@ import type { RunResult } from '../../results/run-result.js';
 import { isUnsettled, VERDICTS } from '../../results/scenario-result.js';
 import { formatBytes, formatPercent, formatSeconds } from '../../units.js';
 import { causesOf } from '../causes.js';
+import { cut } from '../screen.js';
 import type { Item } from './item.js';
 import { anchorLink, html } from './text.js';
 
 /** How many results are named after one cause; the matrix has all. */
 const MOST_NAMES = 20;
+/** Reasons that stand at the top; the others are folded away, so that the verdict and its reasons fit one screen. */
+const MOST_REASONS = 8;
+const MOST_CHARACTERS = 160;
 
 /** The verdict, why, and what was under test: all that has to fit one screen. */
 export function head(run: RunResult, items: readonly Item[]): string {
@@ -47,8 +51,8 @@ function reasons(run: RunResult, items: readonly Item[]): string {
       .slice(0, MOST_NAMES)
       .map((name) => `<a href="${anchorLink(name)}">${html(name)}</a>`);
     const more = results.length > MOST_NAMES ? ` and ${results.length - MOST_NAMES} more` : '';
-    const count = results.length === 1 ? '1 failure' : `${results.length} failures`;
-    return `<b>${html(title)}</b>${held ? ` in ${html(held)}` : ''} <span class="soft">(${count})</span>: ${links.join(', ')}${more}`;
+    const count = results.length === 1 ? '' : ` <span class="soft">(${results.length} failures)</span>`;
+    return `<b>${html(cut(title, MOST_CHARACTERS))}</b>${held ? ` in ${html(held)}` : ''}${count}: ${links.join(', ')}${more}`;
   });
   const host = items
     .filter(({ result }) => result.verdict === 'infra')
@@ -67,5 +71,10 @@ function reasons(run: RunResult, items: readonly Item[]): string {
 
 function block(title: string, lines: readonly string[]): string {
   if (lines.length === 0) return '';
-  return `<h2>${title}</h2><ul class="reasons">${lines.map((line) => `<li>${line}</li>`).join('')}</ul>`;
+  const items = (some: readonly string[]) =>
+    `<ul class="reasons">${some.map((line) => `<li>${line}</li>`).join('')}</ul>`;
+  const rest = lines.slice(MOST_REASONS);
+  const more =
+    rest.length > 0 ? `<details><summary>${rest.length} more</summary>${items(rest)}</details>` : '';
+  return `<h2>${title}</h2>${items(lines.slice(0, MOST_REASONS))}${more}`;
 }

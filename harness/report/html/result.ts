@@ -10,7 +10,7 @@ import { neighbourhood, type Tree } from './graph.js';
 import { guestFacts } from './guest.js';
 import { filterData, type Item } from './item.js';
 import { phaseBar } from './phases.js';
-import { anchor, anchorLink, html } from './text.js';
+import { anchor, anchorLink, html, urlPart } from './text.js';
 
 /** One result whole: open where there is something to explain. The full console lies beside the page and is linked. */
 export function resultSection(item: Item, tree: Tree, consoleBytes: number): string {
@@ -19,6 +19,7 @@ export function resultSection(item: Item, tree: Tree, consoleBytes: number): str
     evidence.scenario && `<p class="soft">${html(evidence.scenario.description)}</p>`,
     one.reason && `<p>${html(one.reason)}</p>`,
     facts(one),
+    `<p class="self"><a href="${anchorLink(name)}">Link to this result</a></p>`,
     phaseBar(one),
     list(
       'Findings',
@@ -30,7 +31,7 @@ export function resultSection(item: Item, tree: Tree, consoleBytes: number): str
     command(evidence.command),
     files(one),
   ];
-  return `<details class="result" id="${html(anchor(name))}" ${filterData(item)}${isUnsettled(one) ? ' open' : ''}><summary><h3><span class="v ${one.verdict}">${one.verdict}</span> ${html(name)}</h3> <span class="soft">${html(formatSeconds(one.seconds))}</span> <a class="self" href="${anchorLink(name)}" aria-label="link to ${html(name)}">#</a></summary>
+  return `<details class="result" id="${html(anchor(name))}" ${filterData(item)}${isUnsettled(one) ? ' open' : ''}><summary><h3><span class="v ${one.verdict}">${one.verdict}</span> ${html(name)}</h3> <span class="soft">${html(formatSeconds(one.seconds))}</span></summary>
 ${parts.filter(Boolean).join('\n')}</details>`;
 }
 
@@ -93,7 +94,7 @@ function list(title: string, items: readonly string[]): string {
 function files({ verdict, files: { console: log, control, argv } }: ScenarioResult): string {
   if (verdict === 'skip') return '';
   const links = [log, control, argv].filter(Boolean).map((path) => {
-    const url = path.split('/').map(encodeURIComponent).join('/');
+    const url = path.split('/').map(urlPart).join('/');
     return `<a href="./${html(url)}">${html(path.split('/').at(-1) ?? path)}</a>`;
   });
   return `<p>Files: ${links.join(', ')}</p>`;

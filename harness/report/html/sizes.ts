@@ -25,7 +25,7 @@ function totals({ image: { vmlinuz, initramfs, modules }, installSets = [] }: Ru
       ? installSets.map((set) => row(set.name, set.modules, set.initramfs.bytes))
       : [row('this image', modules, initramfs.bytes)];
   const whole = { count: modules.ofCount, bytes: modules.ofBytes };
-  rows.push(row('full module tree', whole, initramfs.bytes));
+  if (modules.count < modules.ofCount) rows.push(row('full module tree', whole, initramfs.bytes));
   return table(['set', 'vmlinuz', 'initramfs', 'modules', 'module files', 'total'], rows);
 }
 

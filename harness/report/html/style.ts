@@ -13,15 +13,15 @@ th{font-weight:600}tbody th{font-weight:400}caption{text-align:left}td.n{text-al
 .v{white-space:nowrap}.pass{color:var(--yes)}.fail,.crash,.hang{color:var(--no);font-weight:600}.infra,.incomplete{color:var(--open);font-weight:600}.skip{color:var(--soft)}
 h1 .v,header p .v,summary .v{border:1px solid currentColor;border-radius:3px;padding:0 .35rem}
 .reasons{margin:.2rem 0;padding-left:1.2rem}.reasons li{overflow-wrap:anywhere}
-.filters{position:sticky;top:0;z-index:1;background:var(--panel);border:1px solid var(--line);padding:.5rem;display:flex;flex-wrap:wrap;gap:.4rem 1rem;align-items:center}
+.filters{background:var(--panel);border:1px solid var(--line);padding:.5rem;display:flex;flex-wrap:wrap;gap:.4rem 1rem;align-items:center}
 fieldset{border:0;margin:0;padding:0}input,select,button{font:inherit;color:inherit;background:var(--paper);border:1px solid var(--soft);border-radius:3px;padding:.1rem .35rem;max-width:100%}
 .areas{display:flex;flex-wrap:wrap;gap:0 2.5rem}.area{max-width:100%}
 pre{overflow:auto;max-height:34rem;background:var(--panel);border:1px solid var(--line);padding:.5rem;margin:.3rem 0;font:12px/1.4 ui-monospace,monospace}
-pre a{color:var(--soft);text-decoration:none;user-select:none}pre a:target{background:var(--mark);color:var(--ink)}
+pre a{color:var(--soft);text-decoration:underline dotted;user-select:none}pre a:target{background:var(--mark);color:var(--ink)}
 details.result{border:1px solid var(--line);border-radius:3px;margin:.4rem 0;padding:.3rem .7rem}details.result:target,details.result.at{border-color:var(--link)}
-summary{cursor:pointer}summary h3{display:inline;font-weight:400}.self{text-decoration:none}
+summary{cursor:pointer}summary h3{display:inline;font-weight:400}
 .finding{overflow-wrap:anywhere}dl{display:grid;grid-template-columns:max-content 1fr;gap:0 .8rem;margin:.2rem 0}dt{color:var(--soft)}dd{margin:0;white-space:pre-line}
-.steps pre{max-height:12rem}.kr{background:var(--mark);color:var(--ink);font-weight:600}mark{background:var(--link);color:var(--paper)}mark.at{outline:2px solid var(--ink)}
+.steps{width:100%;table-layout:fixed}.steps td:first-child{width:4.5rem}.steps td.n{width:6rem}.steps pre{max-height:12rem;white-space:pre-wrap;overflow-wrap:anywhere}.kr{background:var(--mark);color:var(--ink);font-weight:600}mark{background:var(--link);color:var(--paper)}mark.at{outline:2px solid var(--ink)}
 .bar{width:100%;max-width:40rem;height:14px;display:block}.p0{fill:var(--loaded)}.p1{fill:var(--stripe)}
 .map{width:100%;height:auto;border:1px solid var(--line)}.map text,.graph text{font:10px system-ui,sans-serif;fill:var(--ink)}
 .map rect{stroke:var(--paper);stroke-width:.6;vector-effect:non-scaling-stroke}.group{fill:var(--panel)}.loaded{fill:var(--loaded)}.base{fill:var(--untouched)}.stripe{fill:var(--stripe)}.dropped{fill:var(--dropped);stroke-dasharray:3 2}
@@ -31,5 +31,6 @@ summary{cursor:pointer}summary h3{display:inline;font-weight:400}.self{text-deco
 .a1{font-weight:700}.a2{opacity:.8}.a4{text-decoration:underline}.a30,.a37{color:var(--soft)}.a31{color:var(--no)}.a32{color:var(--yes)}.a33{color:var(--open)}.a34,.a36{color:var(--link)}.a35{color:#8a2a8a}
 .a60,.a67{color:var(--ink)}.a61{color:var(--no)}.a62{color:var(--yes)}.a63{color:var(--open)}.a64,.a66{color:var(--link)}.a65{color:#8a2a8a}
 @media(prefers-color-scheme:dark){.a35,.a65{color:#e0a0e0}}
+@media(min-width:60rem){.filters{position:sticky;top:0;z-index:1}details.result,pre a{scroll-margin-top:4rem}}
 @media print{body{max-width:none;font-size:11px}.filters,.tools,nav,.self{display:none!important}pre{max-height:none;overflow:visible;white-space:pre-wrap}details::details-content{content-visibility:visible;block-size:auto}a{color:inherit}.wide{overflow:visible}}
 `;

@@ -1,7 +1,7 @@
 import { type HierarchyRectangularNode, hierarchy, treemap } from 'd3-hierarchy';
 import type { TreeModule } from '../../results/tree-file.js';
 import { formatBytes } from '../../units.js';
-import { html } from './text.js';
+import { html, urlPart } from './text.js';
 
 const [WIDTH, HEIGHT] = [1200, 640];
 /** A folder with less than this part of the bytes is drawn with its neighbours. */
@@ -25,9 +25,11 @@ interface Node {
   children?: Node[];
 }
 
-/** `drivers/net`: the part of the tree that a module is counted to. */
-export const subsystemOf = ({ folder }: TreeModule): string =>
-  folder.split('/').slice(0, 2).join('/') || folder;
+/** The part of the tree that a module is counted to: `drivers/net`, `sound/soc`; elsewhere the first folder: `fs`, `net`. */
+export function subsystemOf({ folder }: TreeModule): string {
+  const [first = '', second] = folder.split('/');
+  return second && /^(?:drivers|sound)$/.test(first) ? `${first}/${second}` : first;
+}
 
 /**
  * The tree's bytes as nested rectangles: groups, their folders, and in each what is loaded, untouched and dropped. Each group is a
@@ -93,7 +95,7 @@ const leaves = (fates: ReadonlyMap<Fate, number>): Node[] =>
 function groupSvg(group: HierarchyRectangularNode<Node>, id: string): string {
   const { x0, y0, x1, y1, data, value = 0 } = group;
   const name = html(data.name);
-  const target = html(`${id}=${encodeURIComponent(data.name)}`);
+  const target = html(`${id}=${urlPart(data.name)}`);
   const rects = group.leaves().map((leaf) => {
     const { fate = 'dropped' } = leaf.data;
     const fill = fate === 'untouched' ? ` fill="url(#${id}-hatch)"` : '';
