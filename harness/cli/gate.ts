@@ -64,6 +64,8 @@ export function gateCommand(): Command {
     'shard',
     'timings',
     'reporter',
+    'quiet',
+    'timeoutScale',
     'json',
     'results',
     'delivery',
@@ -114,12 +116,14 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
 /** The gate's own words. stdout belongs to the answer; GitHub's runner reads commands from either stream. */
 async function tell(
   { result, remarks }: Awaited<ReturnType<typeof import('../gate/gate.js').runGate>>,
-  { json, reporter = 'terminal' }: GateFlags,
+  flags: GateFlags,
 ): Promise<void> {
   const { githubAnnotations } = await import('../report/annotations.js');
   const { gateText } = await import('../report/gatetext.js');
   const { screenOf, styleOf } = await import('../report/screen.js');
-  const screen = screenOf(reporter === 'terminal' && !json ? process.stdout : process.stderr);
+  const { reportersOf } = await import('./session.js');
+  const owner = reportersOf(flags).find((one) => !one.includes('=')) ?? 'terminal';
+  const screen = screenOf(owner === 'terminal' ? process.stdout : process.stderr);
   screen.write(`\n${gateText(result, styleOf(screen), screen.columns)}`);
   if (process.env.GITHUB_ACTIONS === 'true') screen.raw(githubAnnotations(remarks));
 }

@@ -16,7 +16,9 @@ export interface SharedFlags {
   jobs?: number;
   shard?: { index: number; count: number };
   timings?: string;
-  reporter?: 'terminal' | 'tap' | 'json';
+  reporter?: string[];
+  quiet?: boolean;
+  timeoutScale?: number;
   results?: string;
   delivery?: ModuleDelivery;
   reference?: 'always' | 'failures' | 'never';
@@ -69,7 +71,15 @@ const OPTIONS = {
       'balance shards by the seconds of this run, or of a JSON file {"SCENARIO": SECONDS}',
     ),
   reporter: () =>
-    new Option('--reporter <which>', 'what to print on standard output').choices(['terminal', 'tap', 'json']),
+    new Option(
+      '--reporter <name[=file]>',
+      'what to print: terminal, tap, json, or any format of `report`; again with a file for more of them (default: terminal)',
+    ).argParser((text: string, before: string[] = []) => [...before, text]),
+  quiet: () => new Option('-q, --quiet', 'print only what explains failures, and the verdict'),
+  timeoutScale: () =>
+    new Option('--timeout-scale <x>', 'multiply all deadlines, for a slow host (default: 1)').argParser(
+      positive,
+    ),
   results: () =>
     new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
   delivery: () =>
@@ -111,4 +121,11 @@ function shard(text: string): { index: number; count: number } {
   if (index < 1 || index > count)
     throw new InvalidArgumentError('expected I/N with I from 1 to N, such as 3/8');
   return { index, count };
+}
+
+/** A number above 0, for commander. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('expected a number above 0');
+  return value;
 }

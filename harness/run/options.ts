@@ -33,6 +33,16 @@ export interface RunOptions {
   resume?: ResumableRun;
   /** Only a part is booted; which one is chosen among all that every machine plans, also what cannot be booted on this one. */
   shard?: Shard & { choose(boots: readonly Boot[]): ReadonlySet<string> };
+  /** False: `results/latest` stays at the run that it names, as for the proof of a fix. */
+  latest?: boolean;
+  /** How often each is booted whatever comes of it; once unless given. */
+  repeats?: number;
+  /** Multiplies all deadlines; 1 unless given. */
+  timeScale?: number;
+  /** Leaves out the scenarios of areas that the set never touches. */
+  matching?: boolean;
+  /** Ends the boots once so many have failed; what was not judged by then is the run's `missing`. */
+  maxFailures?: number;
   /** Has the last word on the result before it is written. */
   finish?: (result: RunResult, folder: RunFolder) => Promise<RunResult>;
   reporters: Reporter[];
