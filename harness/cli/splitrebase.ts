@@ -10,6 +10,7 @@ import { needsWork, type Rebase, rebase } from '../search/rebase.js';
 import { patchSplit, type SplitPatch } from '../search/split-patch.js';
 import type { Split } from '../splits/split.js';
 import { formatBytes, parseBytes } from '../units.js';
+import type { RebaseBoots } from './rebaseboot.js';
 import {
   type LoadedKernel,
   loadKernel,
@@ -18,17 +19,9 @@ import {
   print,
   printJson,
   printTable,
-  type SplitFlags,
+  type RebaseFlags,
   write,
 } from './splitdata.js';
-
-export interface RebaseFlags extends SplitFlags {
-  from: string[];
-  to: string[];
-  least?: number;
-  growth?: string;
-  write?: boolean;
-}
 
 /** A module that grows by less is not named, unless --growth says otherwise. */
 const GROWTH = 256 * 1024;
@@ -58,10 +51,17 @@ export async function rebaseSplit(source: string, flags: RebaseFlags): Promise<v
   });
   const patch = flags.write ? await writeMoves(source, flags, answer, splits.get('to'), to) : undefined;
   if (needsWork(answer, splits.get('from')?.partial ?? false)) process.exitCode = EXIT.no;
+  const booted = flags.boot ? await bootTouched(source, flags, answer, to) : undefined;
   if (flags.json)
-    return printJson({ schema: 'bootgate/rebase@1', ...answer, ...(patch ? { patch: patch.diff } : {}) });
+    return printJson({
+      schema: 'bootgate/rebase@1',
+      ...answer,
+      ...(patch ? { patch: patch.diff } : {}),
+      ...(booted ? { booted } : {}),
+    });
   printRebase(answer);
   if (patch?.diff) write(`\n${patch.diff}`);
+  if (booted) printBooted(booted);
 }
 
 const factsOf = ({ index, cache }: LoadedKernel) => loadModuleDetails(index, cache);
@@ -98,6 +98,11 @@ async function writeMoves(
     log(`${shownFile(changed)} is changed`);
   }
   return patch;
+}
+
+async function bootTouched(source: string, flags: RebaseFlags, answer: Rebase, to: LoadedKernel) {
+  const { bootRebase } = await import('./rebaseboot.js');
+  return bootRebase(source, flags, answer, to.index);
 }
 
 function printRebase(one: Rebase): void {
@@ -149,4 +154,22 @@ function printRebase(one: Rebase): void {
     [2],
   );
   if (moves.length > MOST) print(`  and ${moves.length - MOST} more: see --json`);
+}
+
+function printBooted({ touched, untouched, run }: RebaseBoots): void {
+  print('');
+  print(`${touched.length} scenarios can be touched, ${untouched} cannot and were not booted`);
+  printTable(
+    touched
+      .slice(0, MOST)
+      .map(({ scenario, modules }) => [
+        `  ${scenario}`,
+        modules.length > 0 ? someOf(modules, 4) : 'nothing is recorded of it',
+      ]),
+  );
+  if (touched.length > MOST) print(`  and ${touched.length - MOST} more: see --json`);
+  if (!run) return;
+  for (const { scenario, installSet, verdict, reason } of run.failed)
+    print(`${verdict} ${scenario}${installSet ? ` [${installSet}]` : ''}: ${reason}`);
+  print(`${run.passed} of ${run.passed + run.failed.length} boots passed; see ${run.folder}`);
 }
