@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { EXIT, userError } from '../errors.js';
@@ -6,6 +6,7 @@ import { library } from '../library.js';
 import { loadModuleDetails } from '../modules/details.js';
 import { shownFile } from '../modules/place.js';
 import { someOf } from '../printable.js';
+import type { MendedLines } from '../search/patches/gone.js';
 import { needsWork, type Rebase, rebase } from '../search/rebase.js';
 import { patchSplit, type SplitPatch } from '../search/split-patch.js';
 import type { Split } from '../splits/split.js';
@@ -37,30 +38,37 @@ export async function rebaseSplit(source: string, flags: RebaseFlags): Promise<v
   const from = await loadKernel({ ...flags, kernel: flags.from });
   const to = await loadKernel({ ...flags, kernel: flags.to });
   const splits = new Map<'from' | 'to', Split>();
-  const answer = await rebase({
-    from: from.index,
-    to: to.index,
-    growth,
-    ...(flags.least === undefined ? {} : { least: flags.least }),
-    ...(flags.files === false ? {} : { facts: { from: await factsOf(from), to: await factsOf(to) } }),
-    read: async (which) => {
-      const split = await loadSplit(source, flags, which === 'from' ? from : to);
-      splits.set(which, split);
-      return split;
-    },
-  });
+  const facts = flags.files === false ? undefined : { from: await factsOf(from), to: await factsOf(to) };
+  const compute = () =>
+    rebase({
+      from: from.index,
+      to: to.index,
+      growth,
+      ...(flags.least === undefined ? {} : { least: flags.least }),
+      ...(facts ? { facts } : {}),
+      read: async (which) => {
+        const split = await loadSplit(source, flags, which === 'from' ? from : to);
+        splits.set(which, split);
+        return split;
+      },
+    });
+  let answer = await compute();
+  // What stops the reading goes first; then everything is asked again.
+  const mended = flags.write && !splits.has('to') ? await writeMended(source, answer) : undefined;
+  if (mended) answer = await compute();
   const patch = flags.write ? await writeMoves(source, flags, answer, splits.get('to'), to) : undefined;
+  const diff = `${mended?.diff ?? ''}${patch?.diff ?? ''}`;
   if (needsWork(answer, splits.get('from')?.partial ?? false)) process.exitCode = EXIT.no;
   const booted = flags.boot ? await bootTouched(source, flags, answer, to) : undefined;
   if (flags.json)
     return printJson({
       schema: 'bootgate/rebase@1',
       ...answer,
-      ...(patch ? { patch: patch.diff } : {}),
+      ...(patch ? { patch: diff } : {}),
       ...(booted ? { booted } : {}),
     });
   printRebase(answer);
-  if (patch?.diff) write(`\n${patch.diff}`);
+  if (diff) write(`\n${diff}`);
   if (booted) printBooted(booted);
 }
 
@@ -72,15 +80,12 @@ async function writeMoves(
   answer: Rebase,
   split: Split | undefined,
   to: LoadedKernel,
-): Promise<SplitPatch | undefined> {
-  if (!split)
-    throw userError('E_SPLIT_PATCH', 'the split cannot be read against the newer kernel', {
-      hint: `mend this first: ${someOf(answer.unreadable, 2)}`,
-    });
+): Promise<SplitPatch> {
+  if (!split) throw unreadable(answer);
+  const file = fileOf(source);
   const moves = answer.suggestions.flatMap(({ module, package: home }) =>
     home === null ? [] : [{ module, package: home }],
   );
-  const file = existsSync(source) ? resolve(source) : (library().find('splits', source) ?? source);
   const read = (copy: string) => loadSplit(copy, { ...flags, format: split.format }, to);
   const patch = await patchSplit(file, split, moves, to.index, read);
   for (const { module, package: home, stays } of patch.refused)
@@ -98,6 +103,28 @@ async function writeMoves(
     log(`${shownFile(changed)} is changed`);
   }
   return patch;
+}
+
+const fileOf = (source: string): string =>
+  existsSync(source) ? resolve(source) : (library().find('splits', source) ?? source);
+
+const unreadable = (answer: Rebase) =>
+  userError('E_SPLIT_PATCH', 'the split cannot be read against the newer kernel', {
+    hint: `mend this first: ${someOf(answer.unreadable, 2)}`,
+  });
+
+/** A split that stops at modules that are gone: their lines become optional. */
+async function writeMended(source: string, answer: Rebase): Promise<MendedLines> {
+  const { mendGone } = await import('../search/patches/gone.js');
+  const file = fileOf(source);
+  const isFolder = existsSync(file) && statSync(file).isDirectory();
+  const mended = isFolder ? await mendGone(file, answer.problems, answer.changes.renamed) : null;
+  if (!mended || mended.files.length === 0) throw unreadable(answer);
+  for (const { file: changed, after } of mended.files) {
+    await writeFile(changed, after);
+    log(`${shownFile(changed)}: modules that are gone are optional now`);
+  }
+  return mended;
 }
 
 async function bootTouched(source: string, flags: RebaseFlags, answer: Rebase, to: LoadedKernel) {

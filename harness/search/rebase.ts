@@ -1,4 +1,4 @@
-import { BootgateError } from '../errors.js';
+import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { type OverBudget, overBudget } from '../splits/budgets.js';
 import type { CheckFinding } from '../splits/finding.js';
@@ -17,6 +17,8 @@ export interface Rebase {
   changes: KernelChanges;
   /** Why the split cannot be read against the newer kernel; everything that needs its placement is then empty. */
   unreadable: string[];
+  /** The same with their places. */
+  problems: readonly Problem[];
   /** Rules that placed something on the older kernel and place nothing on the newer one. */
   unused: RulePlace[];
   /** New modules that no rule names: in no package, or in the default one. */
@@ -56,7 +58,7 @@ export async function rebase(input: RebaseInput): Promise<Rebase> {
   const { from, to } = input;
   const changes = kernelChanges(from, to, input.growth);
   const old = await input.read('from');
-  const { split, unreadable } = await readNew(input);
+  const { split, unreadable, problems } = await readNew(input);
   const known = {
     from,
     to,
@@ -73,6 +75,7 @@ export async function rebase(input: RebaseInput): Promise<Rebase> {
     to: to.release,
     changes,
     unreadable,
+    problems,
     firmware: input.facts ? newFirmware(input.facts, from, to) : null,
     ...(split ? compareSplits(old, split, from, to) : { ...NOTHING }),
     suggestions: suggestPackages(known, input.least ?? LEAST_CONFIDENCE).map((one) => ({
@@ -91,16 +94,18 @@ export function needsWork(one: Rebase, partial: boolean): boolean {
 
 const NOTHING = { unused: [], unplaced: [], rehomed: [], broken: [], budgets: [] };
 
-async function readNew(input: RebaseInput): Promise<{ split?: Split; unreadable: string[] }> {
+async function readNew(
+  input: RebaseInput,
+): Promise<{ split?: Split; unreadable: string[]; problems: readonly Problem[] }> {
   try {
-    return { split: await input.read('to'), unreadable: [] };
+    return { split: await input.read('to'), unreadable: [], problems: [] };
   } catch (error) {
     // kernel-wedge stops at a required module that is gone: that is an answer, and the suggestions need only the older kernel.
     if (!(error instanceof BootgateError) || error.code !== 'E_SPLIT') throw error;
     const problems = error.problems.map(
       ({ file, line, message }) => `${file ? `${file}${line ? `:${line}` : ''}: ` : ''}${message}`,
     );
-    return { unreadable: problems.length > 0 ? problems : [error.message] };
+    return { unreadable: problems.length > 0 ? problems : [error.message], problems: error.problems };
   }
 }
 
