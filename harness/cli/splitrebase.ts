@@ -6,6 +6,7 @@ import { library } from '../library.js';
 import { loadModuleDetails } from '../modules/details.js';
 import { shownFile } from '../modules/place.js';
 import { someOf } from '../printable.js';
+import { shippedNeeds } from '../search/needs-table.js';
 import type { MendedLines } from '../search/patches/gone.js';
 import { needsWork, type Rebase, rebase } from '../search/rebase.js';
 import { patchSplit, type SplitPatch } from '../search/split-patch.js';
@@ -39,6 +40,7 @@ export async function rebaseSplit(source: string, flags: RebaseFlags): Promise<v
   const to = await loadKernel({ ...flags, kernel: flags.to });
   const splits = new Map<'from' | 'to', Split>();
   const facts = flags.files === false ? undefined : { from: await factsOf(from), to: await factsOf(to) };
+  const needs = await shippedNeeds(from.index.release);
   const compute = () =>
     rebase({
       from: from.index,
@@ -46,6 +48,7 @@ export async function rebaseSplit(source: string, flags: RebaseFlags): Promise<v
       growth,
       ...(flags.least === undefined ? {} : { least: flags.least }),
       ...(facts ? { facts } : {}),
+      needs,
       read: async (which) => {
         const split = await loadSplit(source, flags, which === 'from' ? from : to);
         splits.set(which, split);
@@ -67,7 +70,7 @@ export async function rebaseSplit(source: string, flags: RebaseFlags): Promise<v
       ...(patch ? { patch: diff } : {}),
       ...(booted ? { booted } : {}),
     });
-  printRebase(answer);
+  printRebase(answer, splits.get('from')?.partial ?? false);
   if (diff) write(`\n${diff}`);
   if (booted) printBooted(booted);
 }
@@ -132,7 +135,7 @@ async function bootTouched(source: string, flags: RebaseFlags, answer: Rebase, t
   return bootRebase(source, flags, answer, to.index);
 }
 
-function printRebase(one: Rebase): void {
+function printRebase(one: Rebase, partial: boolean): void {
   const { changes } = one;
   print(`${one.split}: ${one.from} -> ${one.to}`);
   const rows: [string, readonly string[]][] = [
@@ -164,6 +167,11 @@ function printRebase(one: Rebase): void {
   for (const { what, bytes, limit } of one.budgets)
     print(`over budget: ${what} has ${formatBytes(bytes)} of ${formatBytes(limit)}`);
   for (const { file, line, text } of one.unused) print(`no longer matches: ${file}:${line}: ${text}`);
+  for (const { module, package: home, neededBy } of one.unplaced)
+    if (neededBy.length > 0 && (home !== null || !partial))
+      print(
+        `needed: ${module}, ${home ? `left to the default ${home}` : 'in no package'}, by ${someOf(neededBy, 3)}`,
+      );
   const moves = one.suggestions.filter((row) => row.package !== row.today);
   const agree = one.suggestions.length - moves.length;
   print(
@@ -176,7 +184,10 @@ function printRebase(one: Rebase): void {
         `  ${row.module}`,
         `${row.today ?? 'no package'} -> ${row.package ?? 'no package'}`,
         `${Math.round(row.confidence * 100)} %`,
-        row.reasons[0] ?? '',
+        [
+          row.reasons[0] ?? '',
+          ...(row.neededBy.length > 0 ? [`${someOf(row.neededBy, 2)} needs it`] : []),
+        ].join('; '),
       ]),
     [2],
   );

@@ -7,6 +7,7 @@ import type { Executor } from '../boot/executor.js';
 import { keyOf, type Reference, referenceFor } from '../boot/reference.js';
 import { readDocument } from '../document.js';
 import type { PreparedImage } from '../image/prepare.js';
+import { closure } from '../modules/closure.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { wholeTree } from '../modules/set.js';
 import { imagesDir } from '../paths.js';
@@ -85,6 +86,15 @@ export async function recordNeeds(options: {
   );
   const sorted = [...found].sort(([a], [b]) => (a < b ? -1 : 1));
   return { version: 1, kernel: kernel.release, scenarios: Object.fromEntries(sorted) };
+}
+
+/** The modules that requests come to on a kernel, with what these need; built-ins answer without one. */
+export function answersTo(requests: readonly string[], index: ModuleIndex): Set<string> {
+  const found = requests.flatMap((request) => {
+    const answer = index.resolve(request);
+    return answer.kind === 'modules' ? answer.names : [];
+  });
+  return new Set(closure(index, found));
 }
 
 export function needsText(table: NeedsTable): string {

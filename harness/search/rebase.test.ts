@@ -37,7 +37,14 @@ t.test('a new kernel: what changed, what is suggested, and a patch that puts it 
   t.teardown(remove);
   const file = join(path, 'split.yaml');
   const read = (which: 'from' | 'to') => readSplit(file, which === 'from' ? from : to);
-  const found = await rebase({ from, to, growth: 1, read });
+  const scenarios = {
+    'net/fresh': { requests: ['fresh'], modules: {} },
+    'odd/alone': { requests: ['alone'], modules: {} },
+  };
+  const needs = { version: 1 as const, kernel: 'old', scenarios };
+  const found = await rebase({ from, to, growth: 1, read, needs });
+  t.same(found.suggestions[0]?.neededBy, ['net/fresh']);
+  t.same(found.unplaced.find(({ module }) => module === 'alone')?.neededBy, ['odd/alone']);
   t.strictSame(found.changes.arrived, ['alone', 'fresh']);
   t.strictSame(found.changes.gone, ['gone']);
   t.strictSame(found.changes.dependencies, [{ module: 'b', gained: ['x'], lost: [] }]);

@@ -1,7 +1,6 @@
-import { closure } from '../modules/closure.js';
 import type { ModuleIndex } from '../modules/module.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { NeedsTable } from './needs-table.js';
+import { answersTo, type NeedsTable } from './needs-table.js';
 import type { Rebase } from './rebase.js';
 
 /** A scenario that a change can touch, and by which modules; none where nothing is recorded of it. */
@@ -39,11 +38,7 @@ export function touchedBy(
   return scenarios.flatMap(({ name }) => {
     const needs = table.scenarios[name];
     if (!needs) return [{ scenario: name, modules: [] }];
-    const answers = needs.requests.flatMap((request) => {
-      const found = to.resolve(request);
-      return found.kind === 'modules' ? found.names : [];
-    });
-    const all = new Set([...Object.keys(needs.modules), ...closure(to, answers)]);
+    const all = new Set([...Object.keys(needs.modules), ...answersTo(needs.requests, to)]);
     const modules = [...all].filter((module) => changed.has(module)).sort();
     return modules.length > 0 ? [{ scenario: name, modules }] : [];
   });
