@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { SetSize } from '../search/rightsize.js';
 import { type SharedFlags, share } from './options.js';
 
 interface RightSizeFlags extends SharedFlags {
@@ -7,6 +8,9 @@ interface RightSizeFlags extends SharedFlags {
   keep?: string;
   initramfs?: string;
   compressed?: boolean;
+  drop?: string[];
+  to?: string;
+  write?: boolean;
 }
 
 /** What machines are used for, unless the command line says. */
@@ -31,6 +35,14 @@ export function rightsizeCommand(): Command {
     .addOption(new Option('--keep <file>', 'modules that somebody needs outside a VM (default: keep.yaml)'))
     .addOption(new Option('--initramfs <file>', 'an initramfs whose bytes count in the totals'))
     .addOption(
+      new Option(
+        '--drop <part...>',
+        'show the change that takes these parts out of the (first) set: drivers/infiniband',
+      ),
+    )
+    .addOption(new Option('--to <package>', 'with --drop, of a split: the package that they go to'))
+    .addOption(new Option('-w, --write', 'with --drop: change the file'))
+    .addOption(
       new Option('--compressed', 'weigh the modules compressed too (two CPU minutes for a new kernel)'),
     );
   share(command, 'accel', 'jobs', 'results', 'json').action(run);
@@ -42,7 +54,8 @@ that was stopped goes on and a second answer for the same kernel is quick. A sce
 
 Examples:
   bootgate rightsize --profile cloud --image debian-2014
-  bootgate rightsize --profile router --split fedora-2014 --install each --image debian --threshold 20MiB`,
+  bootgate rightsize --profile router --split fedora-2014 --install each --image debian --threshold 20MiB
+  bootgate rightsize --profile cloud --image debian-2014 --drop drivers/usb fs/nfsd > drop.diff`,
   );
 }
 
@@ -56,7 +69,7 @@ async function run(patterns: string[], flags: RightSizeFlags): Promise<void> {
   const { selectScenarios } = await import('../scenarios/select.js');
   const { readProfiles, scenariosOf } = await import('../search/profiles.js');
   const { rightSize } = await import('../search/rightsize.js');
-  const { rightSizeText } = await import('../search/rightsizetext.js');
+  const { droppedText, rightSizeText } = await import('../search/rightsizetext.js');
   const { parseBytes } = await import('../units.js');
   const { printJson, standardOutput, write } = await import('./output.js');
 
@@ -95,12 +108,13 @@ async function run(patterns: string[], flags: RightSizeFlags): Promise<void> {
     for (const { scenario, reason } of planned.skips) say(`skipped ${scenario.name}: ${reason}`);
     if (planned.boots.length === 0)
       throw userError('E_NOTHING_TO_RUN', 'this kernel can be booted for none of these scenarios');
+    const { path: folder } = await makeRunFolder(session.results, 'rightsize');
     const answer = await rightSize({
       variants,
       scenarios: planned.boots,
       accelerator: await session.accelerator(first),
       cache,
-      folder: (await makeRunFolder(session.results, 'rightsize')).path,
+      folder,
       jobs: flags.jobs ?? hostCapacity(undefined, 1).cpus,
       threshold,
       keep: flags.keep,
@@ -109,8 +123,20 @@ async function run(patterns: string[], flags: RightSizeFlags): Promise<void> {
       signal,
       log: say,
     });
-    if (flags.json) printJson({ schema: 'bootgate/rightsize@1', ...answer });
-    else write(rightSizeText(answer, standardOutput().style));
+    const dropped = flags.drop && answer.sets[0] ? await drop(answer.sets[0], flags.drop) : undefined;
+    if (flags.json) printJson({ schema: 'bootgate/rightsize@1', ...answer, ...(dropped ? { dropped } : {}) });
+    else write(rightSizeText(answer, standardOutput().style) + (dropped ? droppedText(dropped) : ''));
+
+    async function drop(size: SetSize, parts: string[]) {
+      const { dropParts } = await import('../search/drop.js');
+      const done = await dropParts({ prepared: first, size, parts, to: flags.to, cache, folder });
+      const { writeFile } = await import('node:fs/promises');
+      for (const { file, after } of flags.write ? done.files : []) {
+        await writeFile(file, after);
+        say(`${file} is changed`);
+      }
+      return done;
+    }
     const fails = answer.sets.some(({ missing }) => missing.length > 0);
     process.exitCode = fails ? EXIT.no : answer.undecided.length > 0 ? EXIT.undecided : EXIT.ok;
   });

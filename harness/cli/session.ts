@@ -27,6 +27,11 @@ export class Session {
     this.signal = signal;
   }
 
+  /** The same with other flags; both are stopped by one signal. */
+  with(flags: Partial<SharedFlags>): Session {
+    return new Session({ ...this.flags, ...flags }, this.signal);
+  }
+
   /** The results folder, absolute. */
   get results(): string {
     return resultsOf(this.flags);

@@ -2,6 +2,7 @@ import { cleanLine, someOf } from '../printable.js';
 import type { Style } from '../report/screen.js';
 import { table } from '../report/table.js';
 import { formatBytes } from '../units.js';
+import type { Dropped } from './drop.js';
 import type { RightSize, SetSize } from './rightsize.js';
 import type { Move } from './trade.js';
 
@@ -68,6 +69,12 @@ const rowsOf = (rows: readonly string[][], style: Style): string[] =>
   )
     .trimEnd()
     .split('\n');
+
+/** What a drop saves, and its diff. */
+export function droppedText({ diff, saved, stay }: Dropped): string {
+  const kept = stay.length > 0 ? `; not dropped, because something needs it: ${someOf(stay, 6)}` : '';
+  return `\ndropped: ${formatBytes(saved)} less${kept}\n\n${diff}`;
+}
 
 /** The plain answer, in sentences. */
 export function answerOf(set: SetSize, { floor, threshold }: RightSize): string[] {

@@ -11,6 +11,8 @@ export interface WantedModule {
   package?: string;
   /** Of a list or policy: it must go out, not come in. */
   out?: true;
+  /** A folder that goes out as a whole: one rule of a policy says it. */
+  part?: string;
 }
 
 /** `netfilter/nft-nat needs it`, as a comment or a reason in the file itself. */

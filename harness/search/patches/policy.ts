@@ -40,7 +40,7 @@ export function patchPolicy(text: string, wanted: readonly WantedModule[]): stri
     patched = insertLines(patched, item.last + 1, [
       ...rule(
         'exclude',
-        named(true).map(({ module }) => module),
+        [...new Set(named(true).map(({ module, part }) => part ?? module))],
         'no scenario needs it',
       ),
       ...rule(
