@@ -39,6 +39,11 @@ export class Forks {
     return null;
   }
 
+  /** Whether the next boot of a scenario is tried as a clone. */
+  mayFork(options: Pick<BootOptions, 'prepared' | 'scenario'>): boolean {
+    return !this.#cold.has(options.scenario.name) && whyCold(options) === null;
+  }
+
   /** From now on a scenario is booted cold. */
   disable({ scenario, onNote }: Pick<BootOptions, 'scenario' | 'onNote'>, why: string): void {
     if (this.#cold.has(scenario.name)) return;
@@ -86,11 +91,13 @@ export class Forks {
 export function whyCold({ prepared, scenario }: Pick<BootOptions, 'prepared' | 'scenario'>): string | null {
   const { kernel, delivery, image } = prepared;
   if (scenario.area === 'boot' || scenario.boot === 'packaged') return 'the boot itself is under test';
-  if (image.budgets.memory !== undefined) return 'the image has a budget on memory, which a clone cannot measure';
+  if (image.budgets.memory !== undefined)
+    return 'the image has a budget on memory, which a clone cannot measure';
   if (trialBytesOf(kernel) === null) return `${kernel.arch} guests have no templates`;
   if (directFirmware(kernel.arch) === null) return 'this host has no qboot';
   if (delivery !== 'window') return 'its modules travel in the archive';
-  if (scenario.machine !== undefined) return `templates are made for the usual machine, and it has ${scenario.machine}`;
+  if (scenario.machine !== undefined)
+    return `templates are made for the usual machine, and it has ${scenario.machine}`;
   const stuck = rowsOf(scenario).find(({ unmigratable }) => unmigratable);
   return stuck ? `QEMU cannot bring ${stuck.name} into a clone` : null;
 }

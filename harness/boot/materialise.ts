@@ -63,7 +63,13 @@ export async function materialise(
 ): Promise<Machine> {
   const initramfs = join(scratch, 'initramfs.cpio');
   await assemble(await segmentsOf(request, files, scratch), initramfs);
-  return machineWith(request, { initramfs, kernel: files.path(request.kernel.content) }, files, scratch, undo);
+  return machineWith(
+    request,
+    { initramfs, kernel: files.path(request.kernel.content) },
+    files,
+    scratch,
+    undo,
+  );
 }
 
 /** The same with what it boots given: disks, shares and far ends are made. */

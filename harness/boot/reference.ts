@@ -94,6 +94,7 @@ async function bootReference(
   const result = await executor.boot({
     prepared,
     scenario,
+    cold: true,
     folder: (attempt) => {
       path = attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
       return { path, relative: '' };
@@ -113,7 +114,7 @@ async function bootReference(
 }
 
 /** What the guest said; nothing where there was none. */
-async function reportOf(folder: string, { files }: ScenarioResult): Promise<GuestReport> {
+export async function reportOf(folder: string, { files }: ScenarioResult): Promise<GuestReport> {
   if (!files.recording) return readReport('', Buffer.alloc(0), Buffer.alloc(0));
   const { nonce, control, console } = await readRecording(folder);
   return readReport(nonce, control, console);

@@ -2,12 +2,12 @@ import { type BootSupport, boardOf, bootSupport } from '../arch/index.js';
 import { checkMachine } from './check-machine.js';
 import { diskRow, nicRow, otherRow } from './devices/index.js';
 import type { Accelerator, Disk, Machine, Nic, Share } from './machine.js';
-import { memoryArgs } from './memory.js';
+import { type MemoryAccess, memoryArgs } from './memory.js';
 import { qemuOptions as options } from './qemu-options.js';
 import { type Slot, slotOf } from './slots.js';
 
 /** How this start of a machine is done: what is the host's choice and not the machine's. */
-export interface Launch {
+export interface Launch extends MemoryAccess {
   accelerator: Accelerator;
   /** For a direct boot; null: the machine's own. */
   firmware: string | null;
@@ -18,10 +18,6 @@ export interface Launch {
   qmp: Chardev | null;
   /** False where QEMU has no seccomp. */
   sandbox?: boolean;
-  /** How the window's file is opened: properties of memory-backend-file. */
-  windowAccess?: Record<string, string>;
-  /** How a clone opens its template's memory. */
-  ramAccess?: Record<string, string>;
 }
 
 export interface Chardev {

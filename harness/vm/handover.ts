@@ -38,7 +38,10 @@ export function handOver(machine: Machine, folder: string, logs: readonly string
       ...machine,
       kernel: machine.kernel && open.readable(machine.kernel, join(folder, 'kernel.tmp'), uid),
       initramfs: machine.initramfs && open.readable(machine.initramfs, join(folder, 'initramfs.tmp'), uid),
-      window: machine.window && { ...machine.window, file: windowOf(machine.window, machine.fork, open, uid) },
+      window: machine.window && {
+        ...machine.window,
+        file: windowOf(machine.window, machine.fork, open, uid),
+      },
       disks: machine.disks.map((disk) => ({ ...disk, file: open.own(disk.file, 0o600, uid) })),
     };
     if (machine.fork) opened.fork = openFork(machine.fork, open, uid);

@@ -1,9 +1,15 @@
 import type { BootSupport } from '../arch/index.js';
-import type { Launch } from './argv.js';
 import type { Machine } from './machine.js';
 import { qemuOptions as options } from './qemu-options.js';
 
 const MIB = 1024 * 1024;
+
+/** How files behind the guest's memory are opened: properties of memory-backend-file. */
+export interface MemoryAccess {
+  windowAccess?: Record<string, string>;
+  /** How a clone opens its template's memory. */
+  ramAccess?: Record<string, string>;
+}
 
 /** A piece of the guest's memory, from the lowest address up: a file, or nothing but memory. */
 interface Piece {
@@ -18,7 +24,7 @@ interface Piece {
  * With a window, memory is NUMA nodes: below it, the window's file (private, so that a guest that writes there changes
  * nothing), above it. Guests that map one file share its pages.
  */
-export function memoryArgs(machine: Machine, support: BootSupport, launch: Launch): string[] {
+export function memoryArgs(machine: Machine, support: BootSupport, launch: MemoryAccess): string[] {
   const pieces = piecesOf(machine, support, launch);
   if (pieces.length === 0) return ['-m', `${machine.memoryMiB}M`];
   const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
@@ -29,7 +35,7 @@ export function memoryArgs(machine: Machine, support: BootSupport, launch: Launc
   ];
 }
 
-function piecesOf({ window, memoryMiB, fork }: Machine, support: BootSupport, launch: Launch): Piece[] {
+function piecesOf({ window, memoryMiB, fork }: Machine, support: BootSupport, launch: MemoryAccess): Piece[] {
   if (!window || !support.window) return [];
   const { low, high } = support.window.layout(memoryMiB);
   const { file, bytes } = window;

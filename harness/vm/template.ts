@@ -56,7 +56,8 @@ export function consoleOf(folder: string): Promise<Buffer> {
 export async function makeTemplate({ machine, accelerator, folder, signal }: TemplateOptions): Promise<void> {
   const trialBytes = trialBytesOf(machine);
   const layout = bootSupport(machine.arch).window?.layout(machine.memoryMiB);
-  if (!machine.window || !layout || !trialBytes) throw hostError('E_FORK', 'a template needs a module window');
+  if (!machine.window || !layout || !trialBytes)
+    throw hostError('E_FORK', 'a template needs a module window');
   signal?.throwIfAborted();
   // Nobody else comes to its memory, whatever the files' own rights are.
   mkdirSync(folder, { mode: 0o700 });
@@ -132,7 +133,10 @@ async function frozen(
     if (/^freeze\r?$/m.test(control.kept.toBuffer().toString('latin1'))) return;
     if (exit !== null) throw hostError('E_FORK', `the template's guest did not come to its stop: ${exit}`);
     if (performance.now() > until)
-      throw hostError('E_FORK', `the template's guest did not come to its stop within ${Math.round(seconds)} s`);
+      throw hostError(
+        'E_FORK',
+        `the template's guest did not come to its stop within ${Math.round(seconds)} s`,
+      );
   }
 }
 
