@@ -21,7 +21,7 @@ export function fixCommand(): Command {
     .argument('<run>', 'a run: its folder, its id, or `latest`')
     .argument('[scenario...]', 'failures to fix (default: all)')
     .addOption(new Option('-w, --write', 'change the file once the change is proven'));
-  share(command, 'accel').addOption(
+  share(command, 'accel', 'cold').addOption(
     new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(fix);
@@ -86,6 +86,7 @@ async function fixOf(
     variants,
     scenarios,
     accelerator: await session.accelerator(variants[0], run.result.accelerator.requested),
+    cold: flags.cold,
     cache,
     results: resolve(flags.results ?? dirname(run.folder)),
     limit: flags.boots ?? BOOTS,

@@ -61,6 +61,9 @@ export function gateCommand(): Command {
     'reference',
     'accel',
     'jobs',
+    'fast',
+    'recheck',
+    'seed',
     'reporter',
     'json',
     'results',
@@ -97,8 +100,15 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
     const knownIssues = await ledgerOf(flags.knownIssues, image.file, names);
     const plan = await session.plan(image, patterns);
     const prepared = await session.prepare(image);
+    const { forks, ...options } = await session.runOptions(plan, prepared);
+    const measured = baseline && (settings.growth.memory || (settings.growth.cpu && !settings.cpuIsNote));
+    if (forks && measured)
+      session.say(
+        'everything is booted in full: --fast cannot measure memory and CPU time, of which this gate limits the growth (--growth memory=off)',
+      );
     const outcome = await runGate({
-      ...(await session.runOptions(plan, prepared)),
+      ...options,
+      ...(forks && !measured ? { forks } : {}),
       settings,
       baseline,
       knownIssues,

@@ -18,6 +18,10 @@ export interface SharedFlags {
   results?: string;
   delivery?: ModuleDelivery;
   reference?: 'always' | 'failures' | 'never';
+  fast?: boolean;
+  recheck?: number;
+  seed?: string;
+  cold?: boolean;
   json?: boolean;
   verbose?: boolean;
 }
@@ -67,6 +71,19 @@ const OPTIONS = {
       '--reference <when>',
       'boot the full module tree too, to compare (default: for failures)',
     ).choices(['always', 'failures', 'never']),
+  fast: () =>
+    new Option(
+      '--fast',
+      'boot each kernel once and go on from there for each scenario; what does not pass so is booted in full, and so is what cannot be',
+    ),
+  recheck: () =>
+    new Option(
+      '--recheck <percent>',
+      'with --fast, boot so many of the passes in full as well, and compare (default: 10%)',
+    ).argParser(percent),
+  seed: () => new Option('--seed <text>', 'which passes --recheck picks (default: others in each run)'),
+  cold: () =>
+    new Option('--cold', 'boot every trial in full, instead of going on from a kernel that was booted once'),
   json: () => new Option('--json', 'print JSON on standard output'),
   verbose: () => new Option('-v, --verbose', 'print the log on standard error too'),
 } as const;
@@ -84,6 +101,14 @@ export const modulesOption = OPTIONS.modules;
 export const strictOption = OPTIONS.strict;
 export const allowMissingOption = OPTIONS.allowMissing;
 export const jsonOption = OPTIONS.json;
+
+/** `10%` or `10`, 0 to 100, for commander. */
+function percent(text: string): number {
+  const [, digits] = /^(\d+(?:\.\d+)?) ?%?$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (digits === undefined || value > 100) throw new InvalidArgumentError('expected a percentage: 10%');
+  return value;
+}
 
 /** A whole number from 1 up, for commander. */
 export function wholeNumber(text: string): number {

@@ -25,7 +25,8 @@ export function runCommand(): Command {
       'delivery',
     ]),
   );
-  share(command, 'accel', 'jobs', 'reporter', 'json', 'results', 'delivery', 'reference');
+  share(command, 'accel', 'jobs', 'fast', 'recheck', 'seed');
+  share(command, 'reporter', 'json', 'results', 'delivery', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );

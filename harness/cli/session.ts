@@ -93,7 +93,15 @@ export class Session {
       log: (folder: string) => openRunLog(folder, verbose),
       ...(jobs ? { jobs } : {}),
       ...(reference ? { reference } : {}),
+      ...(this.flags.fast ? { forks: await this.#forks() } : {}),
     };
+  }
+
+  async #forks() {
+    const { randomBytes } = await import('node:crypto');
+    const { CheckedForks } = await import('../boot/checked-forks.js');
+    const { recheck = 10, seed = randomBytes(4).toString('hex') } = this.flags;
+    return new CheckedForks({ percent: recheck, seed });
   }
 
   #prepareOptions() {

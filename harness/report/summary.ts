@@ -122,7 +122,15 @@ function times(result: RunResult, style: Style): string {
   const booted = result.results.filter((one) => one.verdict !== 'skip').length;
   const clock = `${formatSeconds(result.seconds)} wall time for ${booted} guest${booted === 1 ? '' : 's'}`;
   const cpu = `CPU: QEMU ${formatSeconds(qemu)}, bootgate ${formatSeconds(harness)} (${formatPercent(harness, harness + qemu)})`;
-  return `${table(['phase', 'time', 'share', ''], rows, style)}${style.dim(`${clock}; ${cpu}`)}\n`;
+  return `${table(['phase', 'time', 'share', ''], rows, style)}${style.dim(`${clock}; ${cpu}`)}\n${fastText(result, style)}`;
+}
+
+function fastText({ fast }: RunResult, style: Style): string {
+  if (!fast) return '';
+  const { clones, rechecked, percent, seed } = fast;
+  return style.dim(
+    `--fast: ${clones} went on from a kernel that was booted once; ${rechecked} of those that passed were booted in full too (--recheck ${percent}% --seed ${seed})\n`,
+  );
 }
 
 /**

@@ -129,6 +129,7 @@ async function runInFolder(
       : {}),
     additions: variants[0].set.additions,
     counts,
+    ...(options.forks ? { fast: options.forks.summary } : {}),
     ...(missing.length > 0 ? { missing } : {}),
     ...(resume ? { resumed: { kept: kept.length } } : {}),
     results: finished,
@@ -145,11 +146,15 @@ async function runInFolder(
   return { result, folder };
 }
 
-function executorOf({ accelerator, cache, jobs, plan, signal, warn }: RunOptions, logger?: Logger): Executor {
+function executorOf(
+  { accelerator, cache, jobs, forks, plan, signal, warn }: RunOptions,
+  logger?: Logger,
+): Executor {
   return new Executor({
     accelerator,
     cache,
     jobs,
+    forks,
     guestCpus: Math.max(1, ...plan.boots.map(({ cpus }) => cpus)),
     signal,
     onNote: (sentence) => {
