@@ -3,7 +3,7 @@ import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bootSupport } from '../arch/index.js';
+import { architectureOf, bootSupport } from '../arch/index.js';
 import { hostError } from '../errors.js';
 import { phaseLimits } from './deadlines.js';
 import { Follower } from './follow.js';
@@ -35,7 +35,7 @@ const MOST_STATE_BYTES = 64 * 1024 * 1024;
 
 /** Whether this architecture's guests can be templates: the memory in which clones are told what they run, or null. */
 export function trialBytesOf(machine: Pick<Machine, 'arch'>): number | null {
-  return bootSupport(machine.arch).fork?.trialBytes ?? null;
+  return architectureOf(machine.arch).boot?.fork?.trialBytes ?? null;
 }
 
 /** What makes a machine a clone of the template in `folder`. */
