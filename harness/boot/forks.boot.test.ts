@@ -93,7 +93,12 @@ t.test('two clones at once share neither random numbers nor secrets, and know wh
     t.match(result, { verdict: 'pass', forked: true, memory: { usedAfterBootBytes: 0 } }, result.reason);
     const text = readFileSync(join(folder, 'console.log'), 'latin1');
     t.match(text, /Linux version/, 'what the template had said comes first');
-    return (word: string) => new RegExp(`step\\| ${word} (\\S+)`).exec(text)?.[1] ?? '';
+    // What the agent has read as soon as it woke: later the kernel makes a new key by itself.
+    const control = readFileSync(join(folder, 'control.log'), 'latin1');
+    const woke = /went%20on%20from%20a%20template.*boot%20([0-9a-f-]{36})/.exec(control)?.[1];
+    const told = (word: string) => new RegExp(`step\\| ${word} (\\S+)`).exec(text)?.[1] ?? '';
+    t.equal(woke, told('id'));
+    return told;
   });
   for (const word of ['id', 'bytes']) {
     t.match(said[0]?.(word), /^[0-9a-f-]{32,36}$/, word);

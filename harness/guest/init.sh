@@ -180,6 +180,7 @@ start_kernel_interfaces
 . /bootgate/confine.sh
 . /bootgate/devices.sh
 choose_channel
+woke=
 if [ -n "$trial" ]; then
 	. /bootgate/trial.sh
 	await_trial
@@ -187,6 +188,7 @@ fi
 make_static_nodes
 read_scenario
 start_recorder
+[ -z "$woke" ] || tell note "text=$woke"
 start_launcher
 start_fetcher
 hide_channels

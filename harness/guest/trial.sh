@@ -6,7 +6,7 @@
 
 # Comes back in a clone only, with the files of its own scenario and module set in place.
 await_trial() {
-	local block=$((trial / 65536)) before=
+	local block=$((trial / 65536)) before= boot=
 	[ "$channel" = uart ] || give_up "a template needs a second UART"
 	# What the kernel still does in the background is over: no clone begins in the middle of it.
 	idle_time
@@ -25,6 +25,10 @@ await_trial() {
 	# All clones have the template's random numbers to come, until the kernel makes a new key, from this among others.
 	printf '%s' "$5" > /dev/urandom
 	/bootgate/reseed < /dev/urandom || give_up "the kernel does not take a new seed"
+	# The first of them that anybody asks for.
+	read -r boot < /proc/sys/kernel/random/boot_id
+	now
+	woke="went on from a template at $up, boot $boot"
 	busybox date -s "@$4" > /dev/null
 	busybox dd if=/dev/mem bs=64k skip=$((block + 1)) count="$2" 2> /dev/null | busybox cpio -i -d -u 2> /dev/null ||
 		give_up "the trial's archive cannot be unpacked"
