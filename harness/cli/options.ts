@@ -74,16 +74,17 @@ const OPTIONS = {
   fast: () =>
     new Option(
       '--fast',
-      'boot each kernel once and go on from there for each scenario; what does not pass so is booted in full, and so is what cannot be',
+      'clone guests from one that has booted already; failures, and what cannot be cloned, are booted in full',
     ),
   recheck: () =>
     new Option(
       '--recheck <percent>',
-      'with --fast, boot so many of the passes in full as well, and compare (default: 10%)',
+      'with --fast, also boot this share of the passes in full, and compare (default: 10%)',
     ).argParser(percent),
-  seed: () => new Option('--seed <text>', 'which passes --recheck picks (default: others in each run)'),
+  seed: () =>
+    new Option('--seed <text>', 'which passes --recheck picks (default: different ones in each run)'),
   cold: () =>
-    new Option('--cold', 'boot every trial in full, instead of going on from a kernel that was booted once'),
+    new Option('--cold', 'boot every trial in full instead of cloning a guest that has booted already'),
   json: () => new Option('--json', 'print JSON on standard output'),
   verbose: () => new Option('-v, --verbose', 'print the log on standard error too'),
 } as const;

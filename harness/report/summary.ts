@@ -129,7 +129,7 @@ function fastText({ fast }: RunResult, style: Style): string {
   if (!fast) return '';
   const { clones, rechecked, percent, seed } = fast;
   return style.dim(
-    `--fast: ${clones} went on from a kernel that was booted once; ${rechecked} of those that passed were booted in full too (--recheck ${percent}% --seed ${seed})\n`,
+    `--fast: ${clones} guest${clones === 1 ? ' was' : 's were'} cloned, ${rechecked} of those that passed booted in full too (--recheck ${percent}% --seed ${seed})\n`,
   );
 }
 
