@@ -6,7 +6,7 @@ import { type Judgement, judge } from '../diagnose/judge.js';
 import { ConsoleWatch } from '../diagnose/watch.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { forJson } from '../printable.js';
-import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
+import { asForked, isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
@@ -34,8 +34,31 @@ export interface BootOptions {
   onNote?: ((sentence: string) => void) | undefined;
 }
 
+/** A machine that is ready to be begun, and what its console had said before, where it had begun elsewhere. */
+export interface Made {
+  machine: Machine;
+  before?: Buffer;
+}
+
+/** How a request becomes a machine: the same arguments as `materialise`, and what is booted. */
+export type MakeMachine = (
+  request: BootRequest,
+  files: LocalFiles,
+  scratch: string,
+  undo: (() => Promise<unknown>)[],
+  options: BootOptions,
+) => Promise<Made>;
+
+/** Cold: the kernel and its archive, from the beginning. */
+const makeCold: MakeMachine = async (request, files, scratch, undo) => ({
+  machine: await materialise(request, files, scratch, undo),
+});
+
 /** `request -> machine -> guest -> records -> verdict`: one scenario booted once. Scratch files are gone afterwards. */
-export async function bootScenario(options: BootOptions): Promise<ScenarioResult> {
+export async function bootScenario(
+  options: BootOptions,
+  make: MakeMachine = makeCold,
+): Promise<ScenarioResult> {
   const { prepared, scenario, folder, cache } = options;
   const scratch = join(folder, 'scratch');
   const undo: (() => Promise<unknown>)[] = [() => rm(scratch, { recursive: true, force: true })];
@@ -53,9 +76,10 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       files,
     });
     await writeFile(join(folder, RECIPE), forJson(request));
-    const machine = await materialise(request, files, scratch, undo);
+    const made = await make(request, files, scratch, undo, options);
+    const { machine } = made;
     if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
-    const recording = await bootMachine(machine, request, options);
+    const recording = await bootMachine(made, request, options);
     const outside: Outside =
       recording.ending.kind === 'infra'
         ? { checks: [] }
@@ -66,14 +90,14 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
     const whole = damaged.length > 0 ? { ...outside, damaged: damaged.join('; ') } : outside;
     await writeOutside(folder, whole);
     const last = whole === outside ? judged : await judgeOutside(options, request, recording, whole);
-    return resultOf(options, recording, last);
+    return resultOf(options, recording, last, machine.fork !== undefined);
   } finally {
     for (const step of undo.reverse()) await step().catch(() => {});
   }
 }
 
 function bootMachine(
-  machine: Machine,
+  { machine, before }: Made,
   { nonce, scenario }: BootRequest,
   options: BootOptions,
 ): Promise<Recording> {
@@ -83,6 +107,7 @@ function bootMachine(
     folder: options.folder,
     nonce,
     watcher: new ConsoleWatch(),
+    before,
     stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
     onNote: options.onNote,
     ...(options.signal ? { signal: options.signal } : {}),
@@ -116,9 +141,10 @@ function resultOf(
   { prepared, scenario, attempt, relativeFolder }: BootOptions,
   recording: Recording,
   judged: Judgement,
+  forked: boolean,
 ): ScenarioResult {
   const at = (name: string) => join(relativeFolder, name);
-  return {
+  const result: ScenarioResult = {
     scenario: scenario.name,
     ...(prepared.installSet ? { installSet: prepared.installSet.name } : {}),
     area: scenario.area,
@@ -134,6 +160,7 @@ function resultOf(
     },
     phases: recording.phases,
   };
+  return forked ? asForked(result) : result;
 }
 
 function moreMemory({ scenario, memoryMiB, delivery }: BootRequest): string {

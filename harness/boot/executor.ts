@@ -9,11 +9,12 @@ import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { AdmissionGate } from './admission.js';
 import { type BootOptions, bootScenario } from './boot.js';
 import { hostCapacity } from './capacity.js';
+import type { Forks } from './forks.js';
 import { bootOf, notBooted } from './job.js';
 import { memoryFor } from './memory.js';
 import { bootWithRetries } from './retries.js';
 
-/** Boots one guest to its result. There is one today: a QEMU for each guest. */
+/** Boots one guest to its result: from the beginning, or as a clone of a template (forks.ts). */
 export type Backend = (options: BootOptions) => Promise<ScenarioResult>;
 
 export interface ExecutorOptions {
@@ -29,6 +30,8 @@ export interface ExecutorOptions {
   signal?: AbortSignal | undefined;
   /** `bootScenario` unless given. */
   backend?: Backend | undefined;
+  /** Boots what need not be booted cold. */
+  forks?: Forks | undefined;
   /** What a person should know of how guests are booted; each sentence once. */
   onNote?: ((sentence: string) => void) | undefined;
 }
@@ -39,6 +42,8 @@ export interface BootJob {
   scenario: Scenario;
   /** Where the logs of each attempt go: absolute, and as the result names it. */
   folder(attempt: number): { path: string; relative: string };
+  /** From the beginning, whatever the executor has: a reference, a proof. */
+  cold?: boolean | undefined;
   /** How often a failure is booted again, to learn whether it is flaky; 0 unless given. */
   retries?: number | undefined;
   /** How often it is booted whatever comes of it; once unless given. */
@@ -81,6 +86,10 @@ export class Executor {
     const capacity = hostCapacity(options.jobs, options.guestCpus ?? 1);
     this.#gate = new AdmissionGate(capacity);
     this.#limit = options.jobs ?? Math.max(1, capacity.cpus);
+  }
+
+  get forks(): Forks | undefined {
+    return this.#options.forks;
   }
 
   get accelerator(): AcceleratorChoice {
@@ -127,9 +136,10 @@ export class Executor {
     const { prepared, scenario } = job;
     this.boots++;
     job.onStart?.();
+    const boot = job.cold ? this.#backend : (this.forks?.boot ?? this.#backend);
     try {
       await mkdir(path, { recursive: true });
-      const result = await this.#backend({
+      const result = await boot({
         prepared,
         scenario,
         accelerator: this.accelerator,
@@ -140,7 +150,7 @@ export class Executor {
         signal,
         timeScale: this.#options.timeScale,
         onPhase: (phase) => job.onPhase?.(phase),
-        onNote: (sentence) => this.#note(sentence),
+        onNote: (sentence) => this.note(sentence),
       });
       return signal.aborted ? undefined : result;
     } catch (error) {
@@ -155,7 +165,8 @@ export class Executor {
     }
   }
 
-  #note(sentence: string): void {
+  /** Tells the executor's owner, each sentence once. */
+  note(sentence: string): void {
     if (this.#noted.has(sentence)) return;
     this.#noted.add(sentence);
     this.#options.onNote?.(sentence);

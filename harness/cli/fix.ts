@@ -24,7 +24,7 @@ export function fixCommand(): Command {
   command.addOption(
     new Option('-k, --kernel <source...>', 'where the kernel is, for a run from another machine'),
   );
-  share(command, 'accel').addOption(
+  share(command, 'accel', 'cold').addOption(
     new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(fix);
@@ -93,6 +93,7 @@ async function fixOf(
     variants,
     scenarios,
     accelerator: await session.accelerator(variants[0], run.result.accelerator.requested),
+    cold: flags.cold,
     cache,
     results: resolve(flags.results ?? dirname(run.folder)),
     limit: flags.boots ?? BOOTS,

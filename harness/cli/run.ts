@@ -31,7 +31,8 @@ export function runCommand(): Command {
     ]),
   );
   for (const option of choosing()) command.addOption(option);
-  share(command, 'accel', 'jobs', 'shard', 'timings', 'timeoutScale', 'reporter', 'quiet', 'json');
+  share(command, 'accel', 'jobs', 'shard', 'timings', 'timeoutScale');
+  share(command, 'fast', 'recheck', 'seed', 'reporter', 'quiet', 'json');
   share(command, 'results', 'delivery', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),

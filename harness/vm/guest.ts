@@ -7,8 +7,10 @@ import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
 import { type ReadyMachine, readyMachine } from './launch.js';
 import type { Accelerator, Ending, Machine, Phase, Recording } from './machine.js';
+import { restoreFrom } from './migration.js';
 import { type ConsoleSource, Monitor } from './monitor.js';
 import type { Qemu } from './qemu.js';
+import type { Qmp } from './qmp.js';
 import { CONSOLE_LOG, CONTROL_LOG, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
 import { Watch } from './watch.js';
@@ -30,6 +32,8 @@ export interface GuestOptions {
   onNote?: ((sentence: string) => void) | undefined;
   /** Multiplies all deadlines; 1 unless given. */
   timeScale?: number;
+  /** What the console had said before: of a clone, its template's. */
+  before?: Uint8Array | undefined;
 }
 
 /** With less than this left on the disk, what the guest said may not have reached its file. */
@@ -53,7 +57,7 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
   };
   try {
     const uarts = {
-      console: new Follower(join(folder, CONSOLE_LOG)),
+      console: new Follower(join(folder, CONSOLE_LOG), options.before),
       control: new Follower(join(folder, CONTROL_LOG)),
     };
     undo.push(() => Promise.all([uarts.console.close(), uarts.control.close()]));
@@ -82,7 +86,11 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
     undo.push(() => started.stop());
     void started.exited.then((exit) => watch.feed({ kind: 'exit', ...exit }));
     // Where QEMU is gone its exit says why, and is heard first or at the same time.
-    started.begin(1000 * limits.begin).catch(async ({ message }: Error) => {
+    const { stateFd } = ready;
+    const restore = async (qmp: Qmp) => {
+      if (stateFd !== undefined) await restoreFrom(qmp, stateFd, 1000 * limits.begin);
+    };
+    started.begin(1000 * limits.begin, restore).catch(async ({ message }: Error) => {
       await Promise.race([started.exited, sleep(EXIT_MS)]);
       watch.feed({ kind: 'broken', message });
     });
@@ -118,7 +126,11 @@ function script(machine: Machine, { program, launch }: ReadyMachine): string {
     control: { backend: 'null' },
     qmp: null,
   });
-  return `#!/bin/sh\n# End it with: kill, or poweroff in the guest.\nexec ${shellLine(program, args)}\n`;
+  const note =
+    machine.fork?.kind === 'clone'
+      ? '# A clone of a template: it waits for the state that was saved, over QMP. `bootgate repro` boots the same cold.'
+      : '# End it with: kill, or poweroff in the guest.';
+  return `#!/bin/sh\n${note}\nexec ${shellLine(program, args)}\n`;
 }
 
 /** What a guest that hangs was doing; best effort. */
