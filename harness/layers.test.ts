@@ -7,7 +7,8 @@ import { packageRoot } from './paths.js';
 const LAYERS: string[][] = [
   ['cli', 'bench', 'fuzz'],
   ['fleet'],
-  ['search'],
+  // repro hands a stored run's boot on: it boots it again, and is above all that a run is made of.
+  ['search', 'repro'],
   ['gate'],
   ['run'],
   ['boot'],

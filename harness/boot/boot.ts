@@ -4,21 +4,22 @@ import { join } from 'node:path';
 import type { Cache } from '../cache.js';
 import { type Judgement, judge } from '../diagnose/judge.js';
 import { ConsoleWatch } from '../diagnose/watch.js';
-import type { PreparedImage } from '../image/prepare.js';
 import { forJson } from '../printable.js';
-import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
+import { isFailure, resultName, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
+import { shellLine } from '../vm/argv.js';
 import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
-import { backgroundOf } from './background.js';
+import { backgroundOf, type Placing } from './background.js';
 import { LocalFiles } from './local-files.js';
 import { materialise } from './materialise.js';
 import { checkOutside, type Outside, writeOutside } from './outside.js';
-import { type BootRequest, makeRequest, RECIPE } from './request.js';
+import { type BootedImage, type BootRequest, makeRequest, RECIPE } from './request.js';
+import { requireSameBytes } from './same-bytes.js';
 
 export interface BootOptions {
-  prepared: PreparedImage;
+  prepared: BootedImage & Placing & { installSet: { name: string } | null };
   scenario: Scenario;
   accelerator: AcceleratorChoice;
   cache: Cache;
@@ -26,6 +27,8 @@ export interface BootOptions {
   folder: string;
   relativeFolder: string;
   attempt: number;
+  /** An earlier boot to repeat: with its secrets, and refused where the bytes would be others. */
+  again?: BootRequest | undefined;
   signal?: AbortSignal;
   onPhase?: (phase: Phase) => void;
   /** What a person should know of how it was booted, one sentence each. */
@@ -34,7 +37,7 @@ export interface BootOptions {
 
 /** `request -> machine -> guest -> records -> verdict`: one scenario booted once. Scratch files are gone afterwards. */
 export async function bootScenario(options: BootOptions): Promise<ScenarioResult> {
-  const { prepared, scenario, folder, cache } = options;
+  const { prepared, scenario, folder, cache, again } = options;
   const scratch = join(folder, 'scratch');
   const undo: (() => Promise<unknown>)[] = [() => rm(scratch, { recursive: true, force: true })];
   try {
@@ -45,11 +48,12 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       prepared,
       scenario,
       cache,
-      nonce: randomBytes(8).toString('hex'),
-      seed: randomBytes(8).toString('hex'),
+      nonce: again?.nonce ?? randomBytes(8).toString('hex'),
+      seed: again?.seed ?? randomBytes(8).toString('hex'),
       scenarioPath: join(scratch, 'scenario.cpio'),
       files,
     });
+    if (again) requireSameBytes(again, request);
     await writeFile(join(folder, RECIPE), forJson(request));
     const machine = await materialise(request, files, scratch, undo);
     if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
@@ -82,6 +86,7 @@ function bootMachine(
     nonce,
     watcher: new ConsoleWatch(),
     stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
+    remake: remakeCommand(options),
     onNote: options.onNote,
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.onPhase ? { onPhase: options.onPhase } : {}),
@@ -116,8 +121,7 @@ function resultOf(
 ): ScenarioResult {
   const at = (name: string) => join(relativeFolder, name);
   return {
-    scenario: scenario.name,
-    ...(prepared.installSet ? { installSet: prepared.installSet.name } : {}),
+    ...nameOf(prepared, scenario),
     area: scenario.area,
     ...judged,
     seconds: recording.seconds,
@@ -132,6 +136,17 @@ function resultOf(
     phases: recording.phases,
   };
 }
+
+/** What makes the guest's archive, disks and shares again, for whoever runs its qemu.sh. */
+function remakeCommand({ folder, relativeFolder, prepared, scenario }: BootOptions): string {
+  const run = folder.endsWith(`/${relativeFolder}`) ? folder.slice(0, -relativeFolder.length - 1) : folder;
+  return shellLine('bootgate', ['repro', run, resultName(nameOf(prepared, scenario)), '--files']);
+}
+
+const nameOf = ({ installSet }: BootOptions['prepared'], { name: scenario }: Scenario) => ({
+  scenario,
+  ...(installSet ? { installSet: installSet.name } : {}),
+});
 
 function moreMemory({ scenario, memoryMiB, delivery }: BootRequest): string {
   const why = delivery === 'window' ? 'the module window needs it' : 'its modules travel in the archive';

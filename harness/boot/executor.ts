@@ -2,15 +2,15 @@ import { mkdir } from 'node:fs/promises';
 import type PQueue from 'p-queue';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
-import type { PreparedImage } from '../image/prepare.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { AdmissionGate } from './admission.js';
 import { type BootOptions, bootScenario } from './boot.js';
 import { hostCapacity } from './capacity.js';
-import { bootOf, notBooted } from './job.js';
+import { notBooted } from './job.js';
 import { memoryFor } from './memory.js';
+import type { BootRequest } from './request.js';
 import { bootWithRetries } from './retries.js';
 
 /** Boots one guest to its result. There is one today: a QEMU for each guest. */
@@ -33,10 +33,12 @@ export interface ExecutorOptions {
 
 /** One boot that is asked for. */
 export interface BootJob {
-  prepared: PreparedImage;
+  prepared: BootOptions['prepared'];
   scenario: Scenario;
   /** Where the logs of each attempt go: absolute, and as the result names it. */
   folder(attempt: number): { path: string; relative: string };
+  /** An earlier boot to repeat byte for byte; see BootOptions. */
+  again?: BootRequest | undefined;
   /** How often a failure is booted again, to learn whether it is flaky; 0 unless given. */
   retries?: number | undefined;
   /** Higher comes first; the heavier of two guests unless given. */
@@ -132,6 +134,7 @@ export class Executor {
         folder: path,
         relativeFolder: relative,
         attempt,
+        again: job.again,
         signal,
         onPhase: (phase) => job.onPhase?.(phase),
         onNote: (sentence) => this.#note(sentence),
@@ -143,7 +146,7 @@ export class Executor {
       if (error instanceof BootgateError && error.blame === 'user') throw error;
       job.onError?.(error);
       return {
-        ...notBooted(bootOf(prepared, scenario), 'infra', (error as Error).message),
+        ...notBooted({ prepared, scenario }, 'infra', (error as Error).message),
         attempts: attempt,
       };
     }

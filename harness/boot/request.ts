@@ -48,8 +48,11 @@ export interface BootRequest {
 const SCHEMA = 'bootgate/boot@1';
 export const RECIPE = 'recipe.json';
 
+/** What a request needs of an image: of one that was prepared, or of a stored run (image/stored.ts). */
+export type BootedImage = Pick<PreparedImage, 'kernel' | 'vmlinux' | 'set' | 'index' | 'delivery'>;
+
 export interface RequestOptions {
-  prepared: PreparedImage;
+  prepared: BootedImage;
   scenario: Scenario;
   cache: Cache;
   nonce: string;
@@ -77,7 +80,7 @@ export async function makeRequest(options: RequestOptions): Promise<BootRequest>
 
 /** The request of an initramfs that is built; `files` learns where its files lie. */
 export function requestOf(
-  { kernel, vmlinux, set, index, delivery }: PreparedImage,
+  { kernel, vmlinux, set, index, delivery }: BootedImage,
   scenario: Scenario,
   { nonce, seed }: Secrets,
   { segments, bytes, digest, window }: Awaited<ReturnType<typeof buildInitramfs>>,

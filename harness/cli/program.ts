@@ -19,6 +19,7 @@ import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
+import { reproCommand } from './repro.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { setupCommand } from './setup.js';
@@ -71,6 +72,7 @@ Examples:
     fixCommand(),
     minimizeCommand(),
     bisectCommand(),
+    reproCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),

@@ -1,16 +1,16 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { qemuArgv, shellLine } from './argv.js';
 import { phaseLimits } from './deadlines.js';
 import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
-import { type ReadyMachine, readyMachine } from './launch.js';
+import { readyMachine } from './launch.js';
 import type { Accelerator, Ending, Machine, Phase, Recording } from './machine.js';
 import { type ConsoleSource, Monitor } from './monitor.js';
 import type { Qemu } from './qemu.js';
 import { CONSOLE_LOG, CONTROL_LOG, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
+import { personScript, QEMU_SCRIPT } from './script.js';
 import { Watch } from './watch.js';
 
 export interface GuestOptions {
@@ -26,6 +26,8 @@ export interface GuestOptions {
   watcher: ConsoleSource;
   signal?: AbortSignal;
   onPhase?: (phase: Phase) => void;
+  /** A shell command that makes the machine's own files again once they are gone; qemu.sh names it. */
+  remake?: string;
   /** Told what rights QEMU keeps that it does not need, and what it lacks; one sentence each. */
   onNote?: ((sentence: string) => void) | undefined;
   /** Multiplies all deadlines; 1 unless given. */
@@ -60,7 +62,7 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
     const logs = { console: CONSOLE_LOG, control: CONTROL_LOG };
     const ready = await readyMachine({ machine, accelerator, folder, logs, onNote });
     undo.push(() => ready.giveBack());
-    await writeFile(join(folder, 'qemu.sh'), script(machine, ready), { mode: 0o755 });
+    await writeFile(join(folder, QEMU_SCRIPT), personScript(machine, ready, options.remake), { mode: 0o755 });
     signal?.throwIfAborted();
     const limits = phaseLimits({
       accelerator,
@@ -105,17 +107,6 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
   } finally {
     await undoAll();
   }
-}
-
-/** The same machine for a person: the console on the terminal, nothing of the recording touched. */
-function script(machine: Machine, { program, launch }: ReadyMachine): string {
-  const args = qemuArgv(machine, {
-    ...launch,
-    console: { backend: 'stdio', signal: 'off' },
-    control: { backend: 'null' },
-    qmp: null,
-  });
-  return `#!/bin/sh\n# End it with: kill, or poweroff in the guest.\nexec ${shellLine(program, args)}\n`;
 }
 
 /** What a guest that hangs was doing; best effort. */
