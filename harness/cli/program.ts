@@ -23,6 +23,7 @@ import { reproCommand } from './repro.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { setupCommand } from './setup.js';
+import { shellCommand } from './shell.js';
 import { splitCommand } from './split.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
@@ -73,6 +74,7 @@ Examples:
     minimizeCommand(),
     bisectCommand(),
     reproCommand(),
+    shellCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),

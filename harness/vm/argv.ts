@@ -19,6 +19,8 @@ export interface Launch {
   sandbox?: boolean;
   /** How the window's file is opened: properties of memory-backend-file. */
   windowAccess?: Record<string, string>;
+  /** Where gdb can connect: `tcp:127.0.0.1:1234`. The machine does not wait for it. */
+  gdb?: string | undefined;
 }
 
 export interface Chardev {
@@ -54,6 +56,7 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
     ...['-chardev', chardev('console', launch.console), '-serial', 'chardev:console'],
     ...['-chardev', chardev('control', launch.control), '-serial', 'chardev:control'],
     ...(qmp ? ['-chardev', chardev('qmp', qmp), '-mon', 'chardev=qmp,mode=control'] : []),
+    ...(launch.gdb ? ['-gdb', launch.gdb] : []),
     ...machine.disks.flatMap((disk, index) => diskArgs(machine, disk, index, slot('disks', index))),
     ...machine.nics.flatMap((nic, index) => nicArgs(nic, index, slot('nics', index))),
     ...(machine.shares ?? []).flatMap((share, index) => shareArgs(share, index, slot('shares', index))),

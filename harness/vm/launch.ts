@@ -12,8 +12,10 @@ export interface LaunchOptions {
   accelerator: Accelerator;
   /** Where QEMU runs; the logs lie in it, made already. */
   folder: string;
-  /** The UARTs' files in the folder; without a control log that UART leads nowhere. */
-  logs: { console: string; control: string | null };
+  /** The UARTs' files in the folder; without a control log that UART leads nowhere, without a console log that one is QEMU's stdio. */
+  logs: { console: string | null; control: string | null };
+  /** See Launch. */
+  gdb?: string | undefined;
   /** Whom it concerns that QEMU has more rights than it needs, or lacks something: one sentence each. */
   onNote?: ((sentence: string) => void) | undefined;
 }
@@ -33,7 +35,7 @@ export interface ReadyMachine {
  * @throws BootgateError blame `host`: QEMU, or setpriv, cannot be started at all.
  */
 export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine> {
-  const { machine, accelerator, folder, logs, onNote = () => {} } = options;
+  const { machine, accelerator, folder, logs, gdb, onNote = () => {} } = options;
   const { qemu: program } = bootSupport(machine.arch);
   const facts = await qemuFacts(program);
   for (const note of facts.notes) onNote(note);
@@ -44,26 +46,36 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
   const launch: Launch = {
     accelerator,
     firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
-    console: file(logs.console),
+    console: logs.console === null ? STDIO : file(logs.console),
     control: file(logs.control),
     qmp: QMP_CHARDEV,
+    gdb,
     sandbox: facts.sandbox,
     windowAccess: windowAccess(facts),
   };
-  const [console = logs.console, control = logs.control] = handed?.logs ?? [];
+  const opened = [...(handed?.logs ?? [])];
+  const console = logs.console === null ? null : (opened.shift() ?? logs.console);
+  const control = opened.shift() ?? logs.control;
   const args = qemuArgv(handed?.machine ?? machine, {
     ...launch,
-    console: file(console),
+    console: console === null ? STDIO : file(console),
     control: file(control),
   });
   return {
     program,
     launch,
     start: (onEvent) =>
-      Qemu.start(program, args, folder, onEvent, { setpriv: rights.setpriv, fds: handed?.fds ?? [] }),
+      Qemu.start(program, args, folder, onEvent, {
+        setpriv: rights.setpriv,
+        fds: handed?.fds ?? [],
+        terminal: logs.console === null,
+      }),
     giveBack: () => handed?.giveBack(),
   };
 }
+
+/** Ctrl+C is the guest's. */
+const STDIO = { backend: 'stdio', signal: 'off' } as const;
 
 interface Chosen {
   rights: Rights;
@@ -78,7 +90,7 @@ function dropped({ machine, accelerator, folder, logs }: LaunchOptions): Chosen 
   const groups = groupsFor(accelerator);
   if (typeof groups === 'string') return { ...AS_CALLER, kept: groups };
   const rights = droppedRights(groups);
-  const names = [logs.console, ...(logs.control === null ? [] : [logs.control])];
+  const names = [logs.console, logs.control].filter((name) => name !== null);
   try {
     return { rights, handed: handOver(machine, folder, names, rights.uid ?? 0), kept: '' };
   } catch (error) {
