@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { StoredImage } from '../image/stored.js';
 import type { Repeat, Repetition } from '../repro/repeat.js';
 import type { StoredBoot } from '../repro/stored-boot.js';
 import { type SharedFlags, share, wholeNumber } from './options.js';
@@ -13,7 +14,7 @@ interface ReproFlags extends SharedFlags {
 export function reproCommand(): Command {
   const command = new Command('repro')
     .description('boot a recorded guest again, byte for byte, and report whether it ends the same way')
-    .argument('<run>', 'a run: its folder, its id, or `latest`')
+    .argument('<run>', 'a run: its folder, its id, or `latest`; or a capsule, FILE.tar.zst')
     .argument('[scenario]', 'result to repeat (default: the one that failed)')
     .addOption(new Option('-n, --times <n>', 'boots (default: 1)').argParser(wholeNumber))
     .addOption(
@@ -22,6 +23,12 @@ export function reproCommand(): Command {
         "make the guest's archive and disks again, so that its qemu.sh works; boot nothing",
       ),
     );
+  command.addOption(
+    new Option(
+      '--export <file>',
+      'write a capsule of it, FILE.tar.zst, that needs only QEMU and a shell; boot nothing',
+    ).conflicts(['times', 'files']),
+  );
   share(command, 'accel', 'jobs', 'results', 'json').addHelpText(
     'after',
     `
@@ -29,12 +36,16 @@ Exit codes: 0 every boot ended as recorded, 1 one did not, 2 the bytes would dif
 
 Examples:
   bootgate repro latest storage/virtio-blk --times 5
+  bootgate repro latest storage/virtio-blk --export failure.tar.zst
+  bootgate repro failure.tar.zst
   bootgate repro latest --files && results/latest/storage/virtio-blk/qemu.sh`,
   );
   return command.action(repro);
 }
 
 async function repro(where: string, name: string | undefined, flags: ReproFlags): Promise<void> {
+  const { isCapsule } = await import('../repro/open-capsule.js');
+  if (isCapsule(where)) return reproCapsule(where, flags);
   const { storedBoot } = await import('../repro/stored-boot.js');
   const { storedRun, withSession } = await import('./session.js');
   const boot = await storedBoot(await storedRun(where, flags), name);
@@ -42,6 +53,7 @@ async function repro(where: string, name: string | undefined, flags: ReproFlags)
     const { storedImage } = await import('../image/stored.js');
     const { cache, say, signal } = session;
     const image = await storedImage(boot.run, boot.result.installSet, { cache, log: say, signal });
+    if (flags.export) return exportBoot(session, boot, image, flags.export, flags);
     const recorded = boot.run.result.accelerator;
     const accelerator = await session.accelerator(image, recorded.used === 'tcg' ? 'tcg' : 'auto');
     if (flags.files) {
@@ -54,10 +66,41 @@ async function repro(where: string, name: string | undefined, flags: ReproFlags)
   });
 }
 
+async function reproCapsule(file: string, flags: ReproFlags): Promise<void> {
+  const { runCapsule } = await import('../repro/open-capsule.js');
+  const { withSession } = await import('./session.js');
+  await withSession(flags, async ({ signal }) => {
+    const accelerator = flags.accel === 'auto' ? undefined : flags.accel;
+    process.exitCode = await runCapsule(file, { accelerator, signal });
+  });
+}
+
+async function exportBoot(
+  { cache, signal }: Session,
+  boot: StoredBoot,
+  image: StoredImage,
+  file: string,
+  flags: ReproFlags,
+): Promise<void> {
+  const { isCapsule } = await import('../repro/open-capsule.js');
+  const { userError } = await import('../errors.js');
+  const { exportCapsule } = await import('../repro/export.js');
+  const { digestOfFile } = await import('../cache.js');
+  const { print, printJson } = await import('./output.js');
+  if (!isCapsule(file))
+    throw userError('E_USAGE', `${file} is not the name of a capsule`, { hint: 'end it in .tar.zst' });
+  const { recorded, expectation } = await exportCapsule(boot, image, file, { cache, signal });
+  const digest = await digestOfFile(file);
+  if (flags.json) return printJson({ file, digest, recorded, expectation });
+  const { stat } = await import('node:fs/promises');
+  const { formatBytes } = await import('../units.js');
+  print(`${file}  ${formatBytes((await stat(file)).size)}  ${digest}`);
+}
+
 async function repeat(
   session: Session,
   boot: StoredBoot,
-  image: Awaited<ReturnType<typeof import('../image/stored.js').storedImage>>,
+  image: StoredImage,
   accelerator: Awaited<ReturnType<Session['accelerator']>>,
   flags: ReproFlags,
 ): Promise<void> {
