@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
@@ -68,7 +67,8 @@ export async function writeTarZst(
 /** Writes that wait for room, and end when the program has. */
 function writer(stream: Writable, ended: Promise<void>): (bytes: Uint8Array) => Promise<void> {
   return async (bytes) => {
-    if (bytes.length > 0 && !stream.write(bytes)) await Promise.race([once(stream, 'drain'), ended]);
+    if (bytes.length > 0 && !stream.write(bytes))
+      await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), ended]);
   };
 }
 
