@@ -12,6 +12,7 @@ import { runGuest } from '../vm/guest.js';
 import type { AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf, type Placing } from './background.js';
+import { nameLastWords } from './last-words.js';
 import { LocalFiles } from './local-files.js';
 import { materialise } from './materialise.js';
 import { checkOutside, type Outside, writeOutside } from './outside.js';
@@ -58,6 +59,7 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
     const machine = await materialise(request, files, scratch, undo);
     if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
     const recording = await bootMachine(machine, request, options);
+    await nameLastWords(folder, readReport(request.nonce, recording.control, recording.console));
     const outside: Outside =
       recording.ending.kind === 'infra'
         ? { checks: [] }

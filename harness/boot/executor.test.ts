@@ -29,8 +29,8 @@ function callersOf(call: string): string[] {
 t.test('a guest is started in one place only', async (t) => {
   t.ok(sources.length > 100, 'the sources were found');
   t.same(callersOf('Qemu.start('), ['vm/launch.ts']);
-  // The probe of the accelerator is no guest: it has no scenario, no queue and no verdict.
-  t.same(callersOf('readyMachine('), ['vm/accelerator.ts', 'vm/guest.ts']);
+  // The probe of the accelerator and a person's shell have no queue and no verdict.
+  t.same(callersOf('readyMachine('), ['vm/accelerator.ts', 'vm/guest.ts', 'vm/terminal.ts']);
   t.same(callersOf('runGuest('), ['boot/boot.ts']);
   t.same(callersOf('bootScenario'), ['boot/executor.ts'], 'the declaration left out');
   t.same(callersOf("import('p-queue')"), ['boot/executor.ts'], 'one queue');

@@ -7,6 +7,7 @@ import { hostFactor } from './hostfactor.js';
 import { readyMachine } from './launch.js';
 import type { Accelerator, Ending, Machine, Phase, Recording } from './machine.js';
 import { type ConsoleSource, Monitor } from './monitor.js';
+import { examine } from './postmortem.js';
 import type { Qemu } from './qemu.js';
 import { CONSOLE_LOG, CONTROL_LOG, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
@@ -16,7 +17,7 @@ import { Watch } from './watch.js';
 export interface GuestOptions {
   machine: Machine;
   accelerator: Accelerator;
-  /** Absolute, made when it is not there. console.log, control.log, qemu.sh, recording.json go in; after a hang registers.txt. */
+  /** Absolute, made when it is not there. console.log, control.log, qemu.sh, recording.json go in; after a hang or crash registers.txt and postmortem.txt. */
   folder: string;
   /** What authenticates the agent's records. */
   nonce: string;
@@ -91,7 +92,7 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
 
     let ending: Ending = await watch.ended;
     const { seconds, stoodStill } = watch;
-    if (ending.kind === 'deadline') await saveRegisters(started, folder);
+    if (ending.kind === 'deadline' || ending.kind === 'fatal') await examine(started, folder, hostFactor());
     await undoAll();
     if (await diskIsFull(folder))
       ending = { kind: 'infra', message: `no space is left on the disk of ${folder}` };
@@ -110,14 +111,6 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
   } finally {
     await undoAll();
   }
-}
-
-/** What a guest that hangs was doing; best effort. */
-async function saveRegisters(qemu: Qemu, folder: string): Promise<void> {
-  await qemu.qmp.registers().then(
-    (text) => writeFile(join(folder, 'registers.txt'), text),
-    () => {},
-  );
 }
 
 async function diskIsFull(folder: string): Promise<boolean> {
