@@ -4,6 +4,7 @@ import type { Session } from './session.js';
 
 interface RunFlags extends SharedFlags {
   built?: string;
+  domain?: string;
   referenceImage?: string;
 }
 
@@ -25,11 +26,26 @@ export function runCommand(): Command {
       'delivery',
     ]),
   );
+  command.addOption(
+    new Option(
+      '--domain <file>',
+      'boot the guest of a libvirt domain (virsh dumpxml) instead: its machine, disks and network cards, each of them used',
+    ).conflicts(['tag', 'built']),
+  );
   share(command, 'accel', 'jobs', 'reporter', 'json', 'results', 'delivery', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );
-  return share(command, 'verbose').action(run);
+  return share(command, 'verbose')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  bootgate run --image debian-2014
+  bootgate run storage 'network/*' --image debian --modules my-modules.txt
+  bootgate run --domain web1.xml --kernel 'build/*.deb'`,
+    )
+    .action(run);
 }
 
 async function run(patterns: string[], flags: RunFlags): Promise<void> {
@@ -37,9 +53,11 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { runPlan } = await import('../run/run.js');
   await withSession(flags, async (session) => {
-    const { plan, prepared } = flags.built
-      ? await prepareBuilt(session, flags.built, patterns)
-      : await prepareNew(session, patterns);
+    const { plan, prepared } = flags.domain
+      ? await prepareDomain(session, flags.domain, patterns)
+      : flags.built
+        ? await prepareBuilt(session, flags.built, patterns)
+        : await prepareNew(session, patterns);
     const { result } = await runPlan({
       ...(await session.runOptions(plan, prepared)),
       ...(flags.referenceImage ? { referenceImage: await prepareFile(session, flags.referenceImage) } : {}),
@@ -53,6 +71,19 @@ async function prepareNew(session: Session, patterns: readonly string[]) {
   // What is wrong with the patterns is said before a kernel is fetched.
   const plan = await session.plan(image, patterns);
   return { plan, prepared: await session.prepare(image) };
+}
+
+async function prepareDomain(session: Session, file: string, patterns: readonly string[]) {
+  const { userError } = await import('../errors.js');
+  const { scenarioOfDomain } = await import('../scenarios/domain.js');
+  if (patterns.length > 0)
+    throw userError('E_USAGE', '--domain is the only guest of its run', {
+      hint: 'leave out the scenarios',
+    });
+  const image = await session.image();
+  const { scenario, notes } = await scenarioOfDomain(file);
+  for (const note of notes) session.say(note);
+  return { plan: { boots: [scenario], skips: [] }, prepared: await session.prepare(image) };
 }
 
 async function prepareBuilt(session: Session, folder: string, patterns: readonly string[]) {
