@@ -5,7 +5,7 @@ import { packageRoot } from './paths.js';
 
 /** Imports only go down. A folder may import from its own row and from the rows below. */
 const LAYERS: string[][] = [
-  ['cli', 'bench', 'fuzz'],
+  ['cli', 'api', 'bench', 'fuzz'],
   ['fleet'],
   // repro hands a stored run's boot on: it boots it again, and is above all that a run is made of.
   ['search', 'repro'],

@@ -142,6 +142,28 @@ t.test('qemu.sh works after --files', { skip: all }, async (t) => {
   t.match(stdout, /reboot: Power down/);
 });
 
+t.test('from a bare lsmod to the named module in two commands', { skip: all }, async (t) => {
+  const lsmod = /^```text\n(Module {5}[\s\S]*?)^```/m.exec(
+    readFileSync(join(packageRoot, 'README.md'), 'utf8'),
+  )?.[1];
+  writeFileSync(join(work, 'lsmod.txt'), lsmod ?? '');
+  const list = ['--image', 'debian', '--modules', 'lsmod.txt', '--allow-missing'];
+  const ran = bootgate(['run', 'storage/virtio-scsi', ...list]);
+  t.equal(ran.status, 1, ran.stderr);
+  t.match(ran.stderr, /read as lsmod output\n.*not in \S+: 1 \(nvidia\)/);
+  t.match(ran.stdout, /→ sd_mod → not in the set/);
+  const fixed = bootgate(['fix', 'latest']);
+  t.equal(fixed.status, 0, fixed.stderr);
+  t.match(fixed.stdout, /^add sd_mod/);
+});
+
+t.test('a libvirt domain is the guest under test', { skip: all }, async (t) => {
+  const file = join(packageRoot, 'harness/scenarios/fixtures/domain.xml');
+  const ran = bootgate(['run', '--domain', file, '--image', 'debian', '--reference', 'never']);
+  t.equal(ran.status, 0, ran.stdout + ran.stderr);
+  t.match(ran.stdout, /ok +domain\/web1\.example/);
+});
+
 t.test('on a terminal: steps first, Ctrl-] leaves, gdb connects', { skip: all }, async (t) => {
   const run = ['run', scenario, '--image', 'debian', '--reference', 'never'];
   t.equal(bootgate(run).status, 0);
