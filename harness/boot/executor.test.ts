@@ -29,8 +29,13 @@ function callersOf(call: string): string[] {
 t.test('a guest is started in one place only', async (t) => {
   t.ok(sources.length > 100, 'the sources were found');
   t.same(callersOf('Qemu.start('), ['vm/launch.ts']);
-  // The probe of the accelerator and a template are no guests: they have no scenario, no queue and no verdict.
-  t.same(callersOf('readyMachine('), ['vm/accelerator.ts', 'vm/guest.ts', 'vm/template.ts']);
+  // The probe of the accelerator, a template and a person's shell have no queue and no verdict.
+  t.same(callersOf('readyMachine('), [
+    'vm/accelerator.ts',
+    'vm/guest.ts',
+    'vm/template.ts',
+    'vm/terminal.ts',
+  ]);
   t.same(callersOf('makeTemplate('), ['boot/templates.ts'], 'into the cache, where nobody writes to it');
   t.same(callersOf('runGuest('), ['boot/boot.ts']);
   // Cold, or by its back ends where those cannot or must not fork.
