@@ -112,6 +112,8 @@ const count = (modules: number): string => (modules === 1 ? 'one module' : `${mo
 
 /** Among fewer changes the search itself is as cheap. */
 const MANY = 8;
+/** A need that shows only after another is met comes rarely deeper than this. */
+const ROUNDS = 4;
 
 interface Searching {
   ledger: Ledger;
@@ -140,10 +142,10 @@ async function search(
   const mayGoOn = () => !signal?.aborted;
   let changes = changesOf(sides, [...named]);
   // Trials that make the rest cheap: what the failure itself names, and what that needs; what comes next may only show then.
-  for (let asked = 0; changes.length >= MANY && named.size > asked && mayGoOn(); ) {
+  for (let [round, asked] = [0, 0]; round < ROUNDS && named.size > asked && mayGoOn(); round++) {
     asked = named.size;
     changes = changesOf(sides, [...named]);
-    const few = evident(sides, changes, named);
+    const few = changes.length >= MANY ? evident(sides, changes, named) : [];
     if (few.length === 0 || !(await passes(few))) continue;
     changes = few;
     break;
