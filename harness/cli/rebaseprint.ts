@@ -70,13 +70,13 @@ export function printRebase(one: Rebase, partial: boolean): void {
 /** What was booted of it. */
 export function printBooted({ touched, untouched, run }: RebaseBoots): void {
   print('');
-  print(`${touched.length} scenarios can be touched, ${untouched} cannot and were not booted`);
+  print(`${touched.length} scenarios may be affected; ${untouched} are not, and were not booted`);
   printTable(
     touched
       .slice(0, MOST)
       .map(({ scenario, modules }) => [
         `  ${scenario}`,
-        modules.length > 0 ? someOf(modules, 4) : 'nothing is recorded of it',
+        modules.length > 0 ? someOf(modules, 4) : 'no record of its needs',
       ]),
   );
   if (touched.length > MOST) print(`  and ${touched.length - MOST} more: see --json`);

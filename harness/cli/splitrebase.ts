@@ -91,7 +91,7 @@ async function writeMoves(
     log(`${module} stays in ${stays ?? 'no package'}: its dependencies do not let it go to ${home}`);
   if (patch.along.length > 0)
     log(
-      `moves along: ${someOf(
+      `also move: ${someOf(
         patch.along.map((one) => `${one.module} (${one.from ?? '-'} -> ${one.to ?? '-'})`),
         6,
       )}`,

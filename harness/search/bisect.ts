@@ -65,7 +65,7 @@ export async function bisect(options: BisectOptions): Promise<Bisected> {
   log(`${there.reason}; now in the tree of ${good.kernel.release}`);
   const here = await bisectIn(good, options, tried);
   if (here.outcome === 'bad-passes')
-    here.reason = `with the modules that ${bad.kernel.release} has too, ${good.kernel.release} passes: which modules there are does not explain it`;
+    here.reason = `with the modules that ${bad.kernel.release} has too, ${good.kernel.release} passes: the presence of modules does not explain it`;
   return { ...here, trials: executor.boots + tried.remembered };
 }
 
@@ -136,7 +136,7 @@ async function search(
   if (!(await ledger.passes([...sides.good].sort())))
     return void end(
       'good-fails',
-      `the good set fails too${elsewhere}${elsewhere && ': which modules are there does not explain it'}`,
+      `the good set fails too${elsewhere}${elsewhere && ': the presence of modules does not explain it'}`,
     );
   const passes = (changes: readonly Change[]) => ledger.passes(withChanges(sides, changes));
   const mayGoOn = () => !signal?.aborted;
