@@ -71,7 +71,11 @@ export function gateCommand(): Command {
     'reference',
     'accel',
     'jobs',
+    'shard',
+    'timings',
     'reporter',
+    'quiet',
+    'timeoutScale',
     'json',
     'results',
     'delivery',
@@ -144,17 +148,17 @@ async function tellBaseline(
   stored: StoredRun,
   run: MatrixRun,
   session: Session,
-  { json, reporter = 'terminal' }: GateFlags,
+  flags: GateFlags,
 ): Promise<void> {
   if (stored.result.image.kernel.digest === run.result.image.kernel.digest) return;
   const { imageOfRun } = await import('../image/again.js');
   const { kernelMatrix, matrixText } = await import('../gate/matrix.js');
-  const { screenOf, styleOf } = await import('../report/screen.js');
+  const { styleOf } = await import('../report/screen.js');
   try {
     const variants = await imageOfRun(stored, { cache: session.cache, signal: session.signal });
     const { release } = stored.result.image.kernel;
     const matrix = kernelMatrix([{ release, variants, result: stored.result, folder: stored.folder }, run]);
-    const screen = screenOf(reporter === 'terminal' && !json ? process.stdout : process.stderr);
+    const screen = await screenForWords(flags);
     screen.write(`\n${matrixText(matrix, styleOf(screen))}`);
   } catch (error) {
     session.say(
@@ -163,15 +167,23 @@ async function tellBaseline(
   }
 }
 
-/** The gate's own words. stdout belongs to the answer; GitHub's runner reads commands from either stream. */
+/** Where sentences go: standard output belongs to the answer where that is another reporter's. */
+async function screenForWords(flags: GateFlags) {
+  const { screenOf } = await import('../report/screen.js');
+  const { reportersOf } = await import('./session.js');
+  const owner = reportersOf(flags).find((one) => !one.includes('=')) ?? 'terminal';
+  return screenOf(owner === 'terminal' ? process.stdout : process.stderr);
+}
+
+/** The gate's own words. GitHub's runner reads commands from either stream. */
 async function tell(
   { result, remarks }: Awaited<ReturnType<typeof import('../gate/gate.js').runGate>>,
-  { json, reporter = 'terminal' }: GateFlags,
+  flags: GateFlags,
 ): Promise<void> {
   const { githubAnnotations } = await import('../report/annotations.js');
   const { gateText } = await import('../report/gatetext.js');
-  const { screenOf, styleOf } = await import('../report/screen.js');
-  const screen = screenOf(reporter === 'terminal' && !json ? process.stdout : process.stderr);
+  const { styleOf } = await import('../report/screen.js');
+  const screen = await screenForWords(flags);
   screen.write(`\n${gateText(result, styleOf(screen), screen.columns)}`);
   if (process.env.GITHUB_ACTIONS === 'true') screen.raw(githubAnnotations(remarks));
 }

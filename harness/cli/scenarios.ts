@@ -34,14 +34,16 @@ export function scenariosCommand(): Command {
     .option('--remembered', 'only what earlier boots have shown: boot nothing')
     .option('-o, --output <file>', 'write the table that `split rebase --boot` reads');
   share(needs, 'accel', 'jobs', 'results', 'json').action(showNeeds);
-  command
+  const check = command
     .command('check')
     .description('check every scenario file and report all errors; exit 2 if there are any')
-    .argument('[dir]', "a folder of scenario files instead of the project's and the package's")
-    .action(async (dir?: string) => {
-      const { loadScenarios } = await import('../scenarios/load.js');
-      print(`${(await loadScenarios(dir)).length} scenarios are valid`);
-    });
+    .argument('[dir]', "a folder of scenario files instead of the project's and the package's");
+  share(check, 'json').action(async (dir: string | undefined, { json }: SharedFlags) => {
+    const { loadScenarios } = await import('../scenarios/load.js');
+    const { length } = await loadScenarios(dir);
+    if (json) printJson({ valid: length });
+    else print(`${length} scenarios are valid`);
+  });
   return command;
 }
 

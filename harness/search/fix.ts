@@ -201,6 +201,7 @@ async function prove(
     results,
     reporters: [],
     reference: 'never',
+    latest: false,
     ...(signal ? { signal } : {}),
   });
   const ofThese = result.results.filter((one) => mended.has(resultName(one)));
