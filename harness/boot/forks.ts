@@ -23,6 +23,11 @@ export class Forks {
   /** Guests that went on from a template. */
   count = 0;
 
+  /** @param templates Those of the boots' cache unless given. */
+  constructor(templates?: Templates) {
+    this.#templates = templates;
+  }
+
   /** The executor's back end. */
   readonly boot = async (options: BootOptions): Promise<ScenarioResult> =>
     (await this.fork(options)) ?? bootScenario(options);
@@ -105,6 +110,7 @@ export function whyCold({ prepared, scenario }: Pick<BootOptions, 'prepared' | '
 /** The request's machine, bare. */
 function templateMachine(request: BootRequest, kernel: string, initramfs: string): Machine {
   const { scenario, window, memoryMiB } = request;
+  if (request.kernel.boot !== 'direct') throw hostError('E_FORK', 'the kernel has no PVH entry');
   if (!window) throw hostError('E_FORK', 'its modules travel in the archive');
   return {
     arch: request.kernel.arch,
@@ -122,7 +128,6 @@ function templateMachine(request: BootRequest, kernel: string, initramfs: string
 }
 
 async function makeClone(template: string, ...[request, files, scratch, undo]: Parameters<MakeMachine>) {
-  if (request.kernel.boot !== 'direct') throw hostError('E_FORK', 'the kernel has no PVH entry');
   const machine = await machineWith(request, { kernel: '', initramfs: '' }, files, scratch, undo);
   const trial = { file: join(scratch, 'trial'), bytes: trialBytesOf(machine) ?? 0 };
   await writeTrial({

@@ -128,7 +128,7 @@ function script(machine: Machine, { program, launch }: ReadyMachine): string {
   });
   const note =
     machine.fork?.kind === 'clone'
-      ? '# A clone of a template: it waits for the state that was saved, over QMP. `bootgate repro` boots the same cold.'
+      ? '# A clone of a template: it waits for what was saved, and does not start by itself. Boot the scenario in full for one that does.'
       : '# End it with: kill, or poweroff in the guest.';
   return `#!/bin/sh\n${note}\nexec ${shellLine(program, args)}\n`;
 }
