@@ -28,7 +28,9 @@ export const x86_64: ArchitectureTable = {
     // check_timer(), allows, and the kernel panics ("IO-APIC + timer doesn't work!"). Under KVM it skips the check by itself.
     // i8042.*: no keyboard and no mouse, which nobody uses and which cost 0.4 s at a power-off while they are still being probed.
     // A scenario that wants them says so: its own command line comes last (drivers/input/serio/i8042.c, booleans take 0).
-    cmdline: 'console=ttyS0 loglevel=6 panic=-1 no_timer_check i8042.nokbd i8042.noaux',
+    // sysrq_always_enabled, unknown_nmi_panic: a guest that hangs answers a break on its serial port, or an NMI (vm/postmortem.ts).
+    cmdline:
+      'console=ttyS0 loglevel=6 panic=-1 no_timer_check i8042.nokbd i8042.noaux sysrq_always_enabled unknown_nmi_panic',
     directFirmware: [
       '/usr/share/qemu/qboot.rom',
       '/usr/share/qboot/bios.bin',

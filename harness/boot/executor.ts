@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises';
 import type PQueue from 'p-queue';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
-import type { PreparedImage } from '../image/prepare.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
@@ -10,8 +9,9 @@ import { AdmissionGate } from './admission.js';
 import { type BootOptions, bootScenario } from './boot.js';
 import { hostCapacity } from './capacity.js';
 import type { Forks } from './forks.js';
-import { bootOf, notBooted } from './job.js';
+import { notBooted } from './job.js';
 import { memoryFor } from './memory.js';
+import type { BootRequest } from './request.js';
 import { bootWithRetries } from './retries.js';
 
 /** Boots one guest to its result: from the beginning, or as a clone of a template (forks.ts). */
@@ -24,6 +24,8 @@ export interface ExecutorOptions {
   jobs?: number | undefined;
   /** Cores of the largest guest, which `jobs` is counted in; 1 unless given. */
   guestCpus?: number | undefined;
+  /** Multiplies all deadlines; 1 unless given. */
+  timeScale?: number | undefined;
   /** Ends all guests in order, and starts none any more. */
   signal?: AbortSignal | undefined;
   /** `bootScenario` unless given. */
@@ -36,14 +38,18 @@ export interface ExecutorOptions {
 
 /** One boot that is asked for. */
 export interface BootJob {
-  prepared: PreparedImage;
+  prepared: BootOptions['prepared'];
   scenario: Scenario;
   /** Where the logs of each attempt go: absolute, and as the result names it. */
   folder(attempt: number): { path: string; relative: string };
   /** From the beginning, whatever the executor has: a reference, a proof. */
   cold?: boolean | undefined;
+  /** An earlier boot to repeat byte for byte; see BootOptions. */
+  again?: BootRequest | undefined;
   /** How often a failure is booted again, to learn whether it is flaky; 0 unless given. */
   retries?: number | undefined;
+  /** How often it is booted whatever comes of it; once unless given. */
+  repeats?: number | undefined;
   /** Higher comes first; the heavier of two guests unless given. */
   priority?: number | undefined;
   onStart?(): void;
@@ -117,6 +123,7 @@ export class Executor {
             (attempt) => this.#bootOnce(job, attempt),
             job.retries ?? 0,
             job.onInfra?.bind(job),
+            job.repeats,
           ),
         );
       },
@@ -131,7 +138,7 @@ export class Executor {
     const { prepared, scenario } = job;
     this.boots++;
     job.onStart?.();
-    const boot = job.cold ? this.#backend : (this.forks?.boot ?? this.#backend);
+    const boot = job.cold || job.again ? this.#backend : (this.forks?.boot ?? this.#backend);
     try {
       await mkdir(path, { recursive: true });
       const result = await boot({
@@ -142,7 +149,9 @@ export class Executor {
         folder: path,
         relativeFolder: relative,
         attempt,
+        again: job.again,
         signal,
+        timeScale: this.#options.timeScale,
         onPhase: (phase) => job.onPhase?.(phase),
         onNote: (sentence) => this.note(sentence),
       });
@@ -153,7 +162,7 @@ export class Executor {
       if (error instanceof BootgateError && error.blame === 'user') throw error;
       job.onError?.(error);
       return {
-        ...notBooted(bootOf(prepared, scenario), 'infra', (error as Error).message),
+        ...notBooted({ prepared, scenario }, 'infra', (error as Error).message),
         attempts: attempt,
       };
     }

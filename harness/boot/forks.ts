@@ -128,7 +128,7 @@ export class Forks {
 export function whyCold({ prepared, scenario }: Pick<BootOptions, 'prepared' | 'scenario'>): string | null {
   const { kernel, delivery, image } = prepared;
   if (scenario.area === 'boot' || scenario.boot === 'packaged') return 'the boot itself is under test';
-  if (image.budgets.memory !== undefined)
+  if (image?.budgets.memory !== undefined)
     return 'the image has a budget on memory, which a clone cannot measure';
   if (trialBytesOf(kernel) === null) return `${kernel.arch} guests have no templates`;
   if (directFirmware(kernel.arch) === null) return 'this host has no qboot';

@@ -64,7 +64,7 @@ make_static_nodes() {
 
 # The scenario as facts, and out of the way with them before any step could look.
 read_scenario() {
-	nonce='' disks='' nics='' steps='' looks=' '
+	nonce='' disks='' nics='' steps='' looks=' ' shell_at=''
 	while read -r fact value rest; do
 		case $fact in
 		nonce) nonce=$value ;;
@@ -75,6 +75,7 @@ read_scenario() {
 		nic) nics="$nics $value/$rest" ;;
 		step) steps="$steps$value $rest$NEWLINE" ;;
 		looks) looks="$looks$value " ;;
+		shell) shell_at=$value shell_rows=${rest% *} shell_columns=${rest#* } ;;
 		esac
 	done < /bootgate/scenario/env
 }
@@ -162,6 +163,7 @@ run_step() {
 run_steps() {
 	local failed=0 index= limit= name=
 	while read -r index limit name <&6; do
+		[ "$index" != "$shell_at" ] || break
 		if [ $failed = 1 ]; then
 			tell not-run "name=$name"
 		else
@@ -171,6 +173,7 @@ run_steps() {
 		${steps%"$NEWLINE"}
 	END
 	: > /run/bootgate/step
+	[ -z "$shell_at" ] || open_shell
 }
 
 # Should the shell itself give up (a redirection that fails, a file that is not there), this is not a panic of the kernel.
@@ -179,6 +182,7 @@ start_kernel_interfaces
 . /bootgate/materialise.sh
 . /bootgate/confine.sh
 . /bootgate/devices.sh
+. /bootgate/shell.sh
 choose_channel
 woke=
 if [ -n "$trial" ]; then

@@ -18,6 +18,8 @@ export interface Launch extends MemoryAccess {
   qmp: Chardev | null;
   /** False where QEMU has no seccomp. */
   sandbox?: boolean;
+  /** Where gdb can connect: `tcp:127.0.0.1:1234`. The machine does not wait for it. */
+  gdb?: string | undefined;
 }
 
 export interface Chardev {
@@ -51,6 +53,7 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
     ...['-chardev', chardev('console', launch.console), '-serial', 'chardev:console'],
     ...['-chardev', chardev('control', launch.control), '-serial', 'chardev:control'],
     ...(qmp ? ['-chardev', chardev('qmp', qmp), '-mon', 'chardev=qmp,mode=control'] : []),
+    ...(launch.gdb ? ['-gdb', launch.gdb] : []),
     ...machine.disks.flatMap((disk, index) => diskArgs(machine, disk, index, slot('disks', index))),
     ...machine.nics.flatMap((nic, index) => nicArgs(nic, index, slot('nics', index))),
     ...(machine.shares ?? []).flatMap((share, index) => shareArgs(share, index, slot('shares', index))),

@@ -14,8 +14,10 @@ export interface LaunchOptions {
   accelerator: Accelerator;
   /** Where QEMU runs; the logs lie in it, made already. */
   folder: string;
-  /** The UARTs' files in the folder; without a control log that UART leads nowhere. */
-  logs: { console: string; control: string | null };
+  /** The UARTs' files in the folder; without a control log that UART leads nowhere, without a console log that one is QEMU's stdio. */
+  logs: { console: string | null; control: string | null };
+  /** See Launch. */
+  gdb?: string | undefined;
   /** Whom it concerns that QEMU has more rights than it needs, or lacks something: one sentence each. */
   onNote?: ((sentence: string) => void) | undefined;
 }
@@ -39,7 +41,7 @@ export interface ReadyMachine {
  * @throws BootgateError blame `host`: QEMU, or setpriv, cannot be started at all.
  */
 export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine> {
-  const { machine, accelerator, folder, logs, onNote = () => {} } = options;
+  const { machine, accelerator, folder, logs, gdb, onNote = () => {} } = options;
   const { qemu: program } = bootSupport(machine.arch);
   const facts = await qemuFacts(program);
   for (const note of facts.notes) onNote(note);
@@ -54,17 +56,20 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
   const launch: Launch = {
     accelerator,
     firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
-    console: file(logs.console),
+    console: logs.console === null ? STDIO : file(logs.console),
     control: file(logs.control),
     qmp: QMP_CHARDEV,
+    gdb,
     sandbox: facts.sandbox,
     windowAccess: windowAccess(facts),
     ramAccess: ramAccess(facts),
   };
-  const [console = logs.console, control = logs.control] = handed?.logs ?? [];
+  const opened = [...(handed?.logs ?? [])];
+  const console = logs.console === null ? null : (opened.shift() ?? logs.console);
+  const control = opened.shift() ?? logs.control;
   const args = qemuArgv(handed?.machine ?? machine, {
     ...launch,
-    console: file(console),
+    console: console === null ? STDIO : file(console),
     control: file(control),
   });
   const fds = [...(handed?.fds ?? [])];
@@ -74,7 +79,12 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
   return {
     program,
     launch,
-    start: (onEvent) => Qemu.start(program, args, folder, onEvent, { setpriv: rights.setpriv, fds }),
+    start: (onEvent) =>
+      Qemu.start(program, args, folder, onEvent, {
+        setpriv: rights.setpriv,
+        fds,
+        terminal: logs.console === null,
+      }),
     giveBack: () => {
       if (state !== null) closeSync(state);
       handed?.giveBack();
@@ -89,6 +99,9 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
 /** The name of the socket in a template's folder for it. */
 export const TEMPLATE_SOCKET = 's';
 
+/** Ctrl+C is the guest's. */
+const STDIO = { backend: 'stdio', signal: 'off' } as const;
+
 interface Chosen {
   rights: Rights;
   handed: HandedOver | null;
@@ -102,7 +115,7 @@ function dropped({ machine, accelerator, folder, logs }: LaunchOptions): Chosen 
   const groups = groupsFor(accelerator);
   if (typeof groups === 'string') return { ...AS_CALLER, kept: groups };
   const rights = droppedRights(groups);
-  const names = [logs.console, ...(logs.control === null ? [] : [logs.control])];
+  const names = [logs.console, logs.control].filter((name) => name !== null);
   try {
     return { rights, handed: handOver(machine, folder, names, rights.uid ?? 0), kept: '' };
   } catch (error) {
