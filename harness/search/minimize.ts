@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { provenByCanary } from '../boot/canary.js';
+import { guardByCanary } from '../boot/canary.js';
 import { Executor } from '../boot/executor.js';
 import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
@@ -124,7 +124,7 @@ export async function minimize(options: MinimizeOptions): Promise<Minimized> {
     bytes: names.reduce((sum, name) => sum + (index.modules.get(name)?.bytes ?? 0), 0),
     of: { count: set.names.length, bytes: set.bytes },
     proof,
-    boots: executor.boots,
+    boots: executor.boots + (forks?.canaries ?? 0),
     remembered: tried.remembered,
     folder,
   };
@@ -153,7 +153,7 @@ export async function minimizeOne(
   const { reference } = await referenceFor({ prepared, scenario, executor, folder: where });
   if (reference.verdict !== 'pass') return `fails with the full module tree: ${reference.reason}`;
   const whole = { ...prepared, set: wholeTree(index), split: null, installSet: null };
-  await provenByCanary({ prepared: whole, scenario, reference, executor, folder: join(where, 'clone') });
+  guardByCanary(executor.forks, { prepared: whole, scenario, reference, folder: join(where, 'clone') });
   const guess = guessOf(scenario, reference, index);
   const outcomes = new Map<string, Tried>();
   const ledger = new Ledger(async (names) => {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { provenByCanary } from '../boot/canary.js';
+import { guardByCanary } from '../boot/canary.js';
 import { Executor } from '../boot/executor.js';
 import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
@@ -110,7 +110,7 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
       report.without.push({ scenario: scenario.name, reason: reference.reason });
       continue;
     }
-    await provenByCanary({ prepared, scenario, reference, executor, folder: join(where, 'clone') });
+    guardByCanary(executor.forks, { prepared, scenario, reference, folder: join(where, 'clone') });
     const { needed, bystanders } = scenarioNeeds(scenario, reference, prepared.index);
     report.bystanders += bystanders.length;
     wanted.push(...needed.map((need) => ({ scenario, need })));
@@ -134,7 +134,7 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
       options.onMutation?.(mutation);
     }),
   );
-  report.boots = trials.count;
+  report.boots = trials.count + (executor.forks?.canaries ?? 0);
   return report;
 }
 
