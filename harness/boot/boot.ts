@@ -7,9 +7,10 @@ import { ConsoleWatch } from '../diagnose/watch.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { forJson } from '../printable.js';
 import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
+import type { Secrets } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { runGuest } from '../vm/guest.js';
-import type { AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
+import type { Accelerator, AcceleratorChoice, Machine, Phase, Recording } from '../vm/machine.js';
 import { readReport } from '../vm/records.js';
 import { backgroundOf } from './background.js';
 import { LocalFiles } from './local-files.js';
@@ -30,13 +31,35 @@ export interface BootOptions {
   onPhase?: (phase: Phase) => void;
   /** What a person should know of how it was booted, one sentence each. */
   onNote?: ((sentence: string) => void) | undefined;
+  /** Where the guest runs; in a QEMU on this host unless given. */
+  record?: RecordGuest | undefined;
+  /** New ones unless given. */
+  secrets?: Secrets | undefined;
 }
+
+/** A guest that has ended, and what was found on its host. */
+export interface Recorded {
+  recording: Recording;
+  outside: Outside;
+}
+
+export interface RecordOptions extends Pick<BootOptions, 'folder' | 'signal' | 'onPhase' | 'onNote'> {
+  accelerator: Accelerator;
+  /** Of this boot alone, made already. */
+  scratch: string;
+}
+
+/** `request -> machine -> guest -> recording`: all of a boot that needs the request's files and no kernel tree. */
+export type RecordGuest = (
+  request: BootRequest,
+  files: LocalFiles,
+  options: RecordOptions,
+) => Promise<Recorded>;
 
 /** `request -> machine -> guest -> records -> verdict`: one scenario booted once. Scratch files are gone afterwards. */
 export async function bootScenario(options: BootOptions): Promise<ScenarioResult> {
   const { prepared, scenario, folder, cache } = options;
   const scratch = join(folder, 'scratch');
-  const undo: (() => Promise<unknown>)[] = [() => rm(scratch, { recursive: true, force: true })];
   try {
     // Ours alone: the archive has the boot's secret in it, and QEMU gets open files.
     await mkdir(scratch, { recursive: true, mode: 0o700 });
@@ -45,19 +68,17 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
       prepared,
       scenario,
       cache,
-      nonce: randomBytes(8).toString('hex'),
-      seed: randomBytes(8).toString('hex'),
+      ...(options.secrets ?? newSecrets()),
       scenarioPath: join(scratch, 'scenario.cpio'),
       files,
     });
     await writeFile(join(folder, RECIPE), forJson(request));
-    const machine = await materialise(request, files, scratch, undo);
     if (request.memoryMiB > scenario.memoryMiB) options.onNote?.(moreMemory(request));
-    const recording = await bootMachine(machine, request, options);
-    const outside: Outside =
-      recording.ending.kind === 'infra'
-        ? { checks: [] }
-        : await checkOutside(scenario, machine.disks, machine.shares ?? [], request.seed);
+    const { recording, outside } = await (options.record ?? recordGuest)(request, files, {
+      ...options,
+      accelerator: options.accelerator.used,
+      scratch,
+    });
     const judged = await judgeOutside(options, request, recording, outside);
     // A damaged cache is never a verdict: what the guest was made from is read anew before anything is held against it.
     const damaged = isFailure(judged) ? await cache.recheck(files.all()) : [];
@@ -66,18 +87,40 @@ export async function bootScenario(options: BootOptions): Promise<ScenarioResult
     const last = whole === outside ? judged : await judgeOutside(options, request, recording, whole);
     return resultOf(options, recording, last);
   } finally {
-    for (const step of undo.reverse()) await step().catch(() => {});
+    await rm(scratch, { recursive: true, force: true }).catch(() => {});
   }
 }
+
+const newSecrets = (): Secrets => ({
+  nonce: randomBytes(8).toString('hex'),
+  seed: randomBytes(8).toString('hex'),
+});
+
+/** The same in a QEMU on this host. */
+export const recordGuest: RecordGuest = async (request, files, options) => {
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    const machine = await materialise(request, files, options.scratch, undo);
+    const recording = await bootMachine(machine, request, options);
+    const { disks, shares = [] } = machine;
+    const outside: Outside =
+      recording.ending.kind === 'infra'
+        ? { checks: [] }
+        : await checkOutside(request.scenario, disks, shares, request.seed);
+    return { recording, outside };
+  } finally {
+    for (const step of undo.reverse()) await step().catch(() => {});
+  }
+};
 
 function bootMachine(
   machine: Machine,
   { nonce, scenario }: BootRequest,
-  options: BootOptions,
+  options: RecordOptions,
 ): Promise<Recording> {
   return runGuest({
     machine,
-    accelerator: options.accelerator.used,
+    accelerator: options.accelerator,
     folder: options.folder,
     nonce,
     watcher: new ConsoleWatch(),

@@ -63,6 +63,8 @@ export function gateCommand(): Command {
     'jobs',
     'shard',
     'timings',
+    'queue',
+    'store',
     'reporter',
     'json',
     'results',

@@ -22,6 +22,7 @@ import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { setupCommand } from './setup.js';
 import { splitCommand } from './split.js';
+import { workerCommand } from './worker.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -71,6 +72,7 @@ Examples:
     reportCommand(),
     compareCommand(),
     mergeCommand(),
+    workerCommand(),
     initCommand(),
     setupCommand(),
     cacheCommand(),

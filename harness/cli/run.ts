@@ -25,7 +25,20 @@ export function runCommand(): Command {
       'delivery',
     ]),
   );
-  share(command, 'accel', 'jobs', 'shard', 'timings', 'reporter', 'json', 'results', 'delivery', 'reference');
+  share(
+    command,
+    'accel',
+    'jobs',
+    'shard',
+    'timings',
+    'queue',
+    'store',
+    'reporter',
+    'json',
+    'results',
+    'delivery',
+    'reference',
+  );
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );

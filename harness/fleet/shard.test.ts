@@ -64,9 +64,7 @@ t.test('the longest shard of the whole library takes at most 1.1 times the mean'
   }
   // Known nothing of but what scenarios declare, shards are no more than twice as long.
   const known = library.filter(({ name }) => RECORDED.has(name));
-  const blind = dealOut(estimateSeconds(bootsOf(known), new Map()), 4).map((names) =>
-    sumOf(names, RECORDED),
-  );
+  const blind = dealOut(estimateSeconds(bootsOf(known), new Map()), 4).map((names) => sumOf(names, RECORDED));
   t.ok(Math.max(...blind) <= (2 * blind.reduce((sum, one) => sum + one, 0)) / 4, blind.join());
 });
 

@@ -22,6 +22,8 @@ export interface MinimizeOptions {
   /** The folder of a search that was stopped, to go on with. */
   earlier?: string | undefined;
   jobs: number;
+  /** What boots the guests, where that is not this host. */
+  executor?: Executor | undefined;
   /** Of modules that can stand in for each other, keep the one that does not depend on the processor. */
   portable: boolean;
   signal?: AbortSignal | undefined;
@@ -72,7 +74,7 @@ export interface Minimized {
 /** The smallest module set with which the scenarios pass: one search for each, then the union booted for all of them. */
 export async function minimize(options: MinimizeOptions): Promise<Minimized> {
   const { prepared, scenarios, accelerator, cache, folder, jobs, signal, log = () => {} } = options;
-  const executor = new Executor({ accelerator, cache, jobs, signal, onNote: log });
+  const executor = options.executor ?? new Executor({ accelerator, cache, jobs, signal, onNote: log });
   const trials = new Trials(executor, folder);
   const tried = new TriedSets(trials, folder, { accelerator, cache }, options.earlier);
   const { index, set } = prepared;

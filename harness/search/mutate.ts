@@ -52,6 +52,8 @@ export interface MutateOptions {
   /** Logs of every boot. */
   folder: string;
   jobs: number;
+  /** What boots the guests, where that is not this host. */
+  executor?: Executor | undefined;
   /** So many mutations at most, spread evenly over all. */
   limit?: number | undefined;
   signal?: AbortSignal | undefined;
@@ -63,13 +65,9 @@ export interface MutateOptions {
 /** A suite that cannot fail is worthless: takes away what each scenario needs, one module at a time, and looks. */
 export async function mutate(options: MutateOptions): Promise<MutationReport> {
   const { scenarios, accelerator, cache, folder, limit, signal } = options;
-  const executor = new Executor({
-    accelerator,
-    cache,
-    jobs: options.jobs,
-    signal,
-    onNote: options.onNote,
-  });
+  const executor =
+    options.executor ??
+    new Executor({ accelerator, cache, jobs: options.jobs, signal, onNote: options.onNote });
   const prepared = {
     ...options.prepared,
     set: wholeTree(options.prepared.index),
