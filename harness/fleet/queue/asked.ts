@@ -78,7 +78,7 @@ export class AskedBoots {
       signal.removeEventListener('abort', giveUp);
       this.#pending.delete(id);
       // Once it is answered nobody needs it: a resumed run that comes to it again boots it anew.
-      if (!this.#link.lost.aborted) void this.#forget(id, signal.aborted);
+      if (this.#link.isThere) void this.#forget(id, signal.aborted);
     }
   }
 
@@ -92,8 +92,8 @@ export class AskedBoots {
 
   async close(): Promise<void> {
     this.#link.redis.off('ready', this.#again);
-    if (this.#link.lost.aborted) void this.#events.close().catch(() => undefined);
-    else await this.#events.close().catch(() => undefined);
+    const closed = this.#events.close().catch(() => undefined);
+    if (this.#link.isThere) await closed;
   }
 
   async #add(id: string, data: QueuedBoot): Promise<void> {

@@ -17,6 +17,7 @@ export class Link {
   readonly #lost = new AbortController();
   readonly #graceMs: number;
   #timer: NodeJS.Timeout | undefined;
+  readonly #others: Redis[] = [];
   #closing = false;
 
   private constructor(redis: Redis, name: string, graceMs: number) {
@@ -66,13 +67,19 @@ export class Link {
   another(): Redis {
     const redis = this.redis.duplicate({ retryStrategy: () => (this.#closing ? null : AGAIN_MS) });
     redis.on('error', () => undefined);
+    this.#others.push(redis);
     return redis;
+  }
+
+  /** False while Redis is away: what is sent then waits. */
+  get isThere(): boolean {
+    return this.redis.status === 'ready';
   }
 
   close(): void {
     this.#closing = true;
     clearTimeout(this.#timer);
-    this.redis.disconnect();
+    for (const redis of [this.redis, ...this.#others]) redis.disconnect();
   }
 
   #away(): void {

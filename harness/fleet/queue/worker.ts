@@ -104,10 +104,11 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       stop.addEventListener('abort', () => resolve(), { once: true });
     });
   } finally {
-    if (!link.lost.aborted) {
-      await silence();
-      await Promise.all(workers.map((worker) => worker.close().catch(() => undefined)));
-    } else void Promise.all(workers.map((worker) => worker.close(true).catch(() => undefined)));
+    const isThere = link.isThere;
+    const left = silence();
+    const closed = Promise.all(workers.map((worker) => worker.close(!isThere).catch(() => undefined)));
+    // Without Redis there is nobody to say goodbye to.
+    if (isThere) await Promise.all([left, closed]);
     listener.disconnect();
   }
   if (link.lost.aborted && !options.signal.aborted) throw link.lost.reason;
