@@ -9,6 +9,7 @@ import { compareCommand } from './compare.js';
 import { doctorCommand } from './doctor.js';
 import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
+import { fleetCommand } from './fleet.js';
 import { gateCommand } from './gate.js';
 import { initCommand } from './init.js';
 import { wasInterrupted } from './interrupt.js';
@@ -73,6 +74,7 @@ Examples:
     compareCommand(),
     mergeCommand(),
     workerCommand(),
+    fleetCommand(),
     initCommand(),
     setupCommand(),
     cacheCommand(),
