@@ -240,7 +240,14 @@ test('Redis is gone for good: what waits ends as a fault of the host', async (t)
   const stop = await worker(one, { on: own.url });
   const from = await controller(one, own.url, 200);
   await boot(from, 'a/before');
-  const held = await worker({ ...one, begun: [] }, { on: own.url, guest: () => new Promise(() => {}) });
+  const held = await worker(
+    { ...one, begun: [] },
+    {
+      on: own.url,
+      guest: (_request, _files, { signal }) =>
+        new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+    },
+  );
   await stop();
   const booting = t.rejects(boot(from, 'a/lost'), {
     code: 'E_QUEUE',
@@ -252,7 +259,7 @@ test('Redis is gone for good: what waits ends as a fault of the host', async (t)
   await booting;
   await t.rejects(boot(from, 'a/after'), { code: 'E_QUEUE' }, 'and no other is begun');
   await from.close();
-  void held();
+  await held();
   await t.rejects(Link.open(own.url), { code: 'E_QUEUE', blame: 'host', message: /ECONNREFUSED/ });
 });
 

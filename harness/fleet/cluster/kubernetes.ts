@@ -136,6 +136,8 @@ export async function kubernetesManifest(options: KubernetesOptions): Promise<st
     `# kubectl patch job/${name}-merge -p '{"spec":{"suspend":false}}'`,
     `# kubectl logs -f job/${name}-merge    # its exit code is the gate's`,
   ];
-  const documents = kubernetesObjects(options).map((object) => stringify(object, { lineWidth: 0 }));
+  const documents = kubernetesObjects(options).map((object) =>
+    stringify(object, { lineWidth: 0, aliasDuplicateObjects: false }),
+  );
   return `${head.join('\n')}\n---\n${documents.join('---\n')}`;
 }
