@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Executor } from '../boot/executor.js';
+import type { Elsewhere } from '../boot/executor.js';
 import { Cache } from '../cache.js';
 import type { Image } from '../image/image-file.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -28,6 +28,11 @@ export class Session {
   constructor(flags: SharedFlags, signal: AbortSignal) {
     this.flags = flags;
     this.signal = signal;
+  }
+
+  /** The same with other flags; both are stopped by one signal. */
+  with(flags: Partial<SharedFlags>): Session {
+    return new Session({ ...this.flags, ...flags }, this.signal);
   }
 
   /** The results folder, absolute. */
@@ -83,37 +88,37 @@ export class Session {
   async runOptions(plan: Plan, prepared: [PreparedImage, ...PreparedImage[]]) {
     const { makeReporters } = await import('../report/reporters.js');
     const { openRunLog } = await import('../run/log.js');
-    const { jobs, reference, json, reporter = 'terminal', verbose = false } = this.flags;
+    const { jobs, reference, quiet = false, timeoutScale, verbose = false } = this.flags;
+    // What is wrong with the reporters is said before a kernel is tried.
+    const reporters = makeReporters(reportersOf(this.flags), { quiet });
     return {
       prepared,
       plan,
       ...(await this.bootsWith(prepared[0])),
       cache: this.cache,
       results: this.results,
-      reporters: makeReporters(json ? 'json' : reporter),
+      reporters,
       signal: this.signal,
       warn: say,
       log: (folder: string) => openRunLog(folder, verbose),
       ...(jobs ? { jobs } : {}),
       ...(reference ? { reference } : {}),
       ...(await this.#shard()),
+      ...(timeoutScale ? { timeScale: timeoutScale } : {}),
+      ...(this.flags.fast ? { forks: await this.#forks() } : {}),
     };
   }
 
-  /** The accelerator, and what boots guests where that is not this host. */
-  async bootsWith(prepared: PreparedImage): Promise<{ accelerator: AcceleratorChoice; executor?: Executor }> {
-    const { queue, accel = 'auto', jobs } = this.flags;
+  /** The accelerator, and where guests run if that is not this host. */
+  async bootsWith(
+    prepared: PreparedImage,
+  ): Promise<{ accelerator: AcceleratorChoice; elsewhere?: Elsewhere }> {
+    const { queue, accel = 'auto' } = this.flags;
     if (!queue) return { accelerator: await this.accelerator(prepared) };
     const { openController } = await import('../fleet/queue/open.js');
     const controller = await openController({ ...this.flags, results: this.results, queue });
     this.undo.push(() => controller.close());
-    const { accelerator, elsewhere } = await controller.choose(prepared.kernel.arch, accel);
-    const { Executor } = await import('../boot/executor.js');
-    const { cache, signal } = this;
-    return {
-      accelerator,
-      executor: new Executor({ accelerator, elsewhere, cache, jobs, signal, onNote: say }),
-    };
+    return controller.choose(prepared.kernel.arch, accel);
   }
 
   async #shard() {
@@ -124,11 +129,23 @@ export class Session {
     return { shard: shardOf(shard, timings ? await readTimings(timings, this.results) : new Map()) };
   }
 
+  async #forks() {
+    const { randomBytes } = await import('node:crypto');
+    const { CheckedForks } = await import('../boot/checked-forks.js');
+    const { recheck = 10, seed = randomBytes(4).toString('hex') } = this.flags;
+    return new CheckedForks({ percent: recheck, seed });
+  }
+
   #prepareOptions() {
     const { strict = false, allowMissing = false, delivery } = this.flags;
     const { cache, signal } = this;
     return { cache, signal, strict, allowMissing, log: say, ...(delivery ? { delivery } : {}) };
   }
+}
+
+/** `--reporter`, as often as it was given; `--json` is the one for standard output. */
+export function reportersOf({ json, reporter = [] }: Pick<SharedFlags, 'json' | 'reporter'>): string[] {
+  return json ? ['json', ...reporter] : reporter;
 }
 
 /** `--results`, else BOOTGATE_RESULTS, else results/ in the working folder; absolute. */

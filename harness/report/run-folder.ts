@@ -25,6 +25,10 @@ export const RUN_FILES: readonly FileOfRun[] = [
     name: 'rules.json',
     what: 'the rule that left each module out, or put it in its package, as the rule was then',
   },
+  {
+    name: 'tree.json',
+    what: 'the module tree: folders, bytes, packages, dependencies, and what each set has of it',
+  },
   { name: 'writer.1.lock', what: 'the process that is writing here, if any' },
   { name: 'run.log', what: "the harness's own log, one JSON object a line (pino)" },
 ];
@@ -43,7 +47,11 @@ export const SCENARIO_FILES: readonly FileOfRun[] = [
   },
   {
     name: 'qemu.sh',
-    what: 'the command that booted it; its initramfs and disks are gone, recipe.json says what they were',
+    what: 'the command that booted it; its initramfs and disks are gone, and it prints what makes them again',
   },
-  { name: 'registers.txt', what: 'the CPU registers, after a hang' },
+  { name: 'registers.txt', what: 'the registers of every CPU, after a hang or crash' },
+  {
+    name: 'postmortem.txt',
+    what: 'after a hang or crash: blocked tasks, backtraces, memory and every task, as the kernel printed them',
+  },
 ];

@@ -39,7 +39,7 @@ const SCRATCH = join(tmpdir(), 'bootgate-worker');
  * @throws the signal's reason; BootgateError, mostly blame `host`.
  */
 export async function bootJob(
-  { request, blobs, accelerator }: QueuedBoot,
+  { request, blobs, accelerator, timeScale }: QueuedBoot,
   context: WorkerContext,
   { signal, onPhase }: { signal: AbortSignal; onPhase(phase: Phase): void },
 ): Promise<QueuedAnswer> {
@@ -57,6 +57,7 @@ export async function bootJob(
       folder,
       scratch,
       signal,
+      timeScale,
       onPhase,
       onNote: (sentence) => notes.push(sentence),
     });

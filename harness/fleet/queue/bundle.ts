@@ -5,11 +5,12 @@ import { gunzip, gzip } from 'node:zlib';
 import type { Recorded } from '../../boot/boot.js';
 import type { Outside } from '../../boot/outside.js';
 import { hostError } from '../../errors.js';
+import { POSTMORTEM } from '../../vm/postmortem.js';
 import { CONSOLE_LOG, CONTROL_LOG, readRecording } from '../../vm/recording.js';
 import { BUNDLE_SCHEMA } from './protocol.js';
 
 /** The files of a guest's folder that travel; nothing else is written where a bundle is opened. */
-const FILES = [CONSOLE_LOG, CONTROL_LOG, 'recording.json', 'qemu.sh', 'registers.txt'] as const;
+const FILES = [CONSOLE_LOG, CONTROL_LOG, 'recording.json', 'qemu.sh', POSTMORTEM] as const;
 /** Consoles are capped by the monitor far below this. */
 const MOST_BYTES = 512 * 2 ** 20;
 

@@ -120,6 +120,7 @@ const job = z.strictObject({
   accelerator: z.enum(['kvm', 'tcg']),
   request,
   blobs: z.array(z.strictObject({ content, digest, bytes })).max(16),
+  timeScale: z.number().positive().max(1000).optional(),
 });
 
 /** The id of a job: the digest of its request, without the colon, which BullMQ forbids. */

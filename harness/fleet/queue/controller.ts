@@ -78,7 +78,7 @@ export class Controller {
 
   #recordIn(pool: Pool): RecordGuest {
     const { link, store } = this.#options;
-    return async (request, files, { folder, signal, onPhase, onNote }) => {
+    return async (request, files, { folder, signal, timeScale, onPhase, onNote }) => {
       const stop = AbortSignal.any([link.lost, ...(signal ? [signal] : [])]);
       stop.throwIfAborted();
       await this.#requireWorker(pool, request.memoryMiB);
@@ -88,6 +88,7 @@ export class Controller {
         accelerator: pool.accelerator,
         request,
         blobs: await this.#blobs.of(request, files),
+        ...(timeScale === undefined ? {} : { timeScale }),
       };
       const queue = await this.#queue(pool, request.memoryMiB);
       const answer = await queue.ask(jobId(request), data, { signal: stop, onPhase });

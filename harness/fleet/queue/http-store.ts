@@ -61,9 +61,10 @@ export function httpStore(base: string, silentMs = SILENT_MS): BlobStore {
           signal: AbortSignal.any([silence.signal, ...(signal ? [signal] : [])]),
         });
         if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
-        for await (const chunk of answer.body) {
+        // lib.dom's ReadableStream, which a dependency's types bring in, is not iterable.
+        for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
           clearTimeout(timer);
-          yield chunk as Uint8Array;
+          yield chunk;
           timer = setTimeout(() => silence.abort(new Error(`nothing for ${silentMs / 1000} s`)), silentMs);
         }
       } catch (cause) {

@@ -27,6 +27,8 @@ export interface QueuedBoot {
   accelerator: Accelerator;
   request: BootRequest;
   blobs: Blob[];
+  /** Multiplies all deadlines; 1 unless given. */
+  timeScale?: number | undefined;
 }
 
 /** What a worker has left of a boot: its logs are a bundle in the store, or in Redis where the store cannot be written. */
