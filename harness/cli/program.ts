@@ -24,6 +24,7 @@ import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
+import { serveCommand } from './serve.js';
 import { setupCommand } from './setup.js';
 import { splitCommand } from './split.js';
 
@@ -78,6 +79,7 @@ Examples:
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
+    serveCommand(),
     initCommand(),
     setupCommand(),
     cacheCommand(),

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, normalize } from 'node:path';
 import type { ScenarioResult } from '../../results/scenario-result.js';
 import type { Scenario } from '../../scenarios/scenario.js';
 import { readRecording } from '../../vm/recording.js';
@@ -21,11 +21,11 @@ export const NO_EVIDENCE: Evidence = { console: [], report: null, command: '', s
 
 /** Reads it; a run.json without its folder has none. */
 export async function evidenceOf(run: string, { files }: ScenarioResult): Promise<Evidence> {
-  if (!files.recording) return NO_EVIDENCE;
+  if (!files.recording || !isInside(files.recording) || !isInside(files.argv ?? '')) return NO_EVIDENCE;
   const folder = join(run, dirname(files.recording));
   const [recording, command, recipe] = await Promise.all([
     readRecording(folder).catch(() => undefined),
-    readFile(join(run, files.argv), 'utf8').catch(() => ''),
+    readFile(join(run, files.argv ?? ''), 'utf8').catch(() => ''),
     readFile(join(folder, 'recipe.json'), 'utf8').catch(() => '{}'),
   ]);
   return {
@@ -35,6 +35,9 @@ export async function evidenceOf(run: string, { files }: ScenarioResult): Promis
     scenario: scenarioOf(recipe),
   };
 }
+
+/** A run.json from elsewhere may name any file; what lies outside of its folder is none of the page's. */
+const isInside = (path: string): boolean => !isAbsolute(path) && !normalize(path).startsWith('..');
 
 /** Bytes that are no UTF-8 become U+FFFD; a serial line ends in `\r\n`, often `\r\r\n`. */
 function linesOf(bytes: Uint8Array): string[] {
