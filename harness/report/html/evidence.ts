@@ -7,8 +7,10 @@ import { type GuestReport, readReport } from '../../vm/records.js';
 
 /** What the page shows beyond run.json: from the folder of one result, as far as it is there. */
 export interface Evidence {
-  /** Raw lines of the console as the guest wrote them: hostile. */
+  /** The last raw lines of the console as the guest wrote them: hostile. */
   console: string[];
+  /** How many lines there were before them. */
+  earlier: number;
   /** What the agent told, where the control channel was recorded. */
   report: GuestReport | null;
   /** qemu.sh. */
@@ -17,7 +19,10 @@ export interface Evidence {
   scenario: Scenario | null;
 }
 
-export const NO_EVIDENCE: Evidence = { console: [], report: null, command: '', scenario: null };
+/** No page shows more of one; a guest that floods its console is not kept whole for each result. */
+const MOST_LINES = 1200;
+
+export const NO_EVIDENCE: Evidence = { console: [], earlier: 0, report: null, command: '', scenario: null };
 
 /** Reads it; a run.json without its folder has none. */
 export async function evidenceOf(run: string, { files }: ScenarioResult): Promise<Evidence> {
@@ -28,8 +33,10 @@ export async function evidenceOf(run: string, { files }: ScenarioResult): Promis
     readFile(join(run, files.argv ?? ''), 'utf8').catch(() => ''),
     readFile(join(folder, 'recipe.json'), 'utf8').catch(() => '{}'),
   ]);
+  const lines = recording ? linesOf(recording.console) : [];
   return {
-    console: recording ? linesOf(recording.console) : [],
+    console: lines.slice(-MOST_LINES),
+    earlier: Math.max(0, lines.length - MOST_LINES),
     report: recording ? readReport(recording.nonce, recording.control, recording.console) : null,
     command,
     scenario: scenarioOf(recipe),

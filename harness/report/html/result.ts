@@ -5,16 +5,18 @@ import {
   type ScenarioResult,
 } from '../../results/scenario-result.js';
 import { formatSeconds } from '../../units.js';
-import { consoleBlock } from './console.js';
 import { neighbourhood, type Tree } from './graph.js';
 import { guestFacts } from './guest.js';
 import { filterData, type Item } from './item.js';
 import { phaseBar } from './phases.js';
 import { anchor, anchorLink, html, urlPart } from './text.js';
 
+/** Where the console goes, once it is known how much of it there is room for: no text of a page has this character. */
+export const CONSOLE = '\0';
+
 /** One result whole: open where there is something to explain. The full console lies beside the page and is linked. */
-export function resultSection(item: Item, tree: Tree, consoleBytes: number): string {
-  const { result: one, evidence, name, number } = item;
+export function resultSection(item: Item, tree: Tree): string {
+  const { result: one, evidence, name } = item;
   const parts = [
     evidence.scenario && `<p class="soft">${html(evidence.scenario.description)}</p>`,
     one.reason && `<p>${html(one.reason)}</p>`,
@@ -27,7 +29,7 @@ export function resultSection(item: Item, tree: Tree, consoleBytes: number): str
     ),
     steps(one),
     guestFacts(one, evidence.report),
-    consoleBlock(one, evidence.console, { number, bytes: consoleBytes }),
+    CONSOLE,
     command(evidence.command),
     files(one),
   ];
