@@ -53,8 +53,10 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
       return;
     }
     if (flags.write && done.patch && done.proof?.verdict === 'pass') {
-      await writeFile(done.patch.file, done.patch.after);
-      session.say(`${done.patch.file} is changed`);
+      for (const { file, after } of done.patch.files) {
+        await writeFile(file, after);
+        session.say(`${file} is changed`);
+      }
     }
     if (flags.write && !done.patch && done.added.length > 0)
       session.say('nothing is written: the file is not here, or its format has to be changed by hand');

@@ -14,6 +14,8 @@ export interface SharedFlags {
   allowMissing?: boolean;
   accel?: 'auto' | 'kvm' | 'tcg';
   jobs?: number;
+  shard?: { index: number; count: number };
+  timings?: string;
   reporter?: string[];
   quiet?: boolean;
   timeoutScale?: number;
@@ -58,6 +60,16 @@ const OPTIONS = {
   accel: () => new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']),
   jobs: () =>
     new Option('-j, --jobs <n>', 'guests to run at once (default: as many as fit)').argParser(wholeNumber),
+  shard: () =>
+    new Option(
+      '--shard <i/n>',
+      'boot only part I of N, the same on every machine; `bootgate merge` makes one run of the parts',
+    ).argParser(shard),
+  timings: () =>
+    new Option(
+      '--timings <run>',
+      'balance shards by the seconds of this run, or of a JSON file {"SCENARIO": SECONDS}',
+    ),
   reporter: () =>
     new Option(
       '--reporter <name[=file]>',
@@ -101,6 +113,14 @@ export function wholeNumber(text: string): number {
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('expected a whole number from 1 up');
   return value;
+}
+
+/** `3/8`, for commander. */
+function shard(text: string): { index: number; count: number } {
+  const [, index = 0, count = 0] = (/^([1-9]\d{0,3})\/([1-9]\d{0,3})$/.exec(text) ?? []).map(Number);
+  if (index < 1 || index > count)
+    throw new InvalidArgumentError('expected I/N with I from 1 to N, such as 3/8');
+  return { index, count };
 }
 
 /** A number above 0, for commander. */

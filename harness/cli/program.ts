@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
-import { packageRoot } from '../paths.js';
 import { forTerminal } from '../printable.js';
+import { packageVersion } from '../version.js';
 import { bisectCommand } from './bisect.js';
 import { buildCommand } from './build.js';
 import { cacheCommand } from './cache.js';
@@ -17,11 +15,13 @@ import { gateCommand } from './gate.js';
 import { initCommand } from './init.js';
 import { wasInterrupted } from './interrupt.js';
 import { manCommand } from './man.js';
+import { mergeCommand } from './merge.js';
 import { minimizeCommand } from './minimize.js';
 import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
+import { rightsizeCommand } from './rightsize.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { serveCommand } from './serve.js';
@@ -44,15 +44,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 
 /** The whole program, as --help, the manual and the completions read it too. */
 export function declare(): Command {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('bootgate')
     .description(
       'Does this set of kernel modules still boot, with working storage, network, file systems and netfilter?\n' +
         'And if not: which module is missing, and which package has it?',
     )
-    .version(version)
+    .version(packageVersion())
     .showHelpAfterError('(see --help)')
     .addHelpText(
       'after',
@@ -76,10 +73,12 @@ Examples:
     fixCommand(),
     minimizeCommand(),
     bisectCommand(),
+    rightsizeCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
     serveCommand(),
+    mergeCommand(),
     initCommand(),
     setupCommand(),
     cacheCommand(),

@@ -3,7 +3,7 @@ import { type SharedFlags, share } from './options.js';
 import { write, writeOrders } from './output.js';
 
 /** What report/reports.ts can print; named here so that --help needs none of it. */
-const FORMATS = [
+export const FORMATS = [
   'terminal',
   'html',
   'tap',

@@ -31,8 +31,8 @@ export function runCommand(): Command {
     ]),
   );
   for (const option of choosing()) command.addOption(option);
-  share(command, 'accel', 'jobs', 'timeoutScale', 'reporter', 'quiet', 'json', 'results', 'delivery');
-  share(command, 'reference');
+  share(command, 'accel', 'jobs', 'shard', 'timings', 'timeoutScale', 'reporter', 'quiet', 'json');
+  share(command, 'results', 'delivery', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );

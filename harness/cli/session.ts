@@ -27,6 +27,11 @@ export class Session {
     this.signal = signal;
   }
 
+  /** The same with other flags; both are stopped by one signal. */
+  with(flags: Partial<SharedFlags>): Session {
+    return new Session({ ...this.flags, ...flags }, this.signal);
+  }
+
   /** The results folder, absolute. */
   get results(): string {
     return resultsOf(this.flags);
@@ -95,8 +100,17 @@ export class Session {
       log: (folder: string) => openRunLog(folder, verbose),
       ...(jobs ? { jobs } : {}),
       ...(reference ? { reference } : {}),
+      ...(await this.#shard()),
       ...(timeoutScale ? { timeScale: timeoutScale } : {}),
     };
+  }
+
+  async #shard() {
+    const { shard, timings } = this.flags;
+    if (!shard) return {};
+    const { shardOf } = await import('../fleet/shard.js');
+    const { readTimings } = await import('../fleet/timings.js');
+    return { shard: shardOf(shard, timings ? await readTimings(timings, this.results) : new Map()) };
   }
 
   #prepareOptions() {

@@ -18,8 +18,9 @@ import { historyIn } from './history.js';
 import { withoutUntouched } from './matching.js';
 import type { RunOptions } from './options.js';
 import type { Plan } from './plan.js';
-import { keepFinished, withdrawVerdict, writePlan } from './resume.js';
+import { keepFinished, sameShard, withdrawVerdict, writePlan } from './resume.js';
 import { withoutUnmet } from './unmet.js';
+import { wholePlan } from './whole-plan.js';
 import { lockRun } from './writer-lock.js';
 
 export interface FinishedRun {
@@ -33,13 +34,16 @@ export interface FinishedRun {
  */
 export async function runPlan(options: RunOptions): Promise<FinishedRun> {
   const variants = [options.prepared].flat() as [PreparedImage, ...PreparedImage[]];
-  const started = options.resume?.started ?? new Date();
-  const folder =
-    options.resume?.folder ?? (await makeRunFolder(options.results, variants[0].image.name, started));
+  const { resume, shard } = options;
+  if (resume) sameShard(resume, shard);
+  const started = resume?.started ?? new Date();
+  const name = `${variants[0].image.name}${shard ? `-${shard.index}-of-${shard.count}` : ''}`;
+  const folder = resume?.folder ?? (await makeRunFolder(options.results, name, started));
   const lock = lockRun(folder.path);
   try {
+    const whole = wholePlan(variants, options.plan);
     const plan = await bootable(options.plan, variants, options);
-    return await runInFolder({ ...options, plan }, variants, folder, started);
+    return await runInFolder({ ...options, plan }, variants, folder, started, whole);
   } finally {
     lock.release();
   }
@@ -60,18 +64,27 @@ async function runInFolder(
   variants: readonly [PreparedImage, ...PreparedImage[]],
   folder: RunFolder,
   started: Date,
+  whole: ReturnType<typeof wholePlan>,
 ): Promise<FinishedRun> {
-  const { plan, results } = options;
-  const boots = variants.flatMap((prepared) => plan.boots.map((scenario) => bootOf(prepared, scenario)));
-  const skips = variants.flatMap((prepared) =>
-    plan.skips.map(({ scenario, reason }) => notBooted(bootOf(prepared, scenario), 'skip', reason)),
-  );
-  const { resume } = options;
+  const { plan, results, resume } = options;
+  const ours = options.shard?.choose(whole.boots) ?? new Set(whole.boots.map(({ name }) => name));
+  const boots = variants
+    .flatMap((prepared) => plan.boots.map((scenario) => bootOf(prepared, scenario)))
+    .filter(({ name }) => ours.has(name));
+  const skips = variants
+    .flatMap((prepared) =>
+      plan.skips.map(({ scenario, reason }) => notBooted(bootOf(prepared, scenario), 'skip', reason)),
+    )
+    .filter((one) => ours.has(resultName(one)));
+  const shard = options.shard && { index: options.shard.index, count: options.shard.count };
   const cpuBefore = process.cpuUsage();
   const clock = performance.now();
   const image = await describeImage(variants, options.cache);
   if (resume) await withdrawVerdict(folder);
-  await writePlan(folder, started, variants[0].image.name);
+  await writePlan(folder, started, variants[0].image.name, {
+    ...(shard ? { shard } : {}),
+    whole: whole.plan,
+  });
   const kept = resume ? await keepFinished(resume, boots, options) : [];
   const names = new Set(kept.map(resultName));
   const logger = await options.log?.(folder.path);
@@ -156,7 +169,7 @@ async function runInFolder(
   const bare: RunResult = {
     schema: 'bootgate/run@1',
     id: folder.id,
-    verdict: verdictOf(finished, missing.length > 0),
+    verdict: verdictOf(finished, missing.length > 0, shard !== undefined),
     started: started.toISOString(),
     seconds: (performance.now() - clock) / 1000,
     cpuSeconds: {
@@ -172,6 +185,7 @@ async function runInFolder(
     counts,
     ...(missing.length > 0 ? { missing } : {}),
     ...(resume ? { resumed: { kept: kept.length } } : {}),
+    ...(shard ? { shard } : {}),
     results: finished,
   };
   const result = (await options.finish?.(bare, folder)) ?? bare;
