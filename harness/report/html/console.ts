@@ -28,7 +28,7 @@ export function consoleBlock(
     const id = `L${number}.${line}`;
     const body = ansiLine(cut);
     const marked = isReported(text, reported) ? `<b class="kr">${body}</b>` : body;
-    const row = `<a id="${id}" href="#${id}">${String(line).padStart(5)}</a> ${marked}`;
+    const row = `${' '.repeat(Math.max(0, 5 - String(line).length))}<a id="${id}" href="#${id}">${line}</a> ${marked}`;
     shown.push(row);
     size += Buffer.byteLength(row);
   }
