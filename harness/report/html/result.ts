@@ -76,7 +76,7 @@ function steps({ steps: all }: ScenarioResult): string {
   const rows = all.map(({ name, ok, seconds, ran, where, message }) => {
     const label = ok ? 'ok' : ran === false ? 'not run' : '<b class="fail">not ok</b>';
     const time = ran === false ? '' : ran ? 'no end' : formatSeconds(seconds);
-    const told = message ? `<pre>${html(message)}</pre>` : '';
+    const told = message && ran !== false ? `<pre>${html(message)}</pre>` : '';
     return `<tr><td>${label}</td><td>${html(name)}${where === 'outside' ? ' <span class="soft">(outside the guest)</span>' : ''}${told}</td><td class="n">${html(time)}</td></tr>`;
   });
   if (rows.length === 0) return '';
