@@ -77,6 +77,11 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ],
   ],
   'scenarios needs': [['scenarios needs storage/nvme', 'the modules that its boot loads']],
+  shell: [
+    ['shell --image debian --modules trimmed.txt', 'a guest with a list of your own'],
+    ['shell latest storage/nvme', 'the guest of a result'],
+  ],
+  repro: [['repro latest storage/nvme', 'the same bytes again']],
   'scenarios list': [
     ['scenarios list', 'all of them'],
     ["scenarios list 'network/*'", 'one area'],
