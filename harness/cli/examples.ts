@@ -69,6 +69,19 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['bisect filesystems/vfat --good small.txt --bad trimmed.txt --image debian', 'two lists'],
     ['bisect storage/nvme --good all --bad split.yaml:core --image mine', 'a split against the whole tree'],
   ],
+  rightsize: [
+    ['rightsize --image debian-2014', 'what its machines need, and what could go'],
+    [
+      'rightsize --image mine --profile minimal --drop drivers/infiniband',
+      'the change that takes a part out',
+    ],
+  ],
+  'scenarios needs': [['scenarios needs storage/nvme', 'the modules that its boot loads']],
+  shell: [
+    ['shell --image debian --modules trimmed.txt', 'a guest with a list of your own'],
+    ['shell latest storage/nvme', 'the guest of a result'],
+  ],
+  repro: [['repro latest storage/nvme', 'the same bytes again']],
   'scenarios list': [
     ['scenarios list', 'all of them'],
     ["scenarios list 'network/*'", 'one area'],
@@ -88,6 +101,7 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['compare results/main latest', 'exits 1 on a new failure'],
     ['compare results/main latest --format html > compare.html', 'as a page'],
   ],
+  merge: [['merge shards/* --format html > report.html', 'the page of several shards']],
   serve: [
     ['serve', 'the runs under results/, at http://127.0.0.1:8377/'],
     ['serve --port 0 --results /var/tmp/results', 'any free port, another folder'],

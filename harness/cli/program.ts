@@ -26,6 +26,7 @@ import { reproCommand } from './repro.js';
 import { rightsizeCommand } from './rightsize.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
+import { serveCommand } from './serve.js';
 import { setupCommand } from './setup.js';
 import { shellCommand } from './shell.js';
 import { splitCommand } from './split.js';
@@ -82,6 +83,7 @@ Examples:
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
+    serveCommand(),
     mergeCommand(),
     workerCommand(),
     fleetCommand(),

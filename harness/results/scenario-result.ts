@@ -52,6 +52,8 @@ export interface ScenarioResult {
   /** Wall time from QEMU's start to its end, and QEMU's CPU time. */
   seconds: number;
   cpuSeconds: number;
+  /** Seconds from the run's start to the start of its first boot; not of a result that a resumed run has kept. */
+  began?: number;
   attempts: number;
   /** It went on from a template instead of being booted: see `asForked` for what is then left out. */
   forked?: true;

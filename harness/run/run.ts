@@ -112,15 +112,28 @@ async function runInFolder(
   const rest = boots.filter(({ name }) => !names.has(name));
   const executor = options.executor ?? executorOf(options, logger);
   let failures = kept.filter(isFailure).length;
+  const began = new Map<string, number>();
   await bootAll(rest, {
     executor,
     folder,
     retries: options.retries ?? 0,
     repeats: options.repeats,
-    reporter,
+    reporter: {
+      ...reporter,
+      onGuestStart: (name) => {
+        if (!began.has(name)) began.set(name, (performance.now() - clock) / 1000);
+        logger?.info({ scenario: name }, 'guest started');
+        reporter.onGuestStart(name);
+      },
+      onGuestPhase: (name, phase) => {
+        logger?.debug({ scenario: name, phase }, 'phase');
+        reporter.onGuestPhase(name, phase);
+      },
+    },
     logger,
     onResult: (result) => {
-      booted.push(result);
+      const since = began.get(resultName(result));
+      booted.push(since === undefined ? result : { ...result, began: since });
       if (isFailure(result) && ++failures === options.maxFailures)
         executor.stop(new Error(`${failures} failed: the rest is not booted (--max-failures)`));
       reporter.onResult?.(result);
