@@ -59,17 +59,17 @@ md_make() {
 	for serial; do
 		need_disk "$serial"
 		size=$(($(sectors "$disk") / 2))
-		[ $least -gt 0 ] && [ $least -lt $size ] || least=$size
+		[ $least -gt 0 ] && [ $least -lt $size ] || least=$((size / 64 * 64))
 	done
 	# Sizes are in KiB, and whole chunks; nothing is to be brought into agreement first.
 	for fact in metadata_version:none level:$level raid_disks:$# chunk_size:65536 layout:$layout \
-		component_size:$((least / 64 * 64)) resync_start:none; do
+		component_size:$least resync_start:none; do
 		echo "${fact#*:}" > "$md/${fact%%:*}" || fail "md does not take $fact"
 	done
 	for serial; do
 		need_disk "$serial"
 		cat "/sys/block/${disk##*/}/dev" > $md/new_dev || fail "md does not take $disk"
-		echo 0 > "$md/dev-${disk##*/}/size" && echo $number > "$md/dev-${disk##*/}/slot" || fail "md gives $disk no place"
+		echo $least > "$md/dev-${disk##*/}/size" && echo $number > "$md/dev-${disk##*/}/slot" || fail "md gives $disk no place"
 		number=$((number + 1))
 	done
 	echo active > $md/array_state || fail "the $level of $# disks does not start"
