@@ -46,6 +46,48 @@ dm_remove() {
 	quietly dmsetup remove "$1"
 }
 
+# md_make LEVEL SERIAL...: an array of these disks at /dev/md0, by the files of md in /sys (admin-guide/md). mdadm opens arrays by
+# nodes that it makes itself, which steps may not. Nothing is written on the disks but data: there is no superblock.
+md_make() {
+	local level=$1 md=/sys/block/md0/md serial= number=0 least=0 size= fact= layout=0
+	shift
+	# Left-symmetric parity; two copies of each chunk, near to one another.
+	case $level in raid5 | raid6) layout=2 ;; raid10) layout=258 ;; esac
+	quietly modprobe md_mod
+	echo md0 > /sys/module/md_mod/parameters/new_array || fail "md makes no array"
+	[ -b /dev/md0 ] || fail "there is no /dev/md0"
+	for serial; do
+		need_disk "$serial"
+		size=$(($(sectors "$disk") / 2))
+		[ $least -gt 0 ] && [ $least -lt $size ] || least=$((size / 64 * 64))
+	done
+	# Sizes are in KiB, and whole chunks; nothing is to be brought into agreement first.
+	for fact in metadata_version:none level:$level raid_disks:$# chunk_size:65536 layout:$layout \
+		component_size:$least resync_start:none; do
+		echo "${fact#*:}" > "$md/${fact%%:*}" || fail "md does not take $fact"
+	done
+	for serial; do
+		need_disk "$serial"
+		cat "/sys/block/${disk##*/}/dev" > $md/new_dev || fail "md does not take $disk"
+		echo $least > "$md/dev-${disk##*/}/size" && echo $number > "$md/dev-${disk##*/}/slot" || fail "md gives $disk no place"
+		number=$((number + 1))
+	done
+	echo active > $md/array_state || fail "the $level of $# disks does not start"
+	grep -q "^md0 : active $level " /proc/mdstat || fail "there is no $level: $(tr '\n' ' ' < /proc/mdstat)"
+}
+
+# md_lose SERIAL: its disk is faulty from now on.
+md_lose() {
+	need_disk "$1"
+	echo faulty > "/sys/block/md0/md/dev-${disk##*/}/state" || fail "md does not let $disk go"
+	grep -q "${disk##*/}.*(F)" /proc/mdstat || fail "$disk is still in use: $(tr '\n' ' ' < /proc/mdstat)"
+}
+
+# md_stop: the array is no more.
+md_stop() {
+	echo clear > /sys/block/md0/md/array_state || fail "the array does not stop"
+}
+
 # sectors NODE: its size in units of 512 bytes.
 sectors() {
 	cat "/sys/class/block/$(basename "$(readlink -f "$1")")/size"

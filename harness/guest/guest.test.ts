@@ -474,7 +474,7 @@ t.test('the README names every helper, and no other', async (t) => {
     rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([a-z_]+)/g)].map(([, name]) => name)),
   );
   // Parts of helpers, which no scenario has a use for.
-  const parts = ['look_up', 'without_driver', 'pattern_stride', 'pattern_blocks', 'listening'];
+  const parts = ['look_up', 'without_driver', 'pattern_stride', 'pattern_blocks'];
   const defined = [...(await knownHelpers())].filter((name) => !parts.includes(name));
   t.same([...named].sort(), defined.sort());
 });

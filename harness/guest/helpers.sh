@@ -207,7 +207,13 @@ fs_check() {
 	ext2 | ext3) quietly fsck.ext4 -f -n "$disk" ;;
 	exfat) quietly fsck.exfat -n "$disk" ;;
 	f2fs) quietly fsck.f2fs "$disk" ;;
-	ntfs3 | udf) echo "$1 has no checker here" ;;
+	ntfs3) quietly ntfsfix -n "$disk" ;;
+	# Nothing checks udf; udfinfo says whether it was closed as it should be, and counts what fs_write has left.
+	udf)
+		quietly udfinfo "$disk"
+		grep -q '^integrity=closed' /tmp/quietly && grep -q '^numfiles=41' /tmp/quietly ||
+			fail "udfinfo says: $(grep -e '^integrity' -e '^numfiles' /tmp/quietly | tr '\n' ' ')"
+		;;
 	*) fail "fs_check knows no $1" ;;
 	esac
 }

@@ -36,14 +36,16 @@ on() {
 	nsenter "-n/run/netns/$host" "$program" "$@"
 }
 
-# serve PORT: from now on the server answers there with its own view of the connection, and goes on when the step ends.
+# serve PORT [HOST]: from now on the server (or HOST) answers there with its own view of the connection, and goes on when the
+# step ends.
 serve() {
-	on server setsid nc -ll -p "$1" -e /bin/busybox netstat -tn > /dev/null 2>&1 &
-	within 5 listening "$1" || fail "nothing listens on the server's port $1"
+	on "${2:-server}" setsid nc -ll -p "$1" -e /bin/busybox netstat -tn > /dev/null 2>&1 &
+	within 5 listening "$1" "${2:-server}" || fail "nothing listens on port $1 of the ${2:-server}"
 }
 
+# listening PORT [HOST]: somebody listens there, on the server or HOST.
 listening() {
-	on server netstat -ltn | grep -q ":$1 "
+	on "${2:-server}" netstat -ltn | grep -q ":$1 "
 }
 
 # reaches HOST ADDRESS [PORT]: a ping, or with a port a TCP connection that is answered; the answer is in /tmp/answer.
@@ -84,6 +86,20 @@ expect_counted() {
 	local packets=
 	packets=$(nft_packets "$1" "$2")
 	[ "${packets:-0}" -gt 0 ] || fail "the rule with \`$2\` in table $1 has counted ${packets:-nothing}"
+}
+
+# watch_packets HOST HOOK MATCH: from now on an nftables rule of its own counts the packets that pass this hook (prerouting, forward,
+# postrouting ...) of a host and match. For what another rule has done to a packet. Needs the tool nft; one watch a host.
+watch_packets() {
+	printf 'table ip watch {\n chain watch {\n type filter hook %s priority 10; policy accept;\n %s counter\n }\n}\n' "$2" "$3" > /tmp/watch
+	quietly on "$1" nft -f /tmp/watch
+}
+
+# expect_watched HOST: packets have passed there that match.
+expect_watched() {
+	local packets=
+	packets=$(on "$1" nft list table ip watch | sed -n 's/.*counter packets \([0-9]*\).*/\1/p')
+	[ "${packets:-0}" -gt 0 ] || fail "no packet on $1 matches: $(on "$1" nft list table ip watch | grep counter)"
 }
 
 # iptables_packets CHAIN TARGET: packets counted by the chain's first rule with this target.

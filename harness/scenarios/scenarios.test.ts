@@ -78,6 +78,29 @@ t.test('the quick ones are those of the first day, and every device has a scenar
   );
 });
 
+/** What a step's words or a tool need of a kernel; one symbol that matches is enough. Without it the scenario fails where it should be skipped. */
+const KERNEL_FOR: readonly [RegExp, RegExp][] = [
+  [/\b(?:routed_network|two_hosts|bridged_hosts)\b|type veth/, /^CONFIG_VETH$/],
+  [/\bbridged_hosts\b/, /^CONFIG_BRIDGE/],
+  [/\b(?:dm_make|dm_node)\b/, /CONFIG_(?:BLK_DEV_)?DM/],
+  [/\bmd_make\b/, /^CONFIG_BLK_DEV_MD$/],
+  [/\b(?:nft|watch_packets) /, /CONFIG_NFT?_/],
+  [/\biptables /, /^CONFIG_NFT_COMPAT$/],
+  [/\btc qdisc add .* ingress/, /^CONFIG_NET_SCH_INGRESS$/],
+  [/\btc filter add .* flower/, /^CONFIG_NET_CLS_FLOWER$/],
+  [/\bip tuntap\b/, /^CONFIG_TUN$/],
+];
+
+t.test('a scenario says what its helpers and tools need of the kernel', async (t) => {
+  const silent = (await loadScenarios(scenariosDir)).flatMap(({ name, steps, needs = [] }) => {
+    const text = steps.map(({ run }) => run).join('\n');
+    return KERNEL_FOR.filter(
+      ([words, symbol]) => words.test(text) && !needs.some((need) => symbol.test(need)),
+    ).map(([words, symbol]) => `${name} does ${words.source} and needs no ${symbol.source}`);
+  });
+  t.same(silent, []);
+});
+
 t.test('scenarios/schema.json is what the schema says', async (t) => {
   const file = join(scenariosDir, 'schema.json');
   if (process.env.BOOTGATE_UPDATE) writeFileSync(file, scenarioJsonSchema());
