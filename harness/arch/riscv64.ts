@@ -3,6 +3,7 @@ import type { ArchitectureTable } from './table.js';
 export const riscv64: ArchitectureTable = {
   arch: 'riscv64',
   names: { debian: 'riscv64', rpm: 'riscv64', node: 'riscv64', triplet: 'riscv64-linux-gnu' },
+  debianSuite: 'trixie',
   elf: { machine: 243, class: 64, littleEndian: true },
   // lp64d: doubles in registers, which is what distributions build for.
   libraries: { folders: ['/lib64/lp64d', '/usr/lib64/lp64d', '/lib64', '/usr/lib64'], cacheFlags: 0x1003 },

@@ -70,6 +70,7 @@ export async function makeRequest(options: RequestOptions): Promise<BootRequest>
     delivery: prepared.delivery,
     cache,
     arch: prepared.kernel.arch,
+    userland: prepared.userland,
     scenarioPath: options.scenarioPath,
   });
   return requestOf(prepared, scenario, { nonce, seed }, built, files);

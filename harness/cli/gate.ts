@@ -65,6 +65,7 @@ export function gateCommand(): Command {
     'json',
     'results',
     'delivery',
+    'userland',
     'verbose',
   ).action(gate);
 }

@@ -23,6 +23,7 @@ import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { setupCommand } from './setup.js';
 import { splitCommand } from './split.js';
+import { userlandCommand } from './userland.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -76,6 +77,7 @@ Examples:
     compareCommand(),
     initCommand(),
     setupCommand(),
+    userlandCommand(),
     cacheCommand(),
     doctorCommand(),
   ])

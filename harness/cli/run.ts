@@ -25,7 +25,7 @@ export function runCommand(): Command {
       'delivery',
     ]),
   );
-  share(command, 'accel', 'jobs', 'reporter', 'json', 'results', 'delivery', 'reference');
+  share(command, 'accel', 'jobs', 'reporter', 'json', 'results', 'delivery', 'userland', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );
@@ -60,13 +60,16 @@ async function prepareBuilt(session: Session, folder: string, patterns: readonly
   const { buildInitramfs } = await import('../initramfs/build.js');
   const built = await readBuilt(folder);
   const plan = await session.plan(built.image, patterns);
-  const { delivery } = built.answer.initramfs;
-  const prepared = await session.prepare(built.image, delivery);
-  const { set, kernel } = prepared[0];
+  const { delivery, userland: tools } = built.answer.initramfs;
+  const prepared = await session.prepare(built.image, delivery, tools);
+  const { set, kernel, userland } = prepared[0];
   const { cache } = session;
   checkBuilt(
     built,
-    await buildInitramfs({ set, tools: [], scenarioEntries: [], delivery, cache, arch: kernel.arch }),
+    await buildInitramfs({
+      ...{ set, tools: [], scenarioEntries: [], delivery, cache },
+      ...{ arch: kernel.arch, userland },
+    }),
   );
   return { plan, prepared };
 }

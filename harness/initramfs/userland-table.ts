@@ -30,6 +30,8 @@ export interface GuestTool extends SystemTool {
   libs: string[];
   /** Path patterns: `$LIB`, `*` and `?`, `optional` where nothing need match. */
   files: { pattern: string; optional: boolean }[];
+  /** Debian packages that have those files, where they are not the tool's own. */
+  filesFrom: string[];
 }
 
 export interface UserlandTable {
@@ -61,6 +63,7 @@ const guest = z.strictObject({
   links: absolute.default([]),
   libs: words.default([]),
   files: words.default([]),
+  from: words.default([]),
   ...common,
 });
 const schema = z.strictObject({
@@ -154,5 +157,6 @@ function guestTool(entry: z.output<typeof guest>, role: 'base' | 'tool'): GuestT
       pattern: pattern.replace(/\?$/, ''),
       optional: pattern.endsWith('?'),
     })),
+    filesFrom: entry.from,
   };
 }

@@ -1,4 +1,4 @@
-import { type Architecture, architectureOf } from '../arch/index.js';
+import { type Architecture, architectureOf, firmwareFor } from '../arch/index.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { type KernelConfig, readKernelConfig } from '../kernel/config.js';
 import type { ModuleIndex } from '../modules/module.js';
@@ -15,6 +15,8 @@ export interface Offer {
   index: Pick<ModuleIndex, 'resolve'>;
   /** QEMU's device models; null: unknown. */
   models: ReadonlySet<string> | null;
+  /** The package of the firmware that boots a vmlinuz as packaged and is not on this host. */
+  lacksFirmware?: string | undefined;
 }
 
 /**
@@ -31,6 +33,8 @@ export async function withoutUnmet(
     config: kernel.config ? await readKernelConfig(kernel.config) : null,
     index,
     models: boot ? await qemuModels(boot.qemu) : null,
+    lacksFirmware:
+      firmwareFor(kernel.arch, 'packaged') === null ? boot?.packagedFirmware?.package : undefined,
   };
   const reasons = new Map(plan.boots.map((scenario) => [scenario, unmetNeed(scenario, offer)]));
   const skips = plan.boots.flatMap((scenario) => {
@@ -50,6 +54,8 @@ export function unmetNeed(scenario: Scenario, offer: Offer): string | undefined 
   const boards = architectureOf(arch).boot?.boards ?? {};
   if (scenario.machine !== undefined && !(scenario.machine in boards))
     return `${arch} has no machine ${scenario.machine}`;
+  if (scenario.boot === 'packaged' && offer.lacksFirmware)
+    return `this host lacks the firmware that boots a packaged kernel of ${arch}: install ${offer.lacksFirmware}`;
   for (const row of rowsOf(scenario)) {
     if (row.arches && !row.arches.includes(arch)) return `machines of ${arch} have no ${row.name}`;
     const lacking = row.models.find((model) => models !== null && !models.has(model));

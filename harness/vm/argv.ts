@@ -8,7 +8,7 @@ import { type Slot, slotOf } from './slots.js';
 /** How this start of a machine is done: what is the host's choice and not the machine's. */
 export interface Launch {
   accelerator: Accelerator;
-  /** For a direct boot; null: the machine's own. */
+  /** Null: the machine's own. */
   firmware: string | null;
   /** Chardev backends: `{ backend: 'file', path: 'console.log' }`, `{ backend: 'stdio' }`. */
   console: Chardev;
@@ -48,11 +48,13 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
     ...['-display', 'none', '-machine', board.machine],
     ...['-accel', launch.accelerator, '-cpu', support.cpu[launch.accelerator], '-smp', `${machine.cpus}`],
     ...memoryArgs(machine, support, launch.windowAccess),
-    ...(machine.boot === 'direct' && launch.firmware ? ['-bios', launch.firmware] : []),
+    ...(launch.firmware ? ['-bios', launch.firmware] : []),
     ...['-kernel', machine.kernel, ...(machine.initramfs ? ['-initrd', machine.initramfs] : [])],
     ...['-append', commandLine(machine, support)],
     ...['-chardev', chardev('console', launch.console), '-serial', 'chardev:console'],
-    ...['-chardev', chardev('control', launch.control), '-serial', 'chardev:control'],
+    ...(support.control
+      ? ['-chardev', chardev('control', launch.control), ...support.control.args('control')]
+      : []),
     ...(qmp ? ['-chardev', chardev('qmp', qmp), '-mon', 'chardev=qmp,mode=control'] : []),
     ...machine.disks.flatMap((disk, index) => diskArgs(machine, disk, index, slot('disks', index))),
     ...machine.nics.flatMap((nic, index) => nicArgs(nic, index, slot('nics', index))),
@@ -65,7 +67,8 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
 
 /** The kernel's whole command line: the architecture's part, the window's, then the machine's own. */
 export function commandLine(machine: Machine, support: BootSupport = bootSupport(machine.arch)): string {
-  const parts = [support.cmdline, `bootgate.control=${support.control}`];
+  const parts = [support.cmdline];
+  if (support.control) parts.push(`bootgate.control=${support.control.tty}`);
   if (machine.window && support.window) {
     const layout = support.window.layout(machine.memoryMiB);
     parts.push(support.window.cmdline(layout, machine.window.bytes), `bootgate.window=${layout.base}`);

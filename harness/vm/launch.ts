@@ -1,4 +1,4 @@
-import { bootSupport, directFirmware } from '../arch/index.js';
+import { bootSupport, firmwareFor } from '../arch/index.js';
 import { type Launch, qemuArgv } from './argv.js';
 import { type HandedOver, handOver } from './handover.js';
 import type { Accelerator, Machine } from './machine.js';
@@ -43,7 +43,7 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
     path === null ? ({ backend: 'null' } as const) : ({ backend: 'file', path } as const);
   const launch: Launch = {
     accelerator,
-    firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
+    firmware: firmwareFor(machine.arch, machine.boot),
     console: file(logs.console),
     control: file(logs.control),
     qmp: QMP_CHARDEV,
