@@ -32,7 +32,7 @@ export const arm64: ArchitectureTable = {
       paths: [
         '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd',
         '/usr/share/edk2/aarch64/QEMU_EFI.fd',
-        '/usr/share/AAVMF/AAVMF_CODE.fd',
+        '/usr/share/qemu/aavmf-aarch64-code.bin',
       ],
       package: 'qemu-efi-aarch64',
     },

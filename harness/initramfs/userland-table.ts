@@ -16,6 +16,8 @@ export interface SystemTool {
   packages: Record<Family, string>;
   role: 'host' | 'base' | 'tool';
   optional: boolean;
+  /** For kernels of this architecture alone, as Debian spells it; null: for all. */
+  target: string | null;
   /** For a file that is no command: any one of these absolute paths will do. */
   paths: string[] | null;
 }
@@ -55,8 +57,9 @@ const common = {
   suse: packageName,
   optional: z.boolean().default(false),
 };
-const command = z.strictObject({ command: programName, ...common });
-const file = z.strictObject({ file: programName, paths: absolute, ...common });
+const target = programName.optional();
+const command = z.strictObject({ command: programName, target, ...common });
+const file = z.strictObject({ file: programName, paths: absolute, target, ...common });
 const guest = z.strictObject({
   tool: programName.optional(),
   command: programName,
@@ -109,6 +112,7 @@ async function readOneTable(path: string): Promise<UserlandTable> {
       ...shared(entry, 'host'),
       command: 'command' in entry ? entry.command : entry.file,
       paths: 'paths' in entry ? entry.paths : null,
+      target: entry.target ?? null,
     })),
     base: value.base.map((entry) => guestTool(entry, 'base')),
     tools: value.tools.map((entry) => guestTool(entry, 'tool')),
@@ -150,6 +154,7 @@ function guestTool(entry: z.output<typeof guest>, role: 'base' | 'tool'): GuestT
     ...shared(entry, role),
     name: entry.tool ?? entry.command,
     command: entry.command,
+    target: null,
     paths: null,
     links: entry.links,
     libs: entry.libs,
