@@ -28,6 +28,8 @@ export interface Board {
   machine: string;
   /** The bus with the fixed slots. */
   pciBus: string;
+  /** Where virtio devices are on channels instead, as on s390x: the subsystem that they are in, `fe.0`. */
+  css?: string;
 }
 
 /** A port that no module under test drives, for records alone. */

@@ -50,7 +50,7 @@ async function showLock(tools: string[], flags: SharedFlags): Promise<void> {
   printTable(rows.map(({ architecture, tool, packages }) => [architecture, tool, packages.join(', ')]));
 }
 
-async function update({ arch, suite = undefined }: UpdateFlags): Promise<void> {
+async function update({ arch, suite }: UpdateFlags): Promise<void> {
   const { ARCHITECTURES, findArchitecture, list } = await import('../arch/index.js');
   const { Cache } = await import('../cache.js');
   const { userError } = await import('../errors.js');
@@ -67,8 +67,9 @@ async function update({ arch, suite = undefined }: UpdateFlags): Promise<void> {
   const lock = existsSync(file) ? await readLock(file) : new Map();
   const context = { cache: new Cache(), log: say };
   const userland = await readUserlandTable();
-  for (const table of tables)
+  for (const table of tables) {
     lock.set(table.names.debian, await resolveUserland(userland, table, suite ?? null, context));
-  await writeLock(file, lock);
+    await writeLock(file, lock);
+  }
   print(`wrote ${file}`);
 }

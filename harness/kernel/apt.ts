@@ -22,7 +22,10 @@ export async function fetchFromApt(
   source: KernelSource & { kind: 'apt' },
   context: AptContext,
 ): Promise<string[]> {
-  const view = await aptView(architectureIn(source.name), context);
+  const arch = architectureIn(source.name);
+  const isForeign = arch !== null && arch !== hostArchitecture().names.debian;
+  // Lists of our own are fetched for the suite that is asked for, whether this machine has it among its sources or not.
+  const view = await aptView(arch, context, isForeign ? source.suite : null);
   const plan = await rememberedPlan(source, view, context);
   const files: string[] = [];
   for (const one of plan) files.push(await download(one, source, view, context));

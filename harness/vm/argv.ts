@@ -3,7 +3,7 @@ import { checkMachine } from './check-machine.js';
 import { diskRow, nicRow, otherRow } from './devices/index.js';
 import type { Accelerator, Disk, Machine, Nic, Share } from './machine.js';
 import { qemuOptions as options } from './qemu-options.js';
-import { type Slot, slotOf } from './slots.js';
+import { onChannel, type Slot, slotOf } from './slots.js';
 
 /** How this start of a machine is done: what is the host's choice and not the machine's. */
 export interface Launch {
@@ -40,9 +40,9 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
   checkMachine(machine);
   const support = bootSupport(machine.arch);
   const board = boardOf(machine.arch, machine.board);
-  const slot = (kind: Parameters<typeof slotOf>[0], index: number) => slotOf(kind, index, board.pciBus);
+  const slot = (kind: Parameters<typeof slotOf>[0], index: number) => slotOf(kind, index, board);
   const { qmp } = launch;
-  return [
+  const args = [
     ...['-nodefaults', '-no-user-config', '-no-reboot', ...(qmp ? ['-S', '-no-shutdown'] : [])],
     ...(launch.sandbox === false ? [] : ['-sandbox', SANDBOX]),
     ...['-display', 'none', '-machine', board.machine],
@@ -63,6 +63,7 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
       (otherRow(name)?.devices({ slot: slot('devices', index) }) ?? []).flatMap(onDevice),
     ),
   ];
+  return board.css === undefined ? args : args.map(onChannel);
 }
 
 /** The kernel's whole command line: the architecture's part, the window's, then the machine's own. */

@@ -15,6 +15,7 @@ export const NIC_ROWS = [
     name: 'virtio-net',
     title: 'virtio network card',
     models: ['virtio-net-pci'],
+    ccw: true,
     levels: virtio(1, '1000', ['02', '00'], ['virtio_net', 'VIRTIO_NET']),
     hotplug: true,
     devices: onPci('virtio-net-pci'),
