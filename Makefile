@@ -4,7 +4,7 @@ ARGS  ?=
 BOOTGATE = node dist/cli/main.js
 SOURCES := $(shell find harness -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: run test test-all check bench mutate fuzz setup tools build unit lint types clean hooks
+.PHONY: run test test-all test-kvm soak check bench mutate fuzz setup tools build unit lint types clean hooks
 
 run: setup
 	$(BOOTGATE) run --image $(IMAGE) $(ARGS)
@@ -43,6 +43,15 @@ mutate: setup
 SECONDS = 600
 fuzz: setup
 	node dist/fuzz/main.js --seconds $(SECONDS) $(if $(N),--inputs $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# The same verdicts under a real KVM as under emulation: on this machine's KVM, else on that of a machine with an emulated
+# processor (slow). ARGS='storage filesystems/ext4'.
+test-kvm: setup
+	node dist/kvm/main.js $(ARGS)
+
+# Boots under faults: guests and bootgate killed and stopped, disks full, a slow host. SEED=... plays the same dice again. Needs root.
+soak: setup
+	node dist/soak/main.js $(if $(N),--boots $(N)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # Set-up. Doing it twice costs seconds: each step looks first.
 setup: tools node_modules/.package-lock.json dist/.tsbuildinfo

@@ -5,7 +5,8 @@ import { packageRoot } from './paths.js';
 
 /** Imports only go down. A folder may import from its own row and from the rows below. */
 const LAYERS: string[][] = [
-  ['cli', 'bench', 'fuzz'],
+  // Programs of their own: what users start, and what developers measure and try.
+  ['cli', 'bench', 'fuzz', 'kvm', 'soak'],
   ['fleet'],
   ['search'],
   ['gate'],

@@ -84,6 +84,16 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { verdict: 'crash', reason: /^Kernel panic$/ },
   ],
   [
+    'an oops that only the taint flags tell of',
+    { report: { taint: (1 << 7) | (1 << 9) } },
+    { verdict: 'crash', reason: /^the kernel had an oops \(its taint flags say so\)/ },
+  ],
+  [
+    'a warning and a soft lockup are no end of a kernel',
+    { report: { taint: (1 << 9) | (1 << 14) } },
+    { verdict: 'pass', reason: /^$/ },
+  ],
+  [
     'QEMU would not start',
     {
       ending: { kind: 'infra', message: 'qemu: cannot set up guest memory' },
@@ -115,6 +125,17 @@ const ROWS: [string, Case, { verdict: string; phase?: string; reason: RegExp }][
     { report: { steps: [okStep('find'), badStep('mount', 'first\nmount: No such device\n')] } },
     { verdict: 'fail', phase: 'steps', reason: /^the step "mount" failed: mount: No such device$/ },
   ],
+  [
+    'a step failed on a host that had stopped QEMU',
+    { stoodStill: 3, report: { steps: [okStep('find'), badStep('mount', 'no answer within 10 s')] } },
+    { verdict: 'infra', reason: /stopped for 3.0 s/ },
+  ],
+  [
+    'a deadline passed while QEMU was stopped',
+    { stoodStill: 90, ending: { kind: 'deadline', phase: 'devices', limitSeconds: 60 } },
+    { verdict: 'infra', reason: /stopped for 90 s|stopped for 1 min 30 s/ },
+  ],
+  ['what passes although QEMU was stopped has passed', { stoodStill: 90 }, { verdict: 'pass', reason: /^$/ }],
   [
     'a step failed without output',
     { report: { steps: [{ ...badStep('find', ''), status: 3 }], notRun: ['mount'] } },

@@ -64,6 +64,17 @@ export const RULES: readonly Rule[] = [
     reason: ({ recording: { ending } }) => (ending.kind === 'fatal' ? ending.title : undefined),
   },
   {
+    name: 'tainted without a report',
+    verdict: 'crash',
+    // The console can be silenced, and a line of a program can swallow the beginning of one of the kernel's. Flags stay.
+    reason: ({ report }) => {
+      const [what] = FATAL_TAINTS.filter(([bit]) => ((report.taint ?? 0) >>> bit) & 1).map(
+        ([, what]) => what,
+      );
+      return what ? `${what} (its taint flags say so), but the console has no report of it` : undefined;
+    },
+  },
+  {
     name: 'QEMU trouble',
     verdict: 'infra',
     reason: ({ recording: { ending } }) => (ending.kind === 'infra' ? ending.message : undefined),
@@ -83,6 +94,15 @@ export const RULES: readonly Rule[] = [
     verdict: 'infra',
     // A disk or a share that somebody on the host took away: whatever the steps made of it, it was not tried.
     reason: ({ trouble }) => trouble,
+  },
+  {
+    name: 'stood still',
+    verdict: 'infra',
+    // The guest's clock goes on while QEMU is stopped: a limit may have passed of which no part was the guest's.
+    reason: ({ recording: { ending, stoodStill = 0 }, report }) =>
+      stoodStill > 0 && (ending.kind === 'deadline' || failedStep(report))
+        ? `QEMU or bootgate was stopped for ${formatSeconds(stoodStill)} while the guest ran, so its limits of time decide nothing`
+        : undefined,
   },
   {
     name: 'step ran out of time',
@@ -201,6 +221,12 @@ export const RULES: readonly Rule[] = [
     verdict: 'pass',
     reason: ({ report }) => (report.ended && report.steps.every((step) => step.ok) ? '' : undefined),
   },
+];
+
+/** Bits of /proc/sys/kernel/tainted that a working kernel never sets, not even on a slow host (Documentation/admin-guide/tainted-kernels.rst). */
+const FATAL_TAINTS: readonly (readonly [bit: number, what: string])[] = [
+  [7, 'the kernel had an oops'],
+  [5, 'the kernel found a page in a bad state'],
 ];
 
 const STUCK: Record<Phase, string> = {

@@ -9,7 +9,8 @@ import { depmodIndexes } from '../modules/indexes.js';
 import { readList } from '../modules/list.js';
 import { wholeTree } from '../modules/set.js';
 import { packageRoot } from '../paths.js';
-import { cksum, readReport } from '../vm/records.js';
+import { cksum } from '../vm/record-line.js';
+import { readReport } from '../vm/records.js';
 import type { TargetMaker } from './target.js';
 
 /** Names of the tree's texts, in one input: `== NAME` before each. */

@@ -42,4 +42,12 @@ shut_doors() {
 	echo "65536 0" > /proc/sys/kernel/usermodehelper/bset
 	# A process that an earlier step has left must not change a later one. Only CAP_SYS_PTRACE may undo this.
 	[ ! -e /proc/sys/kernel/yama/ptrace_scope ] || echo 2 > /proc/sys/kernel/yama/ptrace_scope
+	printk=$(busybox cat /proc/sys/kernel/printk)
+	read -r stamps < /sys/module/printk/parameters/time || stamps=
+}
+
+# A step may have silenced the kernel (dmesg -n) or taken the timestamps away by which its lines are known.
+give_voice_back() {
+	echo "$printk" > /proc/sys/kernel/printk
+	[ -z "$stamps" ] || echo "$stamps" > /sys/module/printk/parameters/time
 }

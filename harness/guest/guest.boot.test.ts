@@ -87,6 +87,26 @@ t.test('without a second UART the records come over the kernel log', async (t) =
   });
 });
 
+t.test('a step that silences the kernel does so for itself alone, and flags outlive it', async (t) => {
+  const { report, judgement } = await boot(t.testdir(), {
+    silence: `dmesg -n 1; echo N > /sys/module/printk/parameters/time; cat /proc/sys/kernel/printk
+      grep -q '^1' /proc/sys/kernel/printk
+      grep -q N /sys/module/printk/parameters/time
+      # As an oops sets it (TAINT_DIE).
+      echo 128 > /proc/sys/kernel/tainted`,
+    after: `cat /proc/sys/kernel/printk
+      ! grep -q '^1' /proc/sys/kernel/printk || exit 1
+      grep -q Y /sys/module/printk/parameters/time
+      echo 0 > /proc/sys/kernel/tainted`,
+  });
+  t.match(
+    report,
+    { ended: true, missing: 0, taint: 128, steps: [{ ok: true }, { ok: true }] },
+    JSON.stringify(report.steps),
+  );
+  t.match(judgement, { verdict: 'crash', reason: /an oops \(its taint flags say so\)/ });
+});
+
 t.test('module files in the archive do as well', async (t) => {
   const { report } = await boot(
     t.testdir(),

@@ -8,7 +8,8 @@ import t, { type Test } from 'tap';
 import { exec } from '../exec.js';
 import { guestDir } from '../paths.js';
 import { knownHelpers } from '../scenarios/lint.js';
-import { type AgentRecord, cksum, fieldOf, RecordReader, readReport } from '../vm/records.js';
+import { type AgentRecord, cksum, fieldOf } from '../vm/record-line.js';
+import { RecordReader, readReport } from '../vm/records.js';
 import { halfSipHash, sealKey, sealOf } from '../vm/seal.js';
 
 const NONCE = 'a1b2c3d4e5f60718';
@@ -47,6 +48,7 @@ const ORDERS = [
   ':bound\t/sys/bus/pci/drivers/virtio-pci/0000:00:04.0/modalias\t/sys/bus/pci/drivers/virtio-pci/0000:00:05.0/modalias',
   ':modules',
   ':memory',
+  ':taint',
   'end',
 ];
 const FILES = {
@@ -93,6 +95,7 @@ t.test('what the recorder writes, the reader takes', async (t) => {
   const total = Number(/MemTotal: +(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) * 1024;
   t.equal(report.memory.totalBytes, total);
   t.ok(report.memory.usedAfterBootBytes > 0 && report.memory.usedAfterBootBytes < total);
+  t.equal(report.taint, Number(readFileSync('/proc/sys/kernel/tainted', 'utf8')));
   t.match(console, /^step\| plain\nstep\| tab\there/);
   t.notMatch(console, '\x1b', 'no escape reaches the console');
 });

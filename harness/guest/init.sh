@@ -139,6 +139,7 @@ run_step() {
 	tell step-start "name=$name" "up=$up"
 	echo "$index $limit $look" >&4
 	read -r status <&3
+	give_voice_back
 	now
 	centis "$begin"
 	begin=$value
@@ -202,6 +203,7 @@ tell_unbound end
 tell_bound
 tell :modules
 tell :requests
+tell :taint
 tell end
 # The recorder's end closes the channel, and closing a UART waits until its last byte is out.
 exec 8>&- 7>&-

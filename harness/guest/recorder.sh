@@ -9,7 +9,7 @@
 #   :output FILE                  the tail of a step's output
 #   :unbound AT FILE...           devices without a driver, by their modalias files
 #   :bound FILE...                bound devices, by /sys/bus/BUS/drivers/DRIVER/DEVICE/modalias
-#   :modules  :memory
+#   :modules  :memory  :taint
 export LC_ALL=C
 exec busybox awk -v channel="$1" -v out="$2" -v folder="${3:-/run/bootgate}" -v console="${4:-/dev/console}" '
 # The seal of a record, as harness/vm/seal.ts has it: two polynomials at secret points, then HalfSipHash-2-4. awk has the
@@ -173,6 +173,7 @@ BEGIN { FS = "\t"; getline nonce; table() }
     else if ($1 == ":output") output($2)
     else if ($1 == ":modules") modules()
     else if ($1 == ":memory") memory()
+    else if ($1 == ":taint") record("taint", " flags=" encode(firstLine("/proc/sys/kernel/tainted")))
     else if ($1 == ":unbound" || $1 == ":bound") {
         n = split($0, words, "\t")
         if ($1 == ":bound") bound(n, words)

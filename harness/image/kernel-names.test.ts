@@ -26,6 +26,8 @@ t.test('a folder of packages and a glob are the packages that a kernel is made o
   t.same(expandSources([`${build}/*.deb`]), kernel);
   t.same(expandSources([`${build}/linux-mod*`, build]).sort(), kernel, 'each once');
   t.same(expandSources(['apt:linux-image-amd64', 'installed']), ['apt:linux-image-amd64', 'installed']);
+  for (const odd of ['./a\0b.deb', `./${'a'.repeat(300)}.deb`, `${build}/tools/none/x.deb`])
+    t.same(expandSources([odd]), [odd], 'left to whoever opens it');
   t.throws(() => expandSources([`${build}/*.zork`]), { code: 'E_KERNEL_SOURCE', message: /matches no file/ });
   t.throws(() => expandSources([join(build, 'tools')]), { message: /no package that a kernel is made of/ });
   writeFileSync(join(build, 'mine.yaml'), 'version: 1\nname: mine\nkernel: "*.deb"\n');

@@ -187,7 +187,7 @@ tools:
     ...codeOf('E_USERLAND_MISSING'),
     blame: 'host',
     problems: [{ message: /mkfs\.nothing.*nothing-progs/ }],
-    hint: /make run/,
+    hint: /nothing-progs; `bootgate setup` does it/,
   });
   await t.rejects(ask(['mkfs.nothin', 'od']), {
     ...codeOf('E_TOOL_UNKNOWN'),

@@ -19,9 +19,18 @@ export function expandSources(sources: readonly string[]): string[] {
 
 function expandOne(source: string): string[] {
   if (!isKernelPath(source)) return [source];
-  const stats = statSync(source, { throwIfNoEntry: false });
-  if (!stats && /[*?]/.test(source)) return matches(source);
-  return stats?.isDirectory() ? (packagesIn(source) ?? [source]) : [source];
+  const kind = kindOf(source);
+  if (kind === 'nothing' && /[*?]/.test(source)) return matches(source);
+  return kind === 'folder' ? (packagesIn(source) ?? [source]) : [source];
+}
+
+/** A path that cannot be asked about (a NUL in it, a name too long, no right to look) is told by whoever opens it. */
+function kindOf(path: string): 'folder' | 'file' | 'nothing' {
+  try {
+    return statSync(path).isDirectory() ? 'folder' : 'file';
+  } catch {
+    return 'nothing';
+  }
 }
 
 function matches(glob: string): string[] {
@@ -38,7 +47,12 @@ function matches(glob: string): string[] {
 
 /** Undefined for a folder without packages, and for one that has a kernel itself. */
 function packagesIn(folder: string): string[] | undefined {
-  const names = readdirSync(folder);
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (cause) {
+    throw none(folder, (cause as Error).message);
+  }
   const packages = names.filter((name) => PACKAGE.test(name));
   if (packages.length === 0 || names.some((name) => /^(lib|usr|boot|kernel|modules\.\w+)$/.test(name)))
     return undefined;

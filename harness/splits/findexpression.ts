@@ -71,7 +71,7 @@ export class FindExpression {
         return inside;
       }
       case '-name':
-        return this.#pattern(word, ({ path }) => path.slice(path.lastIndexOf('/') + 1));
+        return this.#pattern(word, ({ path }) => /[^/]*$/.exec(path.replace(/(.)\/+$/, '$1'))?.[0] ?? '');
       case '-path':
       case '-wholename':
         return this.#pattern(word, ({ path }) => path);

@@ -19,11 +19,11 @@ export function findFiles(command: string, tree: FileTree): string[] {
   if (first[0]?.text !== 'find') throw new ShellBeyond('only find is supported', first[0]?.offset ?? 0);
   const words = first.slice(1).flatMap((word) => expand(word, tree));
   const split = words.findIndex(({ text }) => /^[-!(]/.test(text));
-  const starts = (split < 0 ? words : words.slice(0, split)).map(({ text }) => text.replace(/(.)\/+$/, '$1'));
+  const starts = (split < 0 ? words : words.slice(0, split)).map(({ text }) => text);
   const expression = new FindExpression(split < 0 ? [] : words.slice(split));
   const printed = (starts.length > 0 ? starts : ['.']).flatMap((start) => walk(start, tree, expression));
   const lines = filters.reduce((some, words) => filter(words, some), printed);
-  return lines.map((line) => line.replace(/^\.\//, ''));
+  return lines.map((line) => line.replace(/\/+/g, '/').replace(/^\.\//, ''));
 }
 
 /** Braces and globs, as the shell expands them before find sees them: a glob that matches nothing stays as it is. */
@@ -57,21 +57,24 @@ export class FileTree {
   }
 }
 
+/** A start's own path is as it was written, `fs/` with its slash, and what lies below begins with it. */
 function walk(start: string, tree: FileTree, expression: FindExpression): string[] {
-  const root = start === '.' ? '' : start.replace(/^\.\//, '');
-  const shown = (path: string) => (start === '.' || start.startsWith('./') ? `./${path}` : path);
+  const root = start.replace(/\/+$/, '').replace(/^\.(\/+|$)/, '');
+  const below = start.endsWith('/') ? start : `${start}/`;
   const printed: string[] = [];
   const pruned: string[] = [];
-  for (const path of tree.all) {
-    if (root !== '' && path !== root && !path.startsWith(`${root}/`)) continue;
+  for (const path of ['', ...tree.all]) {
+    if (path !== root && root !== '' && !path.startsWith(`${root}/`)) continue;
     if (pruned.some((folder) => path.startsWith(folder))) continue;
-    const depth = path === root ? 0 : path.slice(root === '' ? 0 : root.length + 1).split('/').length;
+    const rest = path === root ? '' : path.slice(root === '' ? 0 : root.length + 1);
+    const depth = rest === '' ? 0 : rest.split('/').length;
     if (depth > expression.maxDepth) continue;
     if (depth < expression.minDepth) continue;
-    const visit = { path: shown(path), file: tree.isFile(path), pruned: false, printed: false };
+    const shown = rest === '' ? start : `${below}${rest}`;
+    const visit = { path: shown, file: tree.isFile(path), pruned: false, printed: false };
     const holds = expression.test(visit);
-    if (expression.prints ? visit.printed : holds) printed.push(visit.path);
-    if (visit.pruned) pruned.push(`${path}/`);
+    if (expression.prints ? visit.printed : holds) printed.push(shown);
+    if (visit.pruned) pruned.push(path === '' ? '' : `${path}/`);
   }
   return printed;
 }

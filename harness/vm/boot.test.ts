@@ -196,6 +196,16 @@ async function boots(): Promise<void> {
     }
   });
 
+  await t.test('a QEMU that somebody stops is seen to stand still', async (t) => {
+    const guest = options('sleep');
+    const onPhase = () => void qemusIn(guest.folder).map((pid) => process.kill(pid, 'SIGSTOP'));
+    const recording = await runGuest({ ...guest, timeScale: 0.02, onPhase });
+    t.match(recording.ending, { kind: 'deadline' });
+    t.ok((recording.stoodStill ?? 0) >= 0.5, `${recording.stoodStill} s`);
+    t.same(qemusIn(guest.folder), [], 'and it is gone all the same');
+    t.same(await readRecording(guest.folder), recording);
+  });
+
   await t.test('an interrupt ends the guest in order', async (t) => {
     const guest = options('sleep');
     const abort = new AbortController();

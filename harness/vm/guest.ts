@@ -74,20 +74,22 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
       console: options.watcher,
       onPhase: options.onPhase,
     });
-    const watch = new Watch(monitor, uarts, signal);
+    let qemu: Qemu | undefined;
+    const watch = new Watch(monitor, uarts, signal, () => qemu?.readState() ?? '');
     undo.push(() => watch.close());
-    const qemu = ready.start((event) => watch.feed({ kind: 'qmp', ...event }));
-    undo.push(() => qemu.stop());
-    void qemu.exited.then((exit) => watch.feed({ kind: 'exit', ...exit }));
+    const started = ready.start((event) => watch.feed({ kind: 'qmp', ...event }));
+    qemu = started;
+    undo.push(() => started.stop());
+    void started.exited.then((exit) => watch.feed({ kind: 'exit', ...exit }));
     // Where QEMU is gone its exit says why, and is heard first or at the same time.
-    qemu.begin(1000 * limits.begin).catch(async ({ message }: Error) => {
-      await Promise.race([qemu.exited, sleep(EXIT_MS)]);
+    started.begin(1000 * limits.begin).catch(async ({ message }: Error) => {
+      await Promise.race([started.exited, sleep(EXIT_MS)]);
       watch.feed({ kind: 'broken', message });
     });
 
     let ending: Ending = await watch.ended;
-    const { seconds } = watch;
-    if (ending.kind === 'deadline') await saveRegisters(qemu, folder);
+    const { seconds, stoodStill } = watch;
+    if (ending.kind === 'deadline') await saveRegisters(started, folder);
     await undoAll();
     if (await diskIsFull(folder))
       ending = { kind: 'infra', message: `no space is left on the disk of ${folder}` };
@@ -98,7 +100,8 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
       ending,
       phases: monitor.phases,
       seconds,
-      cpuSeconds: qemu.cpuSeconds,
+      ...(stoodStill > 0 ? { stoodStill } : {}),
+      cpuSeconds: started.cpuSeconds,
     };
     await writeRecording(folder, recording);
     return recording;

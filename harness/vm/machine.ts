@@ -97,6 +97,8 @@ export interface Recording {
   /** Seconds from QEMU's start at which each phase was entered. */
   phases: { phase: Phase; at: number }[];
   seconds: number;
+  /** Seconds in which QEMU or bootgate was stopped (standstill.ts); absent where they never were. */
+  stoodStill?: number;
   /** QEMU's own CPU time (user + system). */
   cpuSeconds: number;
 }

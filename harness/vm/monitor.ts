@@ -1,6 +1,6 @@
 import type { Limits } from './deadlines.js';
 import { type Ending, PHASES, type Phase } from './machine.js';
-import type { AgentRecord } from './records.js';
+import type { AgentRecord } from './record-line.js';
 
 /** Everything that can happen to a guest. */
 export type GuestEvent =

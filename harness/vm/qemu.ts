@@ -117,18 +117,28 @@ export class Qemu {
     return this.#cpuSeconds;
   }
 
-  /** proc(5): fields 14 and 15 of stat, counted behind the name, which may hold anything. */
   readCpu(): number {
-    if (this.#gone || this.pid === 0) return this.#cpuSeconds;
+    const fields = this.#stat();
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    // When it has just ended, what was seen last stands.
+    if (ticks > 0) this.#cpuSeconds = ticks / TICKS_PER_SECOND;
+    return this.#cpuSeconds;
+  }
+
+  /** `R`, `S`, ..., `T` when it is stopped; empty when it is gone. */
+  readState(): string {
+    return this.#stat()[0] ?? '';
+  }
+
+  /** proc(5): stat from its third field on, counted behind the name, which may hold anything. Empty when the process is gone. */
+  #stat(): string[] {
+    if (this.#gone || this.pid === 0) return [];
     try {
       const stat = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      const ticks = Number(fields[11]) + Number(fields[12]);
-      if (ticks > 0) this.#cpuSeconds = ticks / TICKS_PER_SECOND;
+      return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     } catch {
-      // It has just ended: what was seen last stands.
+      return [];
     }
-    return this.#cpuSeconds;
   }
 
   /** Ends it in order: QMP quit, then SIGTERM, then SIGKILL two seconds after the beginning at the latest. */

@@ -1,5 +1,6 @@
 /** What the guest's agent reports, as authenticated records. The format is described in harness/guest/README.md. */
-import { type SealKey, sealKey, sealOf } from './seal.js';
+import { type AgentRecord, fieldOf, recordIn } from './record-line.js';
+import { type SealKey, sealKey } from './seal.js';
 
 export interface StepRecord {
   name: string;
@@ -58,6 +59,8 @@ export interface GuestReport {
   /** /proc/modules at the end. */
   modulesLoaded: { name: string; bytes: number }[];
   memory: { modulesBytes: number; usedAfterBootBytes: number; totalBytes: number };
+  /** The kernel's taint flags after the last step; null where no record tells (older runs, a guest that did not get there). */
+  taint: number | null;
   /** modprobe's complaints: `could not insert 'x': Unknown symbol in module`. */
   loadErrors: string[];
   notes: string[];
@@ -67,25 +70,8 @@ export interface GuestReport {
   missing: number;
 }
 
-/** One record as it was taken: authentic and in order. */
-export interface AgentRecord {
-  seq: number;
-  type: string;
-  /** In the order of the line; a key may stand more than once. */
-  pairs: [key: string, value: string][];
-}
-
-/** What every record has in its line. */
-export const MARK = '@bg2 ';
-/** What they had before they were sealed: runs that were recorded then can still be judged again. */
-const OLD_MARK = '@bg1 ';
 /** A record has at most 900 bytes; a "line" that has grown past this is noise and is forgotten. */
 const LONGEST_LINE = 4096;
-
-/** The value of a record's first such key, or ''. */
-export function fieldOf(record: AgentRecord, key: string): string {
-  return record.pairs.find((pair) => pair[0] === key)?.[1] ?? '';
-}
 
 /**
  * Takes the bytes of the guest's channels, however they were cut, and keeps the records among them. The monitor
@@ -113,10 +99,8 @@ export class RecordReader {
     const lines = (this.#partial[channel] + Buffer.from(bytes).toString('latin1')).split('\n');
     this.#partial[channel] = (lines.pop() ?? '').slice(-LONGEST_LINE);
     for (const line of lines) {
-      const at = Math.max(line.lastIndexOf(MARK), line.lastIndexOf(OLD_MARK));
-      if (at < 0) continue;
-      const text = line.slice(at + MARK.length).replace(/\r+$/, '');
-      const record = line.startsWith(MARK, at) ? parseSealed(text, this.#key) : parseOld(text, this.#nonce);
+      const record = recordIn(line, this.#key, this.#nonce);
+      if (record === undefined) continue;
       if (!record || record.seq <= this.#seq || this.#report.ended) {
         this.#report.rejected++;
         continue;
@@ -207,6 +191,9 @@ export class RecordReader {
           totalBytes: numberOr(value('total'), 0),
         };
         break;
+      case 'taint':
+        report.taint = numberOr(value('flags'), 0);
+        break;
       case 'end':
         report.ended = numberOr(value('records'), -1) === record.seq && report.missing === 0;
         break;
@@ -220,52 +207,6 @@ export function readReport(nonce: string, control: Uint8Array, console: Uint8Arr
   reader.push(control, 'control');
   reader.push(console, 'console');
   return reader.report();
-}
-
-/** `SEQ SEAL TYPE KEY=VALUE...`; null when it is not a record of this boot. */
-function parseSealed(text: string, key: SealKey | null): AgentRecord | null {
-  const [seq, seal, ...rest] = text.split(' ');
-  if (!key || !seq || seal !== sealOf(key, [seq, ...rest].join(' '))) return null;
-  return recordOf(seq, rest);
-}
-
-/** `NONCE SEQ CRC TYPE KEY=VALUE...`: a record that shows its secret. */
-function parseOld(text: string, nonce: string): AgentRecord | null {
-  const [theirs, seq, crc, ...rest] = text.split(' ');
-  if (theirs !== nonce || !seq) return null;
-  if (crc !== String(cksum([theirs, seq, ...rest].join(' ')))) return null;
-  return recordOf(seq, rest);
-}
-
-function recordOf(seq: string, [type, ...payload]: readonly string[]): AgentRecord | null {
-  if (!type || !/^[1-9]\d{0,8}$/.test(seq)) return null;
-  const pairs = payload.map((pair): [string, string] => {
-    const equals = pair.indexOf('=');
-    return equals < 0 ? [decode(pair), ''] : [decode(pair.slice(0, equals)), decode(pair.slice(equals + 1))];
-  });
-  return { seq: Number(seq), type, pairs };
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte << 24;
-  for (let bit = 0; bit < 8; bit++) crc = (crc << 1) ^ (crc < 0 ? 0x04c11db7 : 0);
-  return crc >>> 0;
-});
-
-/** POSIX cksum of latin1 text: the CRC of its bytes followed by their number, lowest byte first. */
-export function cksum(text: string): number {
-  let crc = 0;
-  const step = (byte: number) => {
-    crc = ((crc << 8) ^ (CRC_TABLE[(crc >>> 24) ^ byte] ?? 0)) >>> 0;
-  };
-  for (let at = 0; at < text.length; at++) step(text.charCodeAt(at) & 0xff);
-  for (let length = text.length; length > 0; length = Math.floor(length / 256)) step(length & 0xff);
-  return ~crc >>> 0;
-}
-
-/** Percent-decoding to bytes (as latin1), which never throws. */
-function decode(text: string): string {
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
 function numberOr(text: string, otherwise: number): number {
@@ -287,6 +228,7 @@ export function emptyReport(): GuestReport {
     bound: {},
     modulesLoaded: [],
     memory: { modulesBytes: 0, usedAfterBootBytes: 0, totalBytes: 0 },
+    taint: null,
     loadErrors: [],
     notes: [],
     rejected: 0,

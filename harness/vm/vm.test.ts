@@ -25,6 +25,7 @@ import { Qmp } from './qmp.js';
 import { readRecording, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
 import { type SealKey, sealKey, sealOf } from './seal.js';
+import { Standstill } from './standstill.js';
 import { Watch } from './watch.js';
 
 const machine: Machine = {
@@ -457,6 +458,23 @@ t.test('watch: what the guest said is heard before what happens to it', async (t
   t.teardown(() => aborted.close());
   abort.abort(new Error('interrupted'));
   await t.rejects(aborted.ended, { message: 'interrupted' });
+});
+
+t.test('standstill: neither a stopped QEMU nor a watch that did not run has used up a limit', async (t) => {
+  let state = 'S';
+  const still = new Standstill(() => state);
+  const pass = (from: number, to: number) => {
+    for (let now = from; now <= to; now += 0.05) still.tick(now);
+  };
+  pass(0, 10);
+  t.equal(still.seconds, 0);
+  state = 'T';
+  pass(10, 14);
+  state = 'R';
+  pass(14, 20);
+  t.ok(still.stopped > 3 && still.stopped < 5, `${still.stopped} s stopped`);
+  pass(320, 321);
+  t.ok(still.gap > 299 && still.gap < 301, `${still.gap} s without a tick`);
 });
 
 t.test('follow: reads on, and the file is cut down to what was kept', async (t) => {

@@ -1,6 +1,7 @@
 import type { Follower } from './follow.js';
 import type { Ending } from './machine.js';
 import type { GuestEvent, Monitor } from './monitor.js';
+import { Standstill, type StateOf } from './standstill.js';
 
 /** How often the UARTs' files are looked at: a phase is known to this precision, an end at once. */
 const TICK_MS = 50;
@@ -15,13 +16,21 @@ export class Watch {
   readonly #start = performance.now();
   readonly #ticker: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
+  readonly #standstill: Standstill;
   #settle: (ending: Ending) => void = () => {};
   #fail: (reason: unknown) => void = () => {};
   #closed = false;
   /** Rejects with the signal's reason, or with what went wrong while listening. */
   readonly ended: Promise<Ending>;
 
-  constructor(monitor: Monitor, uarts: { console: Follower; control: Follower }, signal?: AbortSignal) {
+  constructor(
+    monitor: Monitor,
+    uarts: { console: Follower; control: Follower },
+    signal?: AbortSignal,
+    /** QEMU's state, as proc(5) has it. */
+    stateOf: StateOf = () => '',
+  ) {
+    this.#standstill = new Standstill(stateOf);
     this.#monitor = monitor;
     this.#uarts = [
       { kind: 'console', file: uarts.console },
@@ -32,14 +41,26 @@ export class Watch {
       this.#fail = fail;
     });
     this.ended.catch(() => {}); // Whoever waits for it hears of it; who was stopped before need not.
-    this.#ticker = setInterval(() => this.feed({ kind: 'tick' }), TICK_MS);
+    this.#ticker = setInterval(() => {
+      this.#standstill.tick(this.#clock);
+      this.feed({ kind: 'tick' });
+    }, TICK_MS);
     this.#signal = signal;
     signal?.addEventListener('abort', this.#abort, { once: true });
   }
 
-  /** Since the beginning of the watch. */
-  get seconds(): number {
+  get #clock(): number {
     return (performance.now() - this.#start) / 1000;
+  }
+
+  /** Since the beginning of the watch, without the time in which it did not run itself. */
+  get seconds(): number {
+    return this.#clock - this.#standstill.gap;
+  }
+
+  /** Seconds in which QEMU or the watch stood still. */
+  get stoodStill(): number {
+    return this.#standstill.seconds;
   }
 
   /** After `close` nothing is heard any more: the files are about to be closed. */
