@@ -22,6 +22,7 @@ export interface AptContext {
 
 /** What apt's answer depends on: the lists, what is installed, sources, pins and settings. */
 const APT_STATE = ['/var/lib/apt/lists', '/var/lib/dpkg/status', '/etc/apt'];
+const SOURCES = 'sources.list';
 const ARCHIVE_KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
@@ -45,7 +46,7 @@ export async function aptView(
   const folder = await context.cache.entry('apt-lists', key, (temporary) =>
     fetchLists(temporary, arch, from, context),
   );
-  return { options: optionsOf(folder, arch), stamp: key };
+  return { options: optionsOf(folder, arch, from), stamp: key };
 }
 
 /** The architecture that a package's name ends in: `linux-image-arm64:arm64`; null where it has none. */
@@ -53,7 +54,7 @@ export function architectureIn(name: string): string | null {
   return /:(.+)$/.exec(name)?.[1] ?? null;
 }
 
-function optionsOf(folder: string, arch: string): string[] {
+function optionsOf(folder: string, arch: string, suite: string | null): string[] {
   return [
     `APT::Architecture=${arch}`,
     `APT::Architectures=${arch}`,
@@ -65,6 +66,9 @@ function optionsOf(folder: string, arch: string): string[] {
     'Dir::Cache::srcpkgcache=',
     'Acquire::GzipIndexes=true',
     'Acquire::Languages=none',
+    ...(suite === null
+      ? []
+      : [`Dir::Etc::SourceList=${join(folder, SOURCES)}`, 'Dir::Etc::SourceParts=/dev/null']),
   ].flatMap((option) => ['-o', option]);
 }
 
@@ -76,33 +80,34 @@ async function fetchLists(
 ): Promise<void> {
   await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
   await writeFile(join(folder, 'status'), '');
-  const sources = join(folder, 'sources.list');
-  await writeFile(sources, suite === null ? '' : await sourcesOf(suite));
-  const ours = suite === null ? [] : [`Dir::Etc::SourceList=${sources}`, 'Dir::Etc::SourceParts=/dev/null'];
+  if (suite !== null) await writeFile(join(folder, SOURCES), await sourcesOf(suite));
   log(`fetching the lists of packages for ${arch}${suite === null ? '' : ` of ${suite}`}`);
-  const args = [...optionsOf(folder, arch), ...ours.flatMap((option) => ['-o', option])];
-  const { stderr } = await exec(
-    'apt-get',
-    // _apt has no access to the cache of another user.
-    [...args, '-o', 'APT::Sandbox::User=root', '-q', 'update'],
-    { env: { LC_ALL: 'C' }, timeout: 600_000, ...(signal ? { signal } : {}) },
-  ).catch((error: unknown) => {
-    if (!(error instanceof BootgateError) || error.code !== 'E_TOOL_FAILED') throw withAptHint(error);
-    throw noLists(arch, error.message, error);
+  const args = optionsOf(folder, arch, suite);
+  // _apt has no access to the cache of another user.
+  const update = [...args, '-o', 'APT::Sandbox::User=root', '-q', 'update'];
+  const { exitCode, stderr } = await exec('apt-get', update, {
+    env: { LC_ALL: 'C' },
+    timeout: 600_000,
+    okCodes: [0, 100],
+    ...(signal ? { signal } : {}),
+  }).catch((error: unknown) => {
+    throw withAptHint(error);
   });
+  if (exitCode !== 0) throw noLists(arch, stderr);
   const { stdout } = await exec('apt-cache', [...args, 'stats'], { env: { LC_ALL: 'C' } });
-  if (!/^Total package names: [1-9]/m.test(stdout)) throw noLists(arch, stderr.trim().split('\n').at(-1));
+  if (!/^Total package names: [1-9]/m.test(stdout)) throw noLists(arch, stderr);
   await rm(join(folder, 'lists', 'partial'), { recursive: true, force: true });
   await rm(join(folder, 'lists', 'lock'), { force: true });
 }
 
-function noLists(arch: string, why = '', cause?: unknown) {
+/** @param said by apt: its first error is the reason */
+function noLists(arch: string, said: string) {
+  const why = /^E: (.*?)(?: \[IP: .*)?$/m.exec(said)?.[1];
   return hostError(
     'E_APT_LISTS',
     `apt cannot get the lists of packages for ${arch}${why ? `: ${why}` : ''}`,
     {
       hint: `check the network, and that a source in /etc/apt has packages for ${arch}; or give the package files instead`,
-      cause,
     },
   );
 }

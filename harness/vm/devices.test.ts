@@ -117,7 +117,10 @@ t.test('every row is complete, and has one name', async (t) => {
 
 t.test('slots: each kind has room for as many as the limit says, and none is given twice', async (t) => {
   const taken = Object.keys(SLOTS).flatMap((kind) =>
-    Array.from({ length: SCENARIO[kind as 'disks'] }, (_, at) => slotOf(kind as 'disks', at, { pciBus: 'b' }).addr),
+    Array.from(
+      { length: SCENARIO[kind as 'disks'] },
+      (_, at) => slotOf(kind as 'disks', at, { pciBus: 'b' }).addr,
+    ),
   );
   t.equal(new Set(taken).size, taken.length);
   t.ok(

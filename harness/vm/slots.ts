@@ -10,7 +10,11 @@ export const SLOTS = { shares: 0x02, disks: 0x04, nics: 0x10, devices: 0x14 } as
 /** Where a device is plugged in: `bus=pcie.0,addr=0x4`, or `devno=fe.0.0004` on a machine with channels. */
 export type Slot = Record<string, string>;
 
-export function slotOf(kind: keyof typeof SLOTS, index: number, { pciBus, css }: Pick<Board, 'pciBus' | 'css'>): Slot {
+export function slotOf(
+  kind: keyof typeof SLOTS,
+  index: number,
+  { pciBus, css }: Pick<Board, 'pciBus' | 'css'>,
+): Slot {
   if (index >= SCENARIO[kind]) throw new RangeError(`no slot for ${kind} ${index}`);
   const number = (SLOTS[kind] + index).toString(16);
   return css === undefined

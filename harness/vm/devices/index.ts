@@ -56,7 +56,9 @@ export function guestSerial({ bus, serial }: { bus: string; serial: string }): s
 
 /** The Kconfig symbols without which a kernel cannot drive a device; of `A|B` one is enough. */
 export function configOf({ levels }: DeviceRow, onChannels = false): string[] {
-  const met = levels.filter(({ aliases }) => !onChannels || !aliases.every((alias) => alias.startsWith('pci:')));
+  const met = levels.filter(
+    ({ aliases }) => !onChannels || !aliases.every((alias) => alias.startsWith('pci:')),
+  );
   return [...new Set(met.map(({ config }) => config))];
 }
 
