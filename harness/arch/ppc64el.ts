@@ -21,5 +21,7 @@ export const ppc64el: ArchitectureTable = {
     directFirmware: [],
     packagedFirmware: null,
     window: null,
+    // hw/ppc/spapr.c, SPAPR_MEMORY_BLOCK_SIZE.
+    memoryStepMiB: 256,
   },
 };

@@ -68,6 +68,8 @@ export interface BootSupport {
   /** Firmware that boots vmlinuz as packaged, where that is no part of QEMU; null: the machine's own does it. */
   packagedFirmware: PackagedFirmware | null;
   window: WindowSupport | null;
+  /** A guest's memory is a multiple of this; 1 unless given. */
+  memoryStepMiB?: number;
 }
 
 /** The formats that harness/kernel/image.ts reads; an ELF file needs no mark, its header names the machine. */
