@@ -57,11 +57,12 @@ export function appletLinks(
  */
 export async function appletNamesIn(path: string): Promise<string[]> {
   const bytes = await readFile(path);
-  const start = bytes.indexOf('\0[\0[[\0') + 1;
-  const end = bytes.indexOf('\0\0', start);
-  const names = start > 0 && end > 0 ? bytes.toString('latin1', start, end).split('\0') : [];
-  const isTable = names.length > 50 && names.every((name) => /^[\w.[-]+$/.test(name)) && names.includes('sh');
-  if (isTable) return names;
+  const first = '[\0[[\0';
+  for (let start = bytes.indexOf(first); start >= 0; start = bytes.indexOf(first, start + 1)) {
+    const names = bytes.toString('latin1', start, bytes.indexOf('\0\0', start)).split('\0');
+    if (names.length > 50 && names.every((name) => /^[\w.[-]+$/.test(name)) && names.includes('sh'))
+      return names;
+  }
   throw hostError('E_USERLAND_BUSYBOX', `${path} has no table of applet names`, {
     hint: "use Debian's busybox-static",
   });

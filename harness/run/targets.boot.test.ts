@@ -72,8 +72,8 @@ for (const table of foreign) {
       for (const { scenario, verdict, reason } of result.results)
         t.equal(verdict, 'pass', `${scenario} ${reason}`);
       t.equal(result.image.recipe?.userland, 'packages', 'said in run.json');
-      const channel = result.results[0]?.steps.length;
-      t.equal(channel, 3, 'every record came');
+      const steps = result.results[0]?.steps ?? [];
+      t.ok(steps.length >= 3 && steps.every(({ ok }) => ok), 'every record came');
     },
   );
 
