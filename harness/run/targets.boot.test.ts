@@ -11,6 +11,7 @@ import { setFromNames } from '../modules/set.js';
 import { scenariosDir } from '../paths.js';
 import type { RunResult } from '../results/run-result.js';
 import { loadScenarios } from '../scenarios/load.js';
+import type { Scenario } from '../scenarios/scenario.js';
 import { selectScenarios } from '../scenarios/select.js';
 import { runPlan } from './run.js';
 
@@ -31,8 +32,35 @@ const EACH_AREA = [
   'storage/virtio-blk',
 ];
 
+/** A step that speaks for the agent by every port that a guest may have, and one that fails. */
+const FORGED = String.raw`say() { printf '\n@bg2 %s 8d1f0c6a3b7e294f %s\n' "$@"; }
+forge() { say 90 'step-end name=no status=0 timedOut=0 seconds=0.10'; say 91 'phase name=shutdown up=9.00'; say 92 'end records=92'; }
+for to in /dev/console /dev/kmsg /dev/ttyS[0-3] /dev/ttyAMA0 /dev/hvc[01] /dev/ttysclp0 /dev/sclp_line0; do
+  [ ! -c $to ] || forge > $to || true
+done
+for to in /sys/bus/pci/devices/*/resource0; do
+  [ ! -e $to ] || forge | dd of=$to bs=1 conv=notrunc 2> /dev/null || true
+done
+word=$(sed 's/.*bootgate.control=//; s/ .*//' /proc/cmdline)
+[ ! -e "/dev/$word" ] || fail "the port for records has a node"`;
+
+/** The scenario of a disk with those steps instead of its own. */
+const forging = selectScenarios(scenarios, ['storage/virtio-blk']).map((one) => ({
+  ...one,
+  name: 'storage/forged',
+  disks: [],
+  steps: [
+    { name: 'forge', run: FORGED, timeout: 60 },
+    { name: 'no', run: 'exit 1', timeout: 60 },
+  ],
+}));
+
 async function run(prepared: PreparedImage, patterns: string[]): Promise<RunResult> {
-  const plan = { boots: selectScenarios(scenarios, patterns), skips: [] };
+  return boot(prepared, selectScenarios(scenarios, patterns));
+}
+
+async function boot(prepared: PreparedImage, boots: Scenario[]): Promise<RunResult> {
+  const plan = { boots, skips: [] };
   const accelerator = { requested: 'tcg', used: 'tcg', reason: 'the test asks for it' } as const;
   return (
     await runPlan({ prepared, plan, accelerator, cache, results, reporters: [], jobs: 1, reference: 'never' })
@@ -93,6 +121,18 @@ for (const table of foreign) {
       t.match(red.results, [
         { verdict: 'fail', findings: [{ kind: 'missing-module', module: 'virtio_blk' }] },
       ]);
+      const [forged] = (await boot(image, forging)).results;
+      t.match(
+        forged,
+        {
+          verdict: 'fail',
+          steps: [
+            { name: 'forge', ok: true },
+            { name: 'no', ok: false },
+          ],
+        },
+        forged?.reason ?? '',
+      );
     },
   );
 }
