@@ -27,6 +27,8 @@ export interface BootOptions {
   relativeFolder: string;
   attempt: number;
   signal?: AbortSignal;
+  /** Multiplies all deadlines; 1 unless given. */
+  timeScale?: number | undefined;
   onPhase?: (phase: Phase) => void;
   /** What a person should know of how it was booted, one sentence each. */
   onNote?: ((sentence: string) => void) | undefined;
@@ -84,6 +86,7 @@ function bootMachine(
     stepSeconds: scenario.steps.reduce((sum, step) => sum + step.timeout, 0),
     onNote: options.onNote,
     ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.timeScale ? { timeScale: options.timeScale } : {}),
     ...(options.onPhase ? { onPhase: options.onPhase } : {}),
   });
 }

@@ -147,3 +147,28 @@ t.test('what a person should know is said once', async (t) => {
   await executor.boot(job(scenario('b')));
   t.same(said, ['QEMU runs as root', 'a', 'b']);
 });
+
+t.test('repeated whatever comes of it: one failure makes it flaky, and is what is told', async (t) => {
+  const outcomes = (verdicts: Verdict[]) =>
+    make(
+      async ({ attempt, timeScale }) => ({
+        ...pass('a', verdicts[attempt - 1]),
+        reason: `boot ${attempt}, deadlines × ${timeScale}`,
+      }),
+      { timeScale: 3 },
+    ).boot(job(scenario('a'), { repeats: 3 }));
+  t.match(await outcomes(['pass', 'fail', 'pass']), {
+    verdict: 'fail',
+    reason: 'boot 2, deadlines × 3',
+    flaky: true,
+    attempts: 3,
+    tries: [{ verdict: 'fail' }, { verdict: 'pass' }, { verdict: 'pass' }],
+  });
+  const well = await outcomes(['pass', 'pass', 'pass']);
+  t.match(well, { verdict: 'pass', attempts: 3 });
+  t.equal(well?.tries?.length, 3);
+  t.notOk(well?.flaky);
+  const never = await outcomes(['fail', 'fail', 'fail', 'pass']);
+  t.match(never, { verdict: 'fail', reason: 'boot 1, deadlines × 3', attempts: 3 });
+  t.notOk(never?.flaky);
+});

@@ -23,6 +23,8 @@ export interface ExecutorOptions {
   jobs?: number | undefined;
   /** Cores of the largest guest, which `jobs` is counted in; 1 unless given. */
   guestCpus?: number | undefined;
+  /** Multiplies all deadlines; 1 unless given. */
+  timeScale?: number | undefined;
   /** Ends all guests in order, and starts none any more. */
   signal?: AbortSignal | undefined;
   /** `bootScenario` unless given. */
@@ -39,6 +41,8 @@ export interface BootJob {
   folder(attempt: number): { path: string; relative: string };
   /** How often a failure is booted again, to learn whether it is flaky; 0 unless given. */
   retries?: number | undefined;
+  /** How often it is booted whatever comes of it; once unless given. */
+  repeats?: number | undefined;
   /** Higher comes first; the heavier of two guests unless given. */
   priority?: number | undefined;
   onStart?(): void;
@@ -108,6 +112,7 @@ export class Executor {
             (attempt) => this.#bootOnce(job, attempt),
             job.retries ?? 0,
             job.onInfra?.bind(job),
+            job.repeats,
           ),
         );
       },
@@ -133,6 +138,7 @@ export class Executor {
         relativeFolder: relative,
         attempt,
         signal,
+        timeScale: this.#options.timeScale,
         onPhase: (phase) => job.onPhase?.(phase),
         onNote: (sentence) => this.#note(sentence),
       });

@@ -9,7 +9,7 @@ import { wholeTree } from '../modules/set.js';
 import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { AcceleratorChoice } from '../vm/machine.js';
+import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
 import { type GuestReport, readReport } from '../vm/records.js';
 import type { Executor } from './executor.js';
@@ -38,6 +38,8 @@ export interface ReferenceOptions {
   executor: Executor;
   /** Where the boot's logs go then. */
   folder: string;
+  onStart?: () => void;
+  onPhase?: (phase: Phase) => void;
 }
 
 /**
@@ -88,7 +90,7 @@ export function isWorthKeeping({ verdict, confirmed }: Pick<Reference, 'verdict'
 async function bootReference(
   prepared: PreparedImage,
   folder: string,
-  { scenario, executor }: ReferenceOptions,
+  { scenario, executor, onStart, onPhase }: ReferenceOptions,
 ): Promise<Reference> {
   let path = folder;
   const result = await executor.boot({
@@ -98,6 +100,8 @@ async function bootReference(
       path = attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
       return { path, relative: '' };
     },
+    ...(onStart ? { onStart } : {}),
+    ...(onPhase ? { onPhase } : {}),
   });
   if (!result) throw executor.signal.reason;
   const report = await reportOf(path, result);

@@ -15,7 +15,11 @@ export interface SharedFlags {
   allowMissing?: boolean;
   accel?: 'auto' | 'kvm' | 'tcg';
   jobs?: number;
-  reporter?: 'terminal' | 'tap' | 'json';
+  shard?: { index: number; count: number };
+  timings?: string;
+  reporter?: string[];
+  quiet?: boolean;
+  timeoutScale?: number;
   results?: string;
   delivery?: ModuleDelivery;
   userland?: Userland;
@@ -58,8 +62,26 @@ const OPTIONS = {
   accel: () => new Option('--accel <which>', 'accelerator').choices(['auto', 'kvm', 'tcg']),
   jobs: () =>
     new Option('-j, --jobs <n>', 'guests to run at once (default: as many as fit)').argParser(wholeNumber),
+  shard: () =>
+    new Option(
+      '--shard <i/n>',
+      'boot only part I of N, the same on every machine; `bootgate merge` makes one run of the parts',
+    ).argParser(shard),
+  timings: () =>
+    new Option(
+      '--timings <run>',
+      'balance shards by the seconds of this run, or of a JSON file {"SCENARIO": SECONDS}',
+    ),
   reporter: () =>
-    new Option('--reporter <which>', 'what to print on standard output').choices(['terminal', 'tap', 'json']),
+    new Option(
+      '--reporter <name[=file]>',
+      'what to print: terminal, tap, json, or any format of `report`; again with a file for more of them (default: terminal)',
+    ).argParser((text: string, before: string[] = []) => [...before, text]),
+  quiet: () => new Option('-q, --quiet', 'print only what explains failures, and the verdict'),
+  timeoutScale: () =>
+    new Option('--timeout-scale <x>', 'multiply all deadlines, for a slow host (default: 1)').argParser(
+      positive,
+    ),
   results: () =>
     new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
   delivery: () =>
@@ -97,5 +119,20 @@ export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('expected a whole number from 1 up');
+  return value;
+}
+
+/** `3/8`, for commander. */
+function shard(text: string): { index: number; count: number } {
+  const [, index = 0, count = 0] = (/^([1-9]\d{0,3})\/([1-9]\d{0,3})$/.exec(text) ?? []).map(Number);
+  if (index < 1 || index > count)
+    throw new InvalidArgumentError('expected I/N with I from 1 to N, such as 3/8');
+  return { index, count };
+}
+
+/** A number above 0, for commander. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError('expected a number above 0');
   return value;
 }

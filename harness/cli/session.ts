@@ -27,6 +27,11 @@ export class Session {
     this.signal = signal;
   }
 
+  /** The same with other flags; both are stopped by one signal. */
+  with(flags: Partial<SharedFlags>): Session {
+    return new Session({ ...this.flags, ...flags }, this.signal);
+  }
+
   /** The results folder, absolute. */
   get results(): string {
     return resultsOf(this.flags);
@@ -88,20 +93,32 @@ export class Session {
   async runOptions(plan: Plan, prepared: [PreparedImage, ...PreparedImage[]]) {
     const { makeReporters } = await import('../report/reporters.js');
     const { openRunLog } = await import('../run/log.js');
-    const { jobs, reference, json, reporter = 'terminal', verbose = false } = this.flags;
+    const { jobs, reference, quiet = false, timeoutScale, verbose = false } = this.flags;
+    // What is wrong with the reporters is said before a kernel is tried.
+    const reporters = makeReporters(reportersOf(this.flags), { quiet });
     return {
       prepared,
       plan,
       accelerator: await this.accelerator(prepared[0]),
       cache: this.cache,
       results: this.results,
-      reporters: makeReporters(json ? 'json' : reporter),
+      reporters,
       signal: this.signal,
       warn: say,
       log: (folder: string) => openRunLog(folder, verbose),
       ...(jobs ? { jobs } : {}),
       ...(reference ? { reference } : {}),
+      ...(await this.#shard()),
+      ...(timeoutScale ? { timeScale: timeoutScale } : {}),
     };
+  }
+
+  async #shard() {
+    const { shard, timings } = this.flags;
+    if (!shard) return {};
+    const { shardOf } = await import('../fleet/shard.js');
+    const { readTimings } = await import('../fleet/timings.js');
+    return { shard: shardOf(shard, timings ? await readTimings(timings, this.results) : new Map()) };
   }
 
   #prepareOptions() {
@@ -110,6 +127,11 @@ export class Session {
     const common = { cache, signal, strict, allowMissing, userland, log: say };
     return { ...common, ...(delivery ? { delivery } : {}) };
   }
+}
+
+/** `--reporter`, as often as it was given; `--json` is the one for standard output. */
+export function reportersOf({ json, reporter = [] }: Pick<SharedFlags, 'json' | 'reporter'>): string[] {
+  return json ? ['json', ...reporter] : reporter;
 }
 
 /** `--results`, else BOOTGATE_RESULTS, else results/ in the working folder; absolute. */

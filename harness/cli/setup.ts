@@ -19,10 +19,6 @@ export function setupCommand(): Command {
         'also what kernels of these architectures need: arm64 ppc64el riscv64 s390x',
       ),
     )
-    .addHelpText(
-      'after',
-      '\nExamples:\n  bootgate setup --list\n  bootgate setup --wide\n  bootgate setup --targets arm64 s390x',
-    )
     .action(setup);
 }
 

@@ -28,7 +28,6 @@ export function userlandCommand(): Command {
         "Debian's release to take them from (default: bookworm; trixie for riscv64)",
       ),
     )
-    .addHelpText('after', '\nExample:\n  bootgate userland update --arch arm64')
     .action(update);
   return command;
 }

@@ -19,6 +19,21 @@ export interface ImageRecipe {
   userland?: 'host' | 'packages';
 }
 
+/** A part of a run that other machines have the rest of: `--shard 3/8`. */
+export interface Shard {
+  /** From 1 to `count`. */
+  index: number;
+  count: number;
+}
+
+/** A run that a merged one was made of. */
+export interface MergedRun {
+  id: string;
+  shard?: Shard;
+  started: string;
+  seconds: number;
+}
+
 export interface RunResult {
   schema: 'bootgate/run@1';
   id: string;
@@ -46,6 +61,10 @@ export interface RunResult {
   missing?: string[];
   /** How many results an interrupted run had left, which were not booted again. */
   resumed?: { kept: number };
+  /** It is one part of a whole, which `bootgate merge` judges. */
+  shard?: Shard;
+  /** What `bootgate merge` made it of. */
+  merged?: MergedRun[];
   /** What `bootgate gate` made of it. */
   gate?: GateReport;
   results: ScenarioResult[];

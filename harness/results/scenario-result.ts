@@ -55,7 +55,7 @@ export interface ScenarioResult {
   attempts: number;
   /** It failed and passed when it was booted again. The verdict stays that of the boot that failed. */
   flaky?: boolean;
-  /** Every boot of it, where a failure was booted again (`--retries`); the first is the one that is told here. */
+  /** Every boot of it, where it was booted more than once (`--retries`, `--repeat-each`); the first is the one that is told here. */
   tries?: { verdict: Verdict; reason: string; console: string }[];
   steps: StepResult[];
   modulesLoaded: string[];

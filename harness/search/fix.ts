@@ -63,7 +63,7 @@ export interface Fix {
   searches: { result: string; remedy: Remedy }[];
   /** Results that fail with the full module tree as well. */
   kernelsOwn: string[];
-  patch: Pick<Patch, 'file' | 'diff' | 'after'> | null;
+  patch: Pick<Patch, 'file' | 'diff' | 'after' | 'files'> | null;
   /** The run that booted the changed image. */
   proof: { id: string; folder: string; verdict: RunResult['verdict'] } | null;
 }
@@ -130,7 +130,7 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
     boots: trials.count,
     searches,
     kernelsOwn,
-    patch: patch ? { file: patch.file, diff: patch.diff, after: patch.after } : null,
+    patch: patch ? { file: patch.file, diff: patch.diff, after: patch.after, files: patch.files } : null,
     proof,
   };
   await writeWhole(join(folder, 'fix.json'), forJson(fix));
@@ -201,6 +201,7 @@ async function prove(
     results,
     reporters: [],
     reference: 'never',
+    latest: false,
     ...(signal ? { signal } : {}),
   });
   const ofThese = result.results.filter((one) => mended.has(resultName(one)));

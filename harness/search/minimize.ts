@@ -122,10 +122,20 @@ export async function minimize(options: MinimizeOptions): Promise<Minimized> {
   };
 }
 
-/** @returns a sentence where there is no smallest set. @throws host errors of a trial. */
-async function minimizeOne(
+/**
+ * The search for one scenario, without the proof.
+ * @returns a sentence where there is no smallest set. @throws host errors of a trial.
+ */
+export async function minimizeOne(
   scenario: Scenario,
-  { prepared, folder, jobs, portable, signal, log = () => {} }: MinimizeOptions,
+  {
+    prepared,
+    folder,
+    jobs,
+    portable,
+    signal,
+    log = () => {},
+  }: Pick<MinimizeOptions, 'prepared' | 'folder' | 'jobs' | 'portable' | 'signal' | 'log'>,
   executor: Executor,
   tried: TriedSets,
 ): Promise<MinimizedScenario | string> {
