@@ -19,7 +19,7 @@ export function userlandCommand(): Command {
   command
     .command('update')
     .description(
-      'pin the newest packages: rewrites images/userland.lock, or the one beside a project’s userland.yaml',
+      'pin the newest packages in images/userland.lock, or in the one beside the userland.yaml of a project',
     )
     .addOption(new Option('--arch <name...>', 'only these architectures (default: all)'))
     .addOption(
