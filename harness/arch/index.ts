@@ -13,6 +13,7 @@ export type {
   Board,
   BootSupport,
   ControlPort,
+  ForkSupport,
   ImageFormat,
   ImageMark,
   WindowLayout,
@@ -112,6 +113,9 @@ export function firmwareFor(arch: Architecture, boot: 'direct' | 'packaged'): st
   const paths = boot === 'direct' ? directFirmware : (packagedFirmware?.paths ?? []);
   return paths.find((path) => existsSync(path)) ?? null;
 }
+
+/** The same for a direct boot. */
+export const directFirmware = (arch: Architecture): string | null => firmwareFor(arch, 'direct');
 
 /** Whether the extracted kernel can be booted directly, and the plain reason where it cannot. */
 export function canBootDirectly(

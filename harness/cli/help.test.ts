@@ -61,8 +61,8 @@ t.test('an example that the parser does not take would be seen', async (t) => {
 });
 
 t.test('--json is on every command that answers a question', async (t) => {
-  // A script for a shell, a page of the manual, what a package manager says, a server.
-  const others = ['setup', 'completion', 'man', 'serve'];
+  // A script for a shell, a page of the manual, what a package manager says, a file that is rewritten, a server.
+  const others = ['setup', 'userland update', 'completion', 'man', 'serve'];
   const without = commands.filter((one) => !one.options.some(({ long }) => long === '--json')).map(pathOf);
   t.same(
     without.filter((path) => !others.includes(path)),

@@ -26,7 +26,7 @@ export interface InitramfsRequest {
   /** Of the kernel; the userland must be of it too. The host's unless given. */
   arch?: Architecture;
   /** Where the tools come from; see UserlandOptions. */
-  userland?: Userland;
+  userland?: Userland | undefined;
   log?: (sentence: string) => void;
   /**
    * Where the scenario's segment is written, as it differs with each boot. Without it the segment goes into the

@@ -9,6 +9,7 @@ import { expandPattern, HostFiles, quickStamp } from './host-files.js';
 import type { Entry, Segment } from './initramfs.js';
 import { LibraryFinder } from './libraries.js';
 import { onceAtATime } from './once.js';
+import { reseedProgram } from './reseed.js';
 import { cachedSegment } from './segment.js';
 import {
   defaultUserland,
@@ -55,7 +56,7 @@ export async function userlandSegment(options: UserlandOptions): Promise<Segment
       userland === 'host'
         ? await fromHost(tools, arch)
         : await fromPackages(tools, arch, { cache, log }, options.lockFile);
-    const agent = agentEntries(options.guestDir ?? guestDir);
+    const agent = [...agentEntries(options.guestDir ?? guestDir), ...reseedProgram(arch)];
     const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
     const time = `${archiveTime()}`;
     const key = digestOf('userland 2', time, table.text, names, arch, ...scripts, source.key);
