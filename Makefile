@@ -64,7 +64,7 @@ soak: setup
 setup: tools node_modules/.package-lock.json dist/.tsbuildinfo
 
 tools:
-	@$(if $(WIDE),BOOTGATE_WIDE=1) sh harness/setup/system-tools.sh
+	@$(if $(WIDE),BOOTGATE_WIDE=1) $(if $(TARGETS),BOOTGATE_TARGETS='$(TARGETS)') sh harness/setup/system-tools.sh
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund

@@ -22,8 +22,9 @@ export const x86_64: ArchitectureTable = {
       // i440FX and PIIX3, whose IDE controller is part of the board.
       pc: { machine: 'pc,smbus=off,vmport=off', pciBus: 'pci.0' },
     },
+    package: 'qemu-system-x86',
     cpu: { kvm: 'host', tcg: 'max' },
-    control: 'ttyS1',
+    control: { tty: 'ttyS1', args: (chardev) => ['-serial', `chardev:${chardev}`] },
     // no_timer_check: on a busy host an emulated timer may be late by the few ticks that arch/x86/kernel/apic/io_apic.c,
     // check_timer(), allows, and the kernel panics ("IO-APIC + timer doesn't work!"). Under KVM it skips the check by itself.
     // i8042.*: no keyboard and no mouse, which nobody uses and which cost 0.4 s at a power-off while they are still being probed.
@@ -36,6 +37,7 @@ export const x86_64: ArchitectureTable = {
       '/usr/share/qboot/bios.bin',
       '/usr/local/share/qemu/qboot.rom',
     ],
+    packagedFirmware: null,
     window: {
       // q35 ends low memory at 2 GiB when there is more than 2.75 GiB: low + window stay below that, with room above.
       maxBytes: 1280 * MIB,

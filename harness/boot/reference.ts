@@ -129,12 +129,13 @@ export async function keyOf(
   prepared: PreparedImage,
   { scenario, accelerator, cache }: { scenario: Scenario; accelerator: AcceleratorChoice; cache: Cache },
 ): Promise<string> {
-  const { kernel, set, delivery } = prepared;
+  const { kernel, set, delivery, userland } = prepared;
   const initramfs = await buildInitramfs({
     set,
     tools: scenario.tools,
     scenarioEntries: [],
     delivery,
+    userland,
     cache,
     arch: kernel.arch,
   });

@@ -49,7 +49,8 @@ const SCHEMA = 'bootgate/boot@1';
 export const RECIPE = 'recipe.json';
 
 /** What a request needs of an image: of one that was prepared, or of a stored run (image/stored.ts). */
-export type BootedImage = Pick<PreparedImage, 'kernel' | 'vmlinux' | 'set' | 'index' | 'delivery'>;
+export type BootedImage = Pick<PreparedImage, 'kernel' | 'vmlinux' | 'set' | 'index' | 'delivery'> &
+  Partial<Pick<PreparedImage, 'userland'>>;
 
 export interface RequestOptions {
   prepared: BootedImage;
@@ -75,6 +76,7 @@ export async function makeRequest(options: RequestOptions): Promise<BootRequest>
     delivery: prepared.delivery,
     cache,
     arch: prepared.kernel.arch,
+    userland: prepared.userland,
     scenarioPath: options.scenarioPath,
   });
   return requestOf(prepared, scenario, { nonce, seed }, built, files);

@@ -113,6 +113,15 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   setup: [
     ['setup --list', 'what is missing'],
     ['setup --wide', 'also the tools of the whole library'],
+    ['setup --targets arm64 s390x', 'to boot kernels of these architectures too'],
+  ],
+  'userland show': [
+    ['userland show', 'all of them'],
+    ['userland show nft --json', 'of one tool, for a script'],
+  ],
+  'userland update': [
+    ['userland update', 'of every architecture; takes minutes'],
+    ['userland update --arch arm64', 'of one'],
   ],
   'cache size': [['cache size', 'by kind']],
   'cache prune': [

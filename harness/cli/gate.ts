@@ -84,6 +84,7 @@ export function gateCommand(): Command {
     'json',
     'results',
     'delivery',
+    'userland',
     'verbose',
   ).action(gate);
 }

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
+import type { Userland } from '../initramfs/tool-source.js';
 
 /** What the shared options of a command line come to. None has a default here: precedence is flag, environment, file, default. */
 export interface SharedFlags {
@@ -23,6 +24,7 @@ export interface SharedFlags {
   timeoutScale?: number;
   results?: string;
   delivery?: ModuleDelivery;
+  userland?: Userland;
   reference?: 'always' | 'failures' | 'never';
   fast?: boolean;
   recheck?: number;
@@ -100,6 +102,11 @@ const OPTIONS = {
     new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
   delivery: () =>
     new Option('--delivery <how>', 'how module files reach the guest').choices(['window', 'archive']),
+  userland: () =>
+    new Option(
+      '--userland <which>',
+      "the guest's tools: this machine's, or the packages of userland.lock (default: host; packages for another architecture)",
+    ).choices(['host', 'packages']),
   reference: () =>
     new Option(
       '--reference <when>',

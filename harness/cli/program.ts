@@ -30,6 +30,7 @@ import { serveCommand } from './serve.js';
 import { setupCommand } from './setup.js';
 import { shellCommand } from './shell.js';
 import { splitCommand } from './split.js';
+import { userlandCommand } from './userland.js';
 import { workerCommand } from './worker.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
@@ -89,6 +90,7 @@ Examples:
     fleetCommand(),
     initCommand(),
     setupCommand(),
+    userlandCommand(),
     cacheCommand(),
     doctorCommand(),
     completionCommand(),

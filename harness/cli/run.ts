@@ -40,7 +40,7 @@ export function runCommand(): Command {
   for (const option of choosing()) command.addOption(option);
   share(command, 'accel', 'jobs', 'shard', 'timings', 'queue', 'store', 'timeoutScale');
   share(command, 'fast', 'recheck', 'seed', 'reporter', 'quiet', 'json');
-  share(command, 'results', 'delivery', 'reference');
+  share(command, 'results', 'delivery', 'userland', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );
@@ -144,13 +144,16 @@ async function prepareBuilt(session: Session, folder: string, patterns: readonly
   const { buildInitramfs } = await import('../initramfs/build.js');
   const built = await readBuilt(folder);
   const plan = await session.plan(built.image, patterns);
-  const { delivery } = built.answer.initramfs;
-  const prepared = await session.prepare(built.image, delivery);
-  const { set, kernel } = prepared[0];
+  const { delivery, userland: tools } = built.answer.initramfs;
+  const prepared = await session.prepare(built.image, delivery, tools);
+  const { set, kernel, userland } = prepared[0];
   const { cache } = session;
   checkBuilt(
     built,
-    await buildInitramfs({ set, tools: [], scenarioEntries: [], delivery, cache, arch: kernel.arch }),
+    await buildInitramfs({
+      ...{ set, tools: [], scenarioEntries: [], delivery, cache },
+      ...{ arch: kernel.arch, userland },
+    }),
   );
   return { plan, prepared };
 }

@@ -63,9 +63,17 @@ export class Session {
   }
 
   /** The prepared image: once for each of its install sets. */
-  async prepare(image: Image, delivery = this.flags.delivery): Promise<[PreparedImage, ...PreparedImage[]]> {
+  async prepare(
+    image: Image,
+    delivery = this.flags.delivery,
+    userland = this.flags.userland,
+  ): Promise<[PreparedImage, ...PreparedImage[]]> {
     const { prepareImages } = await import('../image/prepare.js');
-    return prepareImages(image, { ...this.#prepareOptions(), ...(delivery ? { delivery } : {}) });
+    return prepareImages(image, {
+      ...this.#prepareOptions(),
+      ...(delivery ? { delivery } : {}),
+      userland,
+    });
   }
 
   /** The same for an image that has one module set. */
@@ -137,9 +145,10 @@ export class Session {
   }
 
   #prepareOptions() {
-    const { strict = false, allowMissing = false, delivery } = this.flags;
+    const { strict = false, allowMissing = false, delivery, userland } = this.flags;
     const { cache, signal } = this;
-    return { cache, signal, strict, allowMissing, log: say, ...(delivery ? { delivery } : {}) };
+    const common = { cache, signal, strict, allowMissing, userland, log: say };
+    return { ...common, ...(delivery ? { delivery } : {}) };
   }
 }
 

@@ -90,14 +90,15 @@ choose_channel() {
 		bootgate.trial=*) trial=${word#*=} ;;
 		esac
 	done
-	if [ "$device" = ttyS1 ]; then
+	case $device in
+	ttyS*)
 		# A line `1: uart:16550A port:...`; a UART that is not there reads `uart:unknown`.
 		while read -r number uart _; do
-			[ "$number" = 1: ] && [ "$uart" != uart:unknown ] && return
+			[ "$number" = "${device#ttyS}:" ] && [ "$uart" != uart:unknown ] && return
 		done < /proc/tty/driver/serial
-	else
-		[ -c "/dev/$device" ] && return
-	fi 2> /dev/null
+		;;
+	*) [ -c "/dev/$device" ] && return ;;
+	esac 2> /dev/null
 	channel=kmsg device=kmsg
 	echo on > /proc/sys/kernel/printk_devkmsg
 }

@@ -97,7 +97,7 @@ function disksOf(machine: Machine): { disks: Element[]; rest: string[] } {
     const drive = `bootgate-disk${index}`;
     rest.push('-blockdev', `raw,node-name=${drive},file.driver=file,file.filename=${disk.file}`);
     const place = {
-      slot: slotOf('disks', index, pciBus),
+      slot: slotOf('disks', index, { pciBus }),
       controller: `bootgate-controller${index}`,
       drive,
       serial: disk.serial,
@@ -110,7 +110,7 @@ function disksOf(machine: Machine): { disks: Element[]; rest: string[] } {
 
 function otherDevices(machine: Machine, pciBus: string): string[] {
   return (machine.devices ?? []).flatMap((name, index) =>
-    (otherRow(name)?.devices({ slot: slotOf('devices', index, pciBus) }) ?? []).flatMap((device) => [
+    (otherRow(name)?.devices({ slot: slotOf('devices', index, { pciBus }) }) ?? []).flatMap((device) => [
       '-device',
       device,
     ]),

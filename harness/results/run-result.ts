@@ -15,6 +15,8 @@ export interface ImageRecipe {
     | { kind: 'policy' | 'list'; file: string }
     | { kind: 'split'; file: string; format: string | undefined; install: string[] };
   delivery: 'archive' | 'window';
+  /** Where the guest's tools came from; older runs: this machine. */
+  userland?: 'host' | 'packages';
 }
 
 /** A part of a run that other machines have the rest of: `--shard 3/8`. */

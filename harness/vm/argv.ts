@@ -4,12 +4,12 @@ import { diskRow, nicRow, otherRow } from './devices/index.js';
 import type { Accelerator, Disk, Machine, Nic, Share } from './machine.js';
 import { type MemoryAccess, memoryArgs } from './memory.js';
 import { qemuOptions as options } from './qemu-options.js';
-import { type Slot, slotOf } from './slots.js';
+import { onChannel, type Slot, slotOf } from './slots.js';
 
 /** How this start of a machine is done: what is the host's choice and not the machine's. */
 export interface Launch extends MemoryAccess {
   accelerator: Accelerator;
-  /** For a direct boot; null: the machine's own. */
+  /** Null: the machine's own. */
   firmware: string | null;
   /** Chardev backends: `{ backend: 'file', path: 'console.log' }`, `{ backend: 'stdio' }`. */
   console: Chardev;
@@ -40,18 +40,20 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
   checkMachine(machine);
   const support = bootSupport(machine.arch);
   const board = boardOf(machine.arch, machine.board);
-  const slot = (kind: Parameters<typeof slotOf>[0], index: number) => slotOf(kind, index, board.pciBus);
+  const slot = (kind: Parameters<typeof slotOf>[0], index: number) => slotOf(kind, index, board);
   const { qmp } = launch;
-  return [
+  const args = [
     ...['-nodefaults', '-no-user-config', '-no-reboot', ...(qmp ? ['-S', '-no-shutdown'] : [])],
     ...(launch.sandbox === false ? [] : ['-sandbox', SANDBOX]),
     ...['-display', 'none', '-machine', board.machine],
     ...['-accel', launch.accelerator, '-cpu', support.cpu[launch.accelerator], '-smp', `${machine.cpus}`],
     ...memoryArgs(machine, support, launch),
-    ...(machine.boot === 'direct' && launch.firmware ? ['-bios', launch.firmware] : []),
+    ...(launch.firmware ? ['-bios', launch.firmware] : []),
     ...kernelArgs(machine, support),
     ...['-chardev', chardev('console', launch.console), '-serial', 'chardev:console'],
-    ...['-chardev', chardev('control', launch.control), '-serial', 'chardev:control'],
+    ...(support.control
+      ? ['-chardev', chardev('control', launch.control), ...support.control.args('control')]
+      : []),
     ...(qmp ? ['-chardev', chardev('qmp', qmp), '-mon', 'chardev=qmp,mode=control'] : []),
     ...(launch.gdb ? ['-gdb', launch.gdb] : []),
     ...machine.disks.flatMap((disk, index) => diskArgs(machine, disk, index, slot('disks', index))),
@@ -61,6 +63,7 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
       (otherRow(name)?.devices({ slot: slot('devices', index) }) ?? []).flatMap(onDevice),
     ),
   ];
+  return board.css === undefined ? args : args.map(onChannel);
 }
 
 /** What is booted; a clone goes on where its template stopped. */
@@ -74,7 +77,8 @@ function kernelArgs(machine: Machine, support: BootSupport): string[] {
 
 /** The kernel's whole command line: the architecture's part, the window's, then the machine's own. */
 export function commandLine(machine: Machine, support: BootSupport = bootSupport(machine.arch)): string {
-  const parts = [support.cmdline, `bootgate.control=${support.control}`];
+  const parts = [support.cmdline];
+  if (support.control) parts.push(`bootgate.control=${support.control.tty}`);
   if (machine.window && support.window) {
     const layout = support.window.layout(machine.memoryMiB);
     const { bytes } = machine.window;

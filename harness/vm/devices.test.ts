@@ -117,14 +117,17 @@ t.test('every row is complete, and has one name', async (t) => {
 
 t.test('slots: each kind has room for as many as the limit says, and none is given twice', async (t) => {
   const taken = Object.keys(SLOTS).flatMap((kind) =>
-    Array.from({ length: SCENARIO[kind as 'disks'] }, (_, at) => slotOf(kind as 'disks', at, 'b').addr),
+    Array.from(
+      { length: SCENARIO[kind as 'disks'] },
+      (_, at) => slotOf(kind as 'disks', at, { pciBus: 'b' }).addr,
+    ),
   );
   t.equal(new Set(taken).size, taken.length);
   t.ok(
     taken.every((addr) => Number(addr) > 1 && Number(addr) < 0x1f),
     "not those of the board's own",
   );
-  t.throws(() => slotOf('nics', SCENARIO.nics, 'b'), RangeError);
+  t.throws(() => slotOf('nics', SCENARIO.nics, { pciBus: 'b' }), RangeError);
 });
 
 t.test('what leads to a device', async (t) => {

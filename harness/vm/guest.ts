@@ -82,7 +82,11 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
       onPhase: options.onPhase,
     });
     let qemu: Qemu | undefined;
-    const watch = new Watch(monitor, uarts, signal, () => qemu?.readState() ?? '');
+    const watch = new Watch(monitor, uarts, signal, () => {
+      // A machine that ends the process itself when it is powered off (riscv virt) leaves nothing to read afterwards.
+      qemu?.readCpu();
+      return qemu?.readState() ?? '';
+    });
     undo.push(() => watch.close());
     const started = ready.start((event) => watch.feed({ kind: 'qmp', ...event }));
     qemu = started;

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { bootSupport, directFirmware } from '../arch/index.js';
+import { bootSupport, firmwareFor } from '../arch/index.js';
 import { type Launch, qemuArgv } from './argv.js';
 import { FIRST_FD, type HandedOver, handOver } from './handover.js';
 import type { Accelerator, Machine } from './machine.js';
@@ -55,7 +55,7 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
       : ({ backend: 'file', path, ...(clone ? { append: 'on' } : {}) } as const);
   const launch: Launch = {
     accelerator,
-    firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
+    firmware: firmwareFor(machine.arch, machine.boot),
     console: logs.console === null ? STDIO : file(logs.console),
     control: file(logs.control),
     qmp: QMP_CHARDEV,

@@ -1,4 +1,4 @@
-import { bootSupport, directFirmware } from '../arch/index.js';
+import { bootSupport, firmwareFor } from '../arch/index.js';
 import { qemuArgv, shellLine } from './argv.js';
 import type { ReadyMachine } from './launch.js';
 import type { Accelerator, Machine } from './machine.js';
@@ -50,7 +50,7 @@ export async function personLaunch(
     program,
     launch: {
       accelerator,
-      firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
+      firmware: firmwareFor(machine.arch, machine.boot),
       console: { backend: 'stdio' },
       control: { backend: 'null' },
       qmp: null,

@@ -16,6 +16,7 @@ export const NIC_ROWS = [
     title: 'virtio network card',
     libvirt: ['virtio', 'virtio-transitional', 'virtio-non-transitional'],
     models: ['virtio-net-pci'],
+    ccw: true,
     levels: virtio(1, '1000', ['02', '00'], ['virtio_net', 'VIRTIO_NET']),
     hotplug: true,
     devices: onPci('virtio-net-pci'),

@@ -25,6 +25,8 @@ export interface DeviceRow {
   boards?: readonly string[];
   /** Architectures whose machines have it; any with PCI unless given. */
   arches?: readonly Architecture[];
+  /** It is also there on channels (s390x), as the same virtio device behind another bus. */
+  ccw?: true;
   levels: readonly Level[];
   /** What device_add plugs into a PCIe root port of a running machine: the whole device with its controller. */
   hotplug: boolean;
