@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { type ReferenceFacts, referenceFacts } from '../diagnose/reference-facts.js';
 import type { PreparedImage } from '../image/prepare.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { Executor } from './executor.js';
+import type { Forks } from './forks.js';
 import { type Reference, reportOf } from './reference.js';
 
 export interface CanaryOptions {
@@ -10,7 +10,6 @@ export interface CanaryOptions {
   prepared: PreparedImage;
   scenario: Scenario;
   reference: Reference;
-  executor: Executor;
   /** Where its logs go. */
   folder: string;
 }
@@ -19,22 +18,18 @@ export interface CanaryOptions {
  * Before trials of a scenario are forked, one clone with the reference's own set: where that shows anything else than the
  * reference's cold boot did, its trials are booted cold.
  */
-export async function provenByCanary(options: CanaryOptions): Promise<void> {
-  const { prepared, scenario, reference, executor, folder } = options;
-  const { forks } = executor;
-  if (!forks?.mayFork({ prepared, scenario })) return;
-  await mkdir(folder, { recursive: true });
-  const result = await executor.boot({
-    prepared,
-    scenario,
-    folder: () => ({ path: folder, relative: '' }),
+export function guardByCanary(forks: Forks | undefined, options: CanaryOptions): void {
+  const { prepared, scenario, reference, folder } = options;
+  forks?.guard(scenario, async (fork) => {
+    await mkdir(folder, { recursive: true });
+    const result = await fork(prepared, folder);
+    if (typeof result === 'string') return result;
+    const difference = differenceOf(
+      reference,
+      referenceFacts(result.verdict, await reportOf(folder, result)),
+    );
+    return difference && `a clone of it ${difference}`;
   });
-  // Nothing was forked, and the reason was told.
-  if (!result?.forked) return;
-  const seen = referenceFacts(result.verdict, await reportOf(folder, result));
-  const difference = differenceOf(reference, seen);
-  if (difference !== null)
-    forks.disable({ scenario, onNote: (text) => executor.note(text) }, `a clone of it ${difference}`);
 }
 
 /** What a clone did otherwise, as the end of a sentence; null where it did the same. */

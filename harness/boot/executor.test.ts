@@ -38,10 +38,16 @@ t.test('a guest is started in one place only', async (t) => {
   ]);
   t.same(callersOf('makeTemplate('), ['boot/templates.ts'], 'into the cache, where nobody writes to it');
   t.same(callersOf('runGuest('), ['boot/boot.ts']);
-  // Cold, or by its back ends where those cannot or must not fork.
-  t.same(callersOf('bootScenario'), ['boot/checked-forks.ts', 'boot/executor.ts', 'boot/forks.ts']);
+  // Cold, or by its back ends where those cannot or must not fork; and by what measures both.
+  const booting = ['bench/trials.ts', 'boot/checked-forks.ts', 'boot/executor.ts', 'boot/forks.ts'];
+  t.same(callersOf('bootScenario'), booting);
   t.same(callersOf("import('p-queue')"), ['boot/executor.ts'], 'one queue');
-  t.same(callersOf('new AdmissionGate('), ['boot/executor.ts'], 'one gate');
+  // A worker has room for guests of other controllers' executors, which know nothing of its host.
+  t.same(
+    callersOf('new AdmissionGate('),
+    ['boot/executor.ts', 'fleet/queue/worker.ts'],
+    'one gate for each host',
+  );
   t.same(callersOf('bootWithRetries('), ['boot/executor.ts'], 'one place that tries again');
 });
 

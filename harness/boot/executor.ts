@@ -3,10 +3,11 @@ import type PQueue from 'p-queue';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
+import type { Secrets } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { AdmissionGate } from './admission.js';
-import { type BootOptions, bootScenario } from './boot.js';
+import { type BootOptions, bootScenario, type RecordGuest } from './boot.js';
 import { hostCapacity } from './capacity.js';
 import type { Forks } from './forks.js';
 import { notBooted } from './job.js';
@@ -30,10 +31,21 @@ export interface ExecutorOptions {
   signal?: AbortSignal | undefined;
   /** `bootScenario` unless given. */
   backend?: Backend | undefined;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere | undefined;
   /** Boots what need not be booted cold. */
   forks?: Forks | undefined;
   /** What a person should know of how guests are booted; each sentence once. */
   onNote?: ((sentence: string) => void) | undefined;
+}
+
+/** The other back end: guests that other hosts run and record; see fleet/queue. */
+export interface Elsewhere {
+  record: RecordGuest;
+  /** What authenticates the boot with this folder: the same again where a run is resumed, so that it is the same boot. */
+  secrets(folder: string): Secrets;
+  /** Boots that are under way at most; how many run at once is for the other hosts to say. */
+  inFlight: number;
 }
 
 /** One boot that is asked for. */
@@ -60,6 +72,8 @@ export interface BootJob {
   onError?(error: unknown): void;
 }
 
+/** Other hosts know what they have room for. */
+const UNLIMITED = { memoryMiB: Number.POSITIVE_INFINITY, cpus: Number.POSITIVE_INFINITY };
 /** What a guest costs beyond its own memory: QEMU itself and its translation cache, as measured under TCG. */
 const QEMU_OVERHEAD_MIB = 192;
 
@@ -85,9 +99,10 @@ export class Executor {
     this.#options = options;
     this.#backend = options.backend ?? bootScenario;
     this.signal = AbortSignal.any([this.#stopped.signal, ...(options.signal ? [options.signal] : [])]);
-    const capacity = hostCapacity(options.jobs, options.guestCpus ?? 1);
+    const { elsewhere } = options;
+    const capacity = elsewhere ? UNLIMITED : hostCapacity(options.jobs, options.guestCpus ?? 1);
     this.#gate = new AdmissionGate(capacity);
-    this.#limit = options.jobs ?? Math.max(1, capacity.cpus);
+    this.#limit = options.jobs ?? Math.max(1, elsewhere?.inFlight ?? capacity.cpus);
   }
 
   get forks(): Forks | undefined {
@@ -138,7 +153,8 @@ export class Executor {
     const { prepared, scenario } = job;
     this.boots++;
     job.onStart?.();
-    const boot = job.cold || job.again ? this.#backend : (this.forks?.boot ?? this.#backend);
+    const isCold = job.cold || job.again || this.#options.elsewhere;
+    const boot = isCold ? this.#backend : (this.forks?.boot ?? this.#backend);
     try {
       await mkdir(path, { recursive: true });
       const result = await boot({
@@ -154,6 +170,8 @@ export class Executor {
         timeScale: this.#options.timeScale,
         onPhase: (phase) => job.onPhase?.(phase),
         onNote: (sentence) => this.note(sentence),
+        record: this.#options.elsewhere?.record,
+        secrets: this.#options.elsewhere?.secrets(path),
       });
       return signal.aborted ? undefined : result;
     } catch (error) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { hostArchitecture } from '../arch/index.js';
 import { Cache } from '../cache.js';
+import { hostError } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { writeCpio } from '../initramfs/cpio.js';
 import { reseedProgram } from '../initramfs/reseed.js';
@@ -196,6 +197,38 @@ t.test('a reference and a proof are cold, whatever the executor has', async (t) 
   await executor.boot(job);
   await executor.boot({ ...job, cold: true });
   t.same(seen, ['clone', 'cold']);
+});
+
+t.test('a scenario’s canary comes before its first clone, once, and decides', async (t) => {
+  for (const why of [null, 'a clone of it loaded other modules']) {
+    const forks = new Forks();
+    let sent = 0;
+    const notes: string[] = [];
+    forks.guard(scenario(), async () => {
+      sent++;
+      return why;
+    });
+    const options = {
+      scenario: scenario(),
+      prepared,
+      folder,
+      onNote: (text: string) => notes.push(text),
+      // No clone is really made.
+      get cache(): never {
+        throw hostError('E_FORK', 'no QEMU');
+      },
+    } as unknown as BootOptions;
+    t.equal(forks.canaries, 0);
+    t.same(await Promise.all([forks.fork(options), forks.fork(options)]), [null, null]);
+    t.equal(sent, 1);
+    t.equal(forks.canaries, 1);
+    t.match(notes, [why ?? /storage\/one is booted cold: /]);
+    t.notOk(forks.mayFork(options));
+  }
+  const nvme = { disks: [{ serial: 'a', bus: 'nvme', sizeMiB: 1 }] } as unknown as Partial<Scenario>;
+  const forks = new Forks();
+  forks.guard(scenario(), async () => `${t.fail('what is never cloned needs none')}`);
+  t.equal(await forks.fork({ scenario: scenario(nvme), prepared, folder } as unknown as BootOptions), null);
 });
 
 t.test('what a clone is told: a line, and one archive of both segments with the secret first', async (t) => {

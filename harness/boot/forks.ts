@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { directFirmware } from '../arch/index.js';
 import { BootgateError, hostError } from '../errors.js';
+import type { PreparedImage } from '../image/prepare.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
 import { rowsOf } from '../vm/devices/index.js';
 import type { Machine } from '../vm/machine.js';
@@ -12,6 +13,11 @@ import type { BootRequest } from './request.js';
 import { Templates } from './templates.js';
 import { writeTrial } from './trial-file.js';
 
+/** Makes a clone by way of `fork`, which gives its result or why there is none, and says why clones of it cannot be trusted; null: they can. */
+export type Canary = (
+  fork: (prepared: PreparedImage, folder: string) => Promise<ScenarioResult | string>,
+) => Promise<string | null>;
+
 /**
  * Boots guests as clones of templates where that shows the same as a cold boot, and cold where it does not or cannot be. A back
  * end of the executor: one for each search or run.
@@ -20,15 +26,33 @@ export class Forks {
   #templates: Templates | undefined;
   /** By scenario, why it is booted cold. */
   readonly #cold = new Map<string, string>();
+  readonly #canaries = new Map<string, Canary>();
+  readonly #canariesSent = new Map<string, Promise<void>>();
   /** Guests that went on from a template. */
   count = 0;
+
+  /** @param templates Those of the boots' cache unless given. */
+  constructor(templates?: Templates) {
+    this.#templates = templates;
+  }
 
   /** The executor's back end. */
   readonly boot = async (options: BootOptions): Promise<ScenarioResult> =>
     (await this.fork(options)) ?? bootScenario(options);
 
+  /** Before the first clone of a scenario counts, one is made whose result is known. */
+  guard({ name }: Pick<BootOptions['scenario'], 'name'>, canary: Canary): void {
+    this.#canaries.set(name, canary);
+  }
+
+  /** Clones that were made only to see whether they can be trusted. */
+  get canaries(): number {
+    return this.#canariesSent.size;
+  }
+
   /** A clone's result, or null: it has to be booted cold. The reason is told once for each scenario. */
   async fork(options: BootOptions): Promise<ScenarioResult | null> {
+    if (this.mayFork(options)) await this.#sendCanary(options);
     if (this.#cold.has(options.scenario.name)) return null;
     const result = await this.#tryToFork(options);
     if (typeof result !== 'string') {
@@ -49,6 +73,19 @@ export class Forks {
     if (this.#cold.has(scenario.name)) return;
     this.#cold.set(scenario.name, why);
     onNote?.(`${scenario.name} is booted cold: ${why}`);
+  }
+
+  async #sendCanary(options: BootOptions): Promise<void> {
+    const { name } = options.scenario;
+    const canary = this.#canaries.get(name);
+    if (!canary) return;
+    const sent =
+      this.#canariesSent.get(name) ??
+      canary((prepared, folder) => this.#tryToFork({ ...options, prepared, folder })).then((why) => {
+        if (why !== null) this.disable(options, why);
+      });
+    this.#canariesSent.set(name, sent);
+    return sent;
   }
 
   async #tryToFork(options: BootOptions): Promise<ScenarioResult | string> {
@@ -105,6 +142,7 @@ export function whyCold({ prepared, scenario }: Pick<BootOptions, 'prepared' | '
 /** The request's machine, bare. */
 function templateMachine(request: BootRequest, kernel: string, initramfs: string): Machine {
   const { scenario, window, memoryMiB } = request;
+  if (request.kernel.boot !== 'direct') throw hostError('E_FORK', 'the kernel has no PVH entry');
   if (!window) throw hostError('E_FORK', 'its modules travel in the archive');
   return {
     arch: request.kernel.arch,
@@ -122,7 +160,6 @@ function templateMachine(request: BootRequest, kernel: string, initramfs: string
 }
 
 async function makeClone(template: string, ...[request, files, scratch, undo]: Parameters<MakeMachine>) {
-  if (request.kernel.boot !== 'direct') throw hostError('E_FORK', 'the kernel has no PVH entry');
   const machine = await machineWith(request, { kernel: '', initramfs: '' }, files, scratch, undo);
   const trial = { file: join(scratch, 'trial'), bytes: trialBytesOf(machine) ?? 0 };
   await writeTrial({

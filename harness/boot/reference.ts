@@ -151,6 +151,6 @@ export async function keyOf(
     // The board, the processor and the command line that all machines have.
     JSON.stringify(bootSupport(kernel.arch)),
     accelerator.used,
-    programIdentity(bootSupport(kernel.arch).qemu),
+    accelerator.qemu ?? programIdentity(bootSupport(kernel.arch).qemu),
   ].join('\n');
 }

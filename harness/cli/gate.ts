@@ -73,6 +73,8 @@ export function gateCommand(): Command {
     'jobs',
     'shard',
     'timings',
+    'queue',
+    'store',
     'fast',
     'recheck',
     'seed',

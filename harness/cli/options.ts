@@ -16,6 +16,8 @@ export interface SharedFlags {
   jobs?: number;
   shard?: { index: number; count: number };
   timings?: string;
+  queue?: string;
+  store?: string;
   reporter?: string[];
   quiet?: boolean;
   timeoutScale?: number;
@@ -73,6 +75,16 @@ const OPTIONS = {
     new Option(
       '--timings <run>',
       'balance shards by the seconds of this run, or of a JSON file {"SCENARIO": SECONDS}',
+    ),
+  queue: () =>
+    new Option(
+      '--queue <url>',
+      'let `bootgate worker` on other hosts boot the guests: redis://HOST:6379, rediss:// for TLS (password: BOOTGATE_QUEUE_PASSWORD)',
+    ),
+  store: () =>
+    new Option(
+      '--store <place>',
+      'with --queue: where hosts exchange files by digest, a shared folder or an http(s) URL (default: BOOTGATE_STORE)',
     ),
   reporter: () =>
     new Option(

@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.js';
 import { helpOf } from './examples.js';
 import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
+import { fleetCommand } from './fleet.js';
 import { gateCommand } from './gate.js';
 import { initCommand } from './init.js';
 import { wasInterrupted } from './interrupt.js';
@@ -29,6 +30,7 @@ import { serveCommand } from './serve.js';
 import { setupCommand } from './setup.js';
 import { shellCommand } from './shell.js';
 import { splitCommand } from './split.js';
+import { workerCommand } from './worker.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -83,6 +85,8 @@ Examples:
     compareCommand(),
     serveCommand(),
     mergeCommand(),
+    workerCommand(),
+    fleetCommand(),
     initCommand(),
     setupCommand(),
     cacheCommand(),

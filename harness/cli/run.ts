@@ -38,7 +38,7 @@ export function runCommand(): Command {
     ).conflicts(['tag', 'built']),
   );
   for (const option of choosing()) command.addOption(option);
-  share(command, 'accel', 'jobs', 'shard', 'timings', 'timeoutScale');
+  share(command, 'accel', 'jobs', 'shard', 'timings', 'queue', 'store', 'timeoutScale');
   share(command, 'fast', 'recheck', 'seed', 'reporter', 'quiet', 'json');
   share(command, 'results', 'delivery', 'reference');
   command.addOption(

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Elsewhere } from '../boot/executor.js';
 import { Cache } from '../cache.js';
 import type { Image } from '../image/image-file.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -21,6 +22,8 @@ export class Session {
   /** Aborted by the first Ctrl+C. */
   readonly signal: AbortSignal;
   readonly say = say;
+  /** What must be closed at the end. */
+  readonly undo: (() => Promise<unknown>)[] = [];
 
   constructor(flags: SharedFlags, signal: AbortSignal) {
     this.flags = flags;
@@ -91,7 +94,7 @@ export class Session {
     return {
       prepared,
       plan,
-      accelerator: await this.accelerator(prepared[0]),
+      ...(await this.bootsWith(prepared[0])),
       cache: this.cache,
       results: this.results,
       reporters,
@@ -104,6 +107,18 @@ export class Session {
       ...(timeoutScale ? { timeScale: timeoutScale } : {}),
       ...(this.flags.fast ? { forks: await this.#forks() } : {}),
     };
+  }
+
+  /** The accelerator, and where guests run if that is not this host. */
+  async bootsWith(
+    prepared: PreparedImage,
+  ): Promise<{ accelerator: AcceleratorChoice; elsewhere?: Elsewhere }> {
+    const { queue, accel = 'auto' } = this.flags;
+    if (!queue) return { accelerator: await this.accelerator(prepared) };
+    const { openController } = await import('../fleet/queue/open.js');
+    const controller = await openController({ ...this.flags, results: this.results, queue });
+    this.undo.push(() => controller.close());
+    return controller.choose(prepared.kernel.arch, accel);
   }
 
   async #shard() {
@@ -150,9 +165,11 @@ export async function withSession(
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   const interrupt = onInterrupt(() => say('stopping; press Ctrl+C again to quit now'));
+  const session = new Session(flags, interrupt.signal);
   try {
-    await work(new Session(flags, interrupt.signal));
+    await work(session);
   } finally {
+    for (const step of session.undo.reverse()) await step().catch(() => undefined);
     interrupt.release();
   }
 }

@@ -33,7 +33,8 @@ await_trial() {
 	busybox dd if=/dev/mem bs=64k skip=$((block + 1)) count="$2" 2> /dev/null | busybox cpio -i -d -u 2> /dev/null ||
 		give_up "the trial's archive cannot be unpacked"
 	# Nobody can read the secret there, and it is gone all the same.
-	busybox dd if=/dev/zero of=/dev/mem bs=64k seek=$block count="$3" 2> /dev/null
+	busybox dd if=/dev/zero of=/dev/mem bs=64k seek=$block count="$3" 2> /dev/null ||
+		give_up "the trial's memory cannot be wiped"
 	# What the kernel asks for while it finds the devices is not answered, as in a cold boot, where it does so before init.
 	echo > /proc/sys/kernel/modprobe
 	echo 1 > /sys/bus/pci/rescan

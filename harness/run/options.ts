@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { CheckedForks } from '../boot/checked-forks.js';
-import type { Executor } from '../boot/executor.js';
+import type { Elsewhere, Executor } from '../boot/executor.js';
 import type { Boot } from '../boot/job.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -22,6 +22,8 @@ export interface RunOptions {
   results: string;
   /** What boots the guests, where other boots share it; one of its own unless given. */
   executor?: Executor;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere;
   /** Guests at once; as many as cores and memory allow unless given. */
   jobs?: number;
   /** Go on from templates where they can; everything is booted cold unless given. */

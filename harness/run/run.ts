@@ -202,13 +202,14 @@ async function runInFolder(
 }
 
 function executorOf(
-  { accelerator, cache, jobs, forks, plan, signal, timeScale, warn }: RunOptions,
+  { accelerator, cache, elsewhere, jobs, forks, plan, signal, timeScale, warn }: RunOptions,
   logger?: Logger,
 ): Executor {
   return new Executor({
     accelerator,
     cache,
     jobs,
+    elsewhere,
     forks,
     guestCpus: Math.max(1, ...plan.boots.map(({ cpus }) => cpus)),
     signal,

@@ -69,7 +69,7 @@ export async function bisect(options: BisectOptions): Promise<Bisected> {
   log(`${there.reason}; now in the tree of ${good.kernel.release}`);
   const here = await bisectIn(good, options, tried);
   if (here.outcome === 'bad-passes')
-    here.reason = `with the modules that ${bad.kernel.release} has too, ${good.kernel.release} passes: which modules there are does not explain it`;
+    here.reason = `with the modules that ${bad.kernel.release} has too, ${good.kernel.release} passes: the presence of modules does not explain it`;
   return { ...here, trials: executor.boots + tried.remembered };
 }
 
@@ -118,6 +118,8 @@ const count = (modules: number): string => (modules === 1 ? 'one module' : `${mo
 
 /** Among fewer changes the search itself is as cheap. */
 const MANY = 8;
+/** A need that shows only after another is met comes rarely deeper than this. */
+const ROUNDS = 4;
 
 interface Searching {
   ledger: Ledger;
@@ -140,16 +142,16 @@ async function search(
   if (!(await ledger.passes([...sides.good].sort())))
     return void end(
       'good-fails',
-      `the good set fails too${elsewhere}${elsewhere && ': which modules are there does not explain it'}`,
+      `the good set fails too${elsewhere}${elsewhere && ': the presence of modules does not explain it'}`,
     );
   const passes = (changes: readonly Change[]) => ledger.passes(withChanges(sides, changes));
   const mayGoOn = () => !signal?.aborted;
   let changes = changesOf(sides, [...named]);
   // Trials that make the rest cheap: what the failure itself names, and what that needs; what comes next may only show then.
-  for (let asked = 0; changes.length >= MANY && named.size > asked && mayGoOn(); ) {
+  for (let [round, asked] = [0, 0]; round < ROUNDS && named.size > asked && mayGoOn(); round++) {
     asked = named.size;
     changes = changesOf(sides, [...named]);
-    const few = evident(sides, changes, named);
+    const few = changes.length >= MANY ? evident(sides, changes, named) : [];
     if (few.length === 0 || !(await passes(few))) continue;
     changes = few;
     break;

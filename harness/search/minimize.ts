@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { provenByCanary } from '../boot/canary.js';
-import { Executor } from '../boot/executor.js';
+import { guardByCanary } from '../boot/canary.js';
+import { type Elsewhere, Executor } from '../boot/executor.js';
 import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
@@ -25,6 +25,8 @@ export interface MinimizeOptions {
   /** The folder of a search that was stopped, to go on with. */
   earlier?: string | undefined;
   jobs: number;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere | undefined;
   /** Of modules that can stand in for each other, keep the one that does not depend on the processor. */
   portable: boolean;
   /** Every trial is booted from the beginning. */
@@ -76,9 +78,19 @@ export interface Minimized {
 
 /** The smallest module set with which the scenarios pass: one search for each, then the union booted for all of them. */
 export async function minimize(options: MinimizeOptions): Promise<Minimized> {
-  const { prepared, scenarios, accelerator, cache, folder, jobs, signal, log = () => {} } = options;
-  const forks = options.cold ? undefined : new Forks();
-  const executor = new Executor({ accelerator, cache, jobs, signal, forks, onNote: log });
+  const {
+    prepared,
+    scenarios,
+    accelerator,
+    cache,
+    folder,
+    jobs,
+    signal,
+    elsewhere,
+    log = () => {},
+  } = options;
+  const forks = options.cold || elsewhere ? undefined : new Forks();
+  const executor = new Executor({ accelerator, cache, jobs, signal, forks, elsewhere, onNote: log });
   const trials = new Trials(executor, folder);
   const tried = new TriedSets(trials, folder, { accelerator, cache }, options.earlier);
   const { index, set } = prepared;
@@ -124,7 +136,7 @@ export async function minimize(options: MinimizeOptions): Promise<Minimized> {
     bytes: names.reduce((sum, name) => sum + (index.modules.get(name)?.bytes ?? 0), 0),
     of: { count: set.names.length, bytes: set.bytes },
     proof,
-    boots: executor.boots,
+    boots: executor.boots + (forks?.canaries ?? 0),
     remembered: tried.remembered,
     folder,
   };
@@ -153,7 +165,7 @@ export async function minimizeOne(
   const { reference } = await referenceFor({ prepared, scenario, executor, folder: where });
   if (reference.verdict !== 'pass') return `fails with the full module tree: ${reference.reason}`;
   const whole = { ...prepared, set: wholeTree(index), split: null, installSet: null };
-  await provenByCanary({ prepared: whole, scenario, reference, executor, folder: join(where, 'clone') });
+  guardByCanary(executor.forks, { prepared: whole, scenario, reference, folder: join(where, 'clone') });
   const guess = guessOf(scenario, reference, index);
   const outcomes = new Map<string, Tried>();
   const ledger = new Ledger(async (names) => {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { provenByCanary } from '../boot/canary.js';
-import { Executor } from '../boot/executor.js';
+import { guardByCanary } from '../boot/canary.js';
+import { type Elsewhere, Executor } from '../boot/executor.js';
 import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
@@ -54,6 +54,8 @@ export interface MutateOptions {
   /** Logs of every boot. */
   folder: string;
   jobs: number;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere | undefined;
   /** So many mutations at most, spread evenly over all. */
   limit?: number | undefined;
   /** Every trial is booted from the beginning. */
@@ -72,7 +74,8 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
     cache,
     jobs: options.jobs,
     signal,
-    forks: options.cold ? undefined : new Forks(),
+    forks: options.cold || options.elsewhere ? undefined : new Forks(),
+    elsewhere: options.elsewhere,
     onNote: options.onNote,
   });
   const prepared = {
@@ -110,7 +113,7 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
       report.without.push({ scenario: scenario.name, reason: reference.reason });
       continue;
     }
-    await provenByCanary({ prepared, scenario, reference, executor, folder: join(where, 'clone') });
+    guardByCanary(executor.forks, { prepared, scenario, reference, folder: join(where, 'clone') });
     const { needed, bystanders } = scenarioNeeds(scenario, reference, prepared.index);
     report.bystanders += bystanders.length;
     wanted.push(...needed.map((need) => ({ scenario, need })));
@@ -134,7 +137,7 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
       options.onMutation?.(mutation);
     }),
   );
-  report.boots = trials.count;
+  report.boots = trials.count + (executor.forks?.canaries ?? 0);
   return report;
 }
 

@@ -81,6 +81,8 @@ export interface AcceleratorChoice {
   requested: 'auto' | Accelerator;
   used: Accelerator;
   reason: string;
+  /** The version of QEMU, where other hosts run it. */
+  qemu?: string;
 }
 
 /** Where a guest was when it ended or was ended. */
