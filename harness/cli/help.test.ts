@@ -61,8 +61,17 @@ t.test('an example that the parser does not take would be seen', async (t) => {
 });
 
 t.test('--json is on every command that answers a question', async (t) => {
-  // A script for a shell, a page of the manual, what a package manager says, a server, a guest's console.
-  const others = ['setup', 'completion', 'man', 'serve', 'shell'];
+  // What is written for another program (a shell, man, a cluster), what a package manager says, servers, a guest's console.
+  const others = [
+    'setup',
+    'completion',
+    'man',
+    'serve',
+    'shell',
+    'worker',
+    'fleet kubernetes',
+    'fleet slurm',
+  ];
   const without = commands.filter((one) => !one.options.some(({ long }) => long === '--json')).map(pathOf);
   t.same(
     without.filter((path) => !others.includes(path)),
