@@ -103,7 +103,10 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   worker: [['worker --queue redis://queue:6379 --store /mnt/bootgate', 'on each host']],
   'fleet kubernetes': [
-    ['fleet kubernetes --shards 8 --image bootgate:runner -- gate --image mine > job.yaml', 'eight pods, and the merge'],
+    [
+      'fleet kubernetes --shards 8 --image bootgate:runner -- gate --image mine > job.yaml',
+      'eight pods, and the merge',
+    ],
   ],
   'fleet slurm': [['fleet slurm --shards 8 -- gate --image mine > bootgate.sh', 'an array of eight tasks']],
   merge: [['merge shards/* --format html > report.html', 'the page of several shards']],
