@@ -101,6 +101,14 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['compare results/main latest', 'exits 1 on a new failure'],
     ['compare results/main latest --format html > compare.html', 'as a page'],
   ],
+  worker: [['worker --queue redis://queue:6379 --store /mnt/bootgate', 'on each host']],
+  'fleet kubernetes': [
+    [
+      'fleet kubernetes --shards 8 --image bootgate:runner -- gate --image mine > job.yaml',
+      'eight pods, and the merge',
+    ],
+  ],
+  'fleet slurm': [['fleet slurm --shards 8 -- gate --image mine > bootgate.sh', 'an array of eight tasks']],
   merge: [['merge shards/* --format html > report.html', 'the page of several shards']],
   serve: [
     ['serve', 'the runs under results/, at http://127.0.0.1:8377/'],

@@ -61,11 +61,9 @@ t.test('an example that the parser does not take would be seen', async (t) => {
 });
 
 t.test('--json is on every command that answers a question', async (t) => {
-  // A script for a shell, a page of the manual, what a package manager says, a file that is rewritten, servers, a guest's
-  // console, files for a cluster.
+  // What is written for another program (a shell, man, a cluster), what a package manager says, servers, a guest's console.
   const others = [
     'setup',
-    'userland update',
     'completion',
     'man',
     'serve',

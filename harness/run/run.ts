@@ -37,8 +37,8 @@ export async function runPlan(options: RunOptions): Promise<FinishedRun> {
   const { resume, shard } = options;
   if (resume) sameShard(resume, shard);
   const started = resume?.started ?? new Date();
-  const name = `${variants[0].image.name}${shard ? `-${shard.index}-of-${shard.count}` : ''}`;
-  const folder = resume?.folder ?? (await makeRunFolder(options.results, name, started));
+  const nameOf = () => `${variants[0].image.name}${shard ? `-${shard.index}-of-${shard.count}` : ''}`;
+  const folder = resume?.folder ?? (await makeRunFolder(options.results, nameOf(), started));
   const lock = lockRun(folder.path);
   try {
     const whole = wholePlan(variants, options.plan);

@@ -58,6 +58,7 @@ t.test('the page in a browser', { skip: wanted, timeout: 300_000 }, async (t) =>
     await page.getByLabel('hang').check();
     t.equal(await shown(), 2);
     await page.getByRole('button', { name: 'Show all' }).click();
+    await page.waitForFunction('!location.hash');
     t.equal(await shown(), all);
     await page.getByLabel('Find').fill('NVME disk');
     t.equal(await shown(), 1, 'all words, in any case');
