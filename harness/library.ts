@@ -23,6 +23,8 @@ const PACKAGE: { shelves: Partial<Record<Shelf, string>>; files: Record<SingleFi
     userland: join(imagesDir, 'userland.yaml'),
     clouds: join(imagesDir, 'clouds.yaml'),
     'known-issues': join(imagesDir, 'known-issues.yaml'),
+    profiles: join(imagesDir, 'profiles.yaml'),
+    keep: join(imagesDir, 'keep.yaml'),
   },
 };
 /** Files of the folder images/ that are no image. */

@@ -13,6 +13,8 @@ export const projectSchema = z
     userland: path.describe('file of own tools for guests; default: `userland.yaml`'),
     clouds: path.describe('file of devices that clouds have; default: `clouds.yaml`'),
     'known-issues': path.describe('the ledger of `gate`; default: `known-issues.yaml`'),
+    profiles: path.describe('file of what machines are used for; default: `profiles.yaml`'),
+    keep: path.describe('file of modules that somebody needs outside a VM; default: `keep.yaml`'),
   })
   .describe('A project: where its scenarios, images and splits are. Paths are relative to this file');
 

@@ -9,7 +9,7 @@ export const PROJECT_FILE = 'bootgate.yaml';
 export const SHELVES = ['scenarios', 'images', 'splits', 'policies', 'helpers'] as const;
 export type Shelf = (typeof SHELVES)[number];
 /** Things of which there is one file. */
-export const SINGLE_FILES = ['userland', 'clouds', 'known-issues'] as const;
+export const SINGLE_FILES = ['userland', 'clouds', 'known-issues', 'profiles', 'keep'] as const;
 export type SingleFile = (typeof SINGLE_FILES)[number];
 
 /** A project as its bootgate.yaml says; all paths absolute, not all of them there. */

@@ -45,5 +45,10 @@ export const x86_64: ArchitectureTable = {
       // kernel-parameters.txt: memmap=nn$ss reserves a region; numa=off because the window is a node for QEMU's sake only.
       cmdline: (layout, windowBytes) => `numa=off memmap=${windowBytes / MIB}M$${layout.base / MIB}M`,
     },
+    fork: {
+      // xor edi,edi; mov esi,0x5207; mov eax,16; syscall; mov edi,eax; neg edi; mov eax,60; syscall
+      reseed: '31ffbe07520000b8100000000f0589c7f7dfb83c0000000f05',
+      trialBytes: 16 * MIB,
+    },
   },
 };

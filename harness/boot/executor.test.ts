@@ -29,12 +29,25 @@ function callersOf(call: string): string[] {
 t.test('a guest is started in one place only', async (t) => {
   t.ok(sources.length > 100, 'the sources were found');
   t.same(callersOf('Qemu.start('), ['vm/launch.ts']);
-  // The probe of the accelerator and a person's shell have no queue and no verdict.
-  t.same(callersOf('readyMachine('), ['vm/accelerator.ts', 'vm/guest.ts', 'vm/terminal.ts']);
+  // The probe of the accelerator, a template and a person's shell have no queue and no verdict.
+  t.same(callersOf('readyMachine('), [
+    'vm/accelerator.ts',
+    'vm/guest.ts',
+    'vm/template.ts',
+    'vm/terminal.ts',
+  ]);
+  t.same(callersOf('makeTemplate('), ['boot/templates.ts'], 'into the cache, where nobody writes to it');
   t.same(callersOf('runGuest('), ['boot/boot.ts']);
-  t.same(callersOf('bootScenario'), ['boot/executor.ts'], 'the declaration left out');
+  // Cold, or by its back ends where those cannot or must not fork; and by what measures both.
+  const booting = ['bench/trials.ts', 'boot/checked-forks.ts', 'boot/executor.ts', 'boot/forks.ts'];
+  t.same(callersOf('bootScenario'), booting);
   t.same(callersOf("import('p-queue')"), ['boot/executor.ts'], 'one queue');
-  t.same(callersOf('new AdmissionGate('), ['boot/executor.ts'], 'one gate');
+  // A worker has room for guests of other controllers' executors, which know nothing of its host.
+  t.same(
+    callersOf('new AdmissionGate('),
+    ['boot/executor.ts', 'fleet/queue/worker.ts'],
+    'one gate for each host',
+  );
   t.same(callersOf('bootWithRetries('), ['boot/executor.ts'], 'one place that tries again');
 });
 
@@ -146,4 +159,29 @@ t.test('what a person should know is said once', async (t) => {
   await executor.boot(job(scenario('a')));
   await executor.boot(job(scenario('b')));
   t.same(said, ['QEMU runs as root', 'a', 'b']);
+});
+
+t.test('repeated whatever comes of it: one failure makes it flaky, and is what is told', async (t) => {
+  const outcomes = (verdicts: Verdict[]) =>
+    make(
+      async ({ attempt, timeScale }) => ({
+        ...pass('a', verdicts[attempt - 1]),
+        reason: `boot ${attempt}, deadlines × ${timeScale}`,
+      }),
+      { timeScale: 3 },
+    ).boot(job(scenario('a'), { repeats: 3 }));
+  t.match(await outcomes(['pass', 'fail', 'pass']), {
+    verdict: 'fail',
+    reason: 'boot 2, deadlines × 3',
+    flaky: true,
+    attempts: 3,
+    tries: [{ verdict: 'fail' }, { verdict: 'pass' }, { verdict: 'pass' }],
+  });
+  const well = await outcomes(['pass', 'pass', 'pass']);
+  t.match(well, { verdict: 'pass', attempts: 3 });
+  t.equal(well?.tries?.length, 3);
+  t.notOk(well?.flaky);
+  const never = await outcomes(['fail', 'fail', 'fail', 'pass']);
+  t.match(never, { verdict: 'fail', reason: 'boot 1, deadlines × 3', attempts: 3 });
+  t.notOk(never?.flaky);
 });

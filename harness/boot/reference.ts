@@ -1,5 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { bootSupport } from '../arch/index.js';
 import { type Cache, digestOf } from '../cache.js';
 import { type ReferenceFacts, referenceFacts } from '../diagnose/reference-facts.js';
@@ -9,10 +8,11 @@ import { wholeTree } from '../modules/set.js';
 import { isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
-import type { AcceleratorChoice } from '../vm/machine.js';
+import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
 import { type GuestReport, readReport } from '../vm/records.js';
 import type { Executor } from './executor.js';
+import { programIdentity } from './identity.js';
 
 /** A scenario booted with every module that there is: what fails here too is the kernel's fault, not the set's. */
 export interface Reference extends ReferenceFacts {
@@ -38,6 +38,8 @@ export interface ReferenceOptions {
   executor: Executor;
   /** Where the boot's logs go then. */
   folder: string;
+  onStart?: () => void;
+  onPhase?: (phase: Phase) => void;
 }
 
 /**
@@ -88,16 +90,19 @@ export function isWorthKeeping({ verdict, confirmed }: Pick<Reference, 'verdict'
 async function bootReference(
   prepared: PreparedImage,
   folder: string,
-  { scenario, executor }: ReferenceOptions,
+  { scenario, executor, onStart, onPhase }: ReferenceOptions,
 ): Promise<Reference> {
   let path = folder;
   const result = await executor.boot({
     prepared,
     scenario,
+    cold: true,
     folder: (attempt) => {
       path = attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
       return { path, relative: '' };
     },
+    ...(onStart ? { onStart } : {}),
+    ...(onPhase ? { onPhase } : {}),
   });
   if (!result) throw executor.signal.reason;
   const report = await reportOf(path, result);
@@ -113,7 +118,7 @@ async function bootReference(
 }
 
 /** What the guest said; nothing where there was none. */
-async function reportOf(folder: string, { files }: ScenarioResult): Promise<GuestReport> {
+export async function reportOf(folder: string, { files }: ScenarioResult): Promise<GuestReport> {
   if (!files.recording) return readReport('', Buffer.alloc(0), Buffer.alloc(0));
   const { nonce, control, console } = await readRecording(folder);
   return readReport(nonce, control, console);
@@ -146,21 +151,6 @@ export async function keyOf(
     // The board, the processor and the command line that all machines have.
     JSON.stringify(bootSupport(kernel.arch)),
     accelerator.used,
-    programIdentity(bootSupport(kernel.arch).qemu),
+    accelerator.qemu ?? programIdentity(bootSupport(kernel.arch).qemu),
   ].join('\n');
-}
-
-/** Where a program lies, its size and time: another QEMU is another machine. */
-function programIdentity(program: string): string {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, program);
-    try {
-      accessSync(path, constants.X_OK);
-      const { size, mtimeMs } = statSync(path);
-      return `${path} ${size} ${mtimeMs}`;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return program;
 }

@@ -12,7 +12,7 @@ t.test(
     for (const one of shownIn(readme)) if ('file' in one) shell.write(one);
     const small = shell.run('bootgate minimize filesystems/vfat --image debian -o small.txt');
     t.equal(small.status, 0, small.stderr);
-    const [command = '', ...shown] = blockAfter('two kernels are compared by module name').split('\n');
+    const [command = '', ...shown] = blockAfter('Modules of two kernels cannot be mixed').split('\n');
     const { status, stdout, stderr } = shell.run(command);
     t.equal(status, 0, stderr);
     t.equal(differenceOf(shown.join('\n'), stdout), undefined);

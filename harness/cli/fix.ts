@@ -24,7 +24,10 @@ export function fixCommand(): Command {
     .argument('<run>', 'a run: its folder, its id, or `latest`')
     .argument('[scenario...]', 'failures to fix (default: all)')
     .addOption(new Option('-w, --write', 'change the file once the change is proven'));
-  share(command, 'accel').addOption(
+  command.addOption(
+    new Option('-k, --kernel <source...>', 'where the kernel is, for a run from another machine'),
+  );
+  share(command, 'accel', 'cold').addOption(
     new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(fix);
@@ -53,9 +56,13 @@ async function fix(where: string, names: string[], flags: FixFlags): Promise<voi
       return;
     }
     if (flags.write && done.patch && done.proof?.verdict === 'pass') {
-      await writeFile(done.patch.file, done.patch.after);
-      session.say(`${done.patch.file} is changed`);
+      for (const { file, after } of done.patch.files) {
+        await writeFile(file, after);
+        session.say(`${file} is changed`);
+      }
     }
+    if (flags.write && !done.patch && done.added.length > 0)
+      session.say('nothing is written: the file is not here, or its format has to be changed by hand');
     if (flags.json) printJson(done);
     else write(fixText(done, standardOutput().style));
     process.exitCode = exitCodeOfVerdict(verdictOfFix(done), session.signal.aborted);
@@ -82,13 +89,14 @@ async function fixOf(
   if (failed.length === 0) return { nothing: run.result.verdict === 'incomplete' ? 'decided' : 'failed' };
   const scenarios = [...(await session.scenarios()), ...(await scenariosOfDomains(run, failed))];
   requireScenarios(failed, scenarios);
-  const variants = await imageOfRun(run, { cache, log: say, signal });
+  const variants = await imageOfRun(run, { cache, log: say, signal, kernel: flags.kernel });
   return fixRun({
     run,
     failed,
     variants,
     scenarios,
     accelerator: await session.accelerator(variants[0], run.result.accelerator.requested),
+    cold: flags.cold,
     cache,
     results: resolve(flags.results ?? dirname(run.folder)),
     limit: flags.boots ?? BOOTS,

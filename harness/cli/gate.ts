@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { MatrixRun } from '../gate/matrix.js';
 import type { Growth, GrowthOf } from '../image/gate-section.js';
+import type { StoredRun } from '../results/read.js';
 import { type SharedFlags, share, wholeNumber } from './options.js';
+import type { Session } from './session.js';
 
 interface GateFlags extends SharedFlags {
   baseline?: string;
@@ -13,6 +16,7 @@ interface GateFlags extends SharedFlags {
   allowKnown?: boolean;
   resume?: string;
   knownIssues?: string;
+  kernelMatrix?: string[];
 }
 
 export function gateCommand(): Command {
@@ -56,12 +60,27 @@ export function gateCommand(): Command {
         "the ledger (default: the project's known-issues.yaml, or the one beside the image)",
       ),
     );
+  command.addOption(
+    new Option(
+      '--kernel-matrix <source...>',
+      'the same on these kernels too, each one source as for --kernel: one table, with what explains the differences',
+    ).conflicts('resume'),
+  );
   return share(
     command,
     'reference',
     'accel',
     'jobs',
+    'shard',
+    'timings',
+    'queue',
+    'store',
+    'fast',
+    'recheck',
+    'seed',
     'reporter',
+    'quiet',
+    'timeoutScale',
     'json',
     'results',
     'delivery',
@@ -87,37 +106,96 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
   const { exitCodeOfVerdict } = await import('../results/verdict.js');
   const { gateSettings } = await import('../gate/thresholds.js');
   const { findResumable } = await import('../run/resume.js');
+  const { printJson, standardOutput, write } = await import('./output.js');
 
   await withSession(flags, async (session) => {
-    const image = await session.image();
-    const settings = gateSettings({ ...flags, growth: await growthOf(flags.growth ?? []) }, image.gate);
-    const baseline = flags.baseline ? (await storedRun(flags.baseline, flags)).result : null;
-    const resume = flags.resume ? await findResumable(flags.resume, session.results, image.name) : undefined;
-    const names = (await session.scenarios()).map(({ name }) => name);
-    const knownIssues = await ledgerOf(flags.knownIssues, image.file, names);
-    const plan = await session.plan(image, patterns);
-    const prepared = await session.prepare(image);
-    const outcome = await runGate({
-      ...(await session.runOptions(plan, prepared)),
-      settings,
-      baseline,
-      knownIssues,
-      ...(resume ? { resume } : {}),
-    });
-    await tell(outcome, flags);
-    process.exitCode = exitCodeOfVerdict(outcome.gate.verdict, session.signal.aborted);
+    const gateOn = async (kernel?: string[]): Promise<MatrixRun> => {
+      const one = kernel ? session.with({ kernel }) : session;
+      const image = await one.image();
+      const settings = gateSettings({ ...flags, growth: await growthOf(flags.growth ?? []) }, image.gate);
+      const stored = flags.baseline ? await storedRun(flags.baseline, flags) : null;
+      const resume = flags.resume
+        ? await findResumable(flags.resume, session.results, image.name)
+        : undefined;
+      const names = (await session.scenarios()).map(({ name }) => name);
+      const knownIssues = await ledgerOf(flags.knownIssues, image.file, names);
+      const plan = await one.plan(image, patterns);
+      const prepared = await one.prepare(image);
+      const { forks, ...options } = await one.runOptions(plan, prepared);
+      const measured = stored && (settings.growth.memory || (settings.growth.cpu && !settings.cpuIsNote));
+      if (forks && measured)
+        session.say(
+          'everything is booted in full: --fast cannot measure memory and CPU time, of which this gate limits the growth (--growth memory=off)',
+        );
+      const outcome = await runGate({
+        ...options,
+        ...(forks && !measured ? { forks } : {}),
+        settings,
+        baseline: stored?.result ?? null,
+        knownIssues,
+        ...(resume ? { resume } : {}),
+        // One document on standard output: the matrix.
+        ...(flags.kernelMatrix && flags.json ? { reporters: [] } : {}),
+      });
+      await tell(outcome, flags);
+      process.exitCode = exitCodeOfVerdict(outcome.gate.verdict, session.signal.aborted);
+      const { release } = prepared[0].kernel;
+      const run = { release, variants: prepared, result: outcome.result, folder: outcome.folder.path };
+      if (stored) await tellBaseline(stored, run, session, flags);
+      return run;
+    };
+    if (!flags.kernelMatrix) return void (await gateOn());
+    const { kernelMatrix, matrixText } = await import('../gate/matrix.js');
+    const runs = [await gateOn()];
+    for (const kernel of flags.kernelMatrix) if (!session.signal.aborted) runs.push(await gateOn([kernel]));
+    const matrix = kernelMatrix(runs);
+    if (flags.json) printJson({ schema: 'bootgate/kernel-matrix@1', ...matrix });
+    else write(`\n${matrixText(matrix, standardOutput().style)}`);
+    process.exitCode = exitCodeOfVerdict(matrix.verdict, session.signal.aborted);
   });
 }
 
-/** The gate's own words. stdout belongs to the answer; GitHub's runner reads commands from either stream. */
+/** What the kernel changed, and what the split, where the baseline was another kernel's; nothing where that cannot be had any more. */
+async function tellBaseline(
+  stored: StoredRun,
+  run: MatrixRun,
+  session: Session,
+  flags: GateFlags,
+): Promise<void> {
+  if (stored.result.image.kernel.digest === run.result.image.kernel.digest) return;
+  const { imageOfRun } = await import('../image/again.js');
+  const { kernelMatrix, matrixText } = await import('../gate/matrix.js');
+  const { styleOf } = await import('../report/screen.js');
+  try {
+    const variants = await imageOfRun(stored, { cache: session.cache, signal: session.signal });
+    const { release } = stored.result.image.kernel;
+    const matrix = kernelMatrix([{ release, variants, result: stored.result, folder: stored.folder }, run]);
+    const screen = await screenForWords(flags);
+    screen.write(`\n${matrixText(matrix, styleOf(screen))}`);
+  } catch (error) {
+    session.say(
+      `the baseline's kernel is not at hand, so differences are not explained: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Where sentences go: standard output belongs to the answer where that is another reporter's. */
+async function screenForWords(flags: GateFlags) {
+  const { screenOf } = await import('../report/screen.js');
+  const { reportersOf } = await import('./session.js');
+  const owner = reportersOf(flags).find((one) => !one.includes('=')) ?? 'terminal';
+  return screenOf(owner === 'terminal' ? process.stdout : process.stderr);
+}
+
+/** The gate's own words. GitHub's runner reads commands from either stream. */
 async function tell(
   { result, remarks }: Awaited<ReturnType<typeof import('../gate/gate.js').runGate>>,
-  { json, reporter = 'terminal' }: GateFlags,
+  flags: GateFlags,
 ): Promise<void> {
   const { githubAnnotations } = await import('../report/annotations.js');
   const { gateText } = await import('../report/gatetext.js');
-  const { screenOf, styleOf } = await import('../report/screen.js');
-  const screen = screenOf(reporter === 'terminal' && !json ? process.stdout : process.stderr);
+  const { styleOf } = await import('../report/screen.js');
+  const screen = await screenForWords(flags);
   screen.write(`\n${gateText(result, styleOf(screen), screen.columns)}`);
   if (process.env.GITHUB_ACTIONS === 'true') screen.raw(githubAnnotations(remarks));
 }

@@ -19,7 +19,6 @@ export function initCommand(): Command {
       ),
     )
     .addOption(new Option('--json', 'print JSON on standard output'))
-    .addHelpText('after', '\nExamples:\n  bootgate init\n  bootgate init gate --kernel "../build/*.deb"')
     .action(init);
 }
 

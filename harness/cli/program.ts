@@ -1,30 +1,35 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
-import { packageRoot } from '../paths.js';
 import { forTerminal } from '../printable.js';
+import { packageVersion } from '../version.js';
 import { bisectCommand } from './bisect.js';
 import { buildCommand } from './build.js';
 import { cacheCommand } from './cache.js';
 import { compareCommand } from './compare.js';
+import { completeCommand, completionCommand } from './completion.js';
 import { doctorCommand } from './doctor.js';
+import { helpOf } from './examples.js';
 import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
+import { fleetCommand } from './fleet.js';
 import { gateCommand } from './gate.js';
 import { initCommand } from './init.js';
 import { wasInterrupted } from './interrupt.js';
+import { manCommand } from './man.js';
+import { mergeCommand } from './merge.js';
 import { minimizeCommand } from './minimize.js';
 import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
 import { reproCommand } from './repro.js';
+import { rightsizeCommand } from './rightsize.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { setupCommand } from './setup.js';
 import { shellCommand } from './shell.js';
 import { splitCommand } from './split.js';
+import { workerCommand } from './worker.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -40,16 +45,14 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-function declare(): Command {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    version: string;
-  };
+/** The whole program, as --help, the manual and the completions read it too. */
+export function declare(): Command {
   const program = new Command('bootgate')
     .description(
       'Does this set of kernel modules still boot, with working storage, network, file systems and netfilter?\n' +
         'And if not: which module is missing, and which package has it?',
     )
-    .version(version)
+    .version(packageVersion())
     .showHelpAfterError('(see --help)')
     .addHelpText(
       'after',
@@ -73,18 +76,25 @@ Examples:
     fixCommand(),
     minimizeCommand(),
     bisectCommand(),
+    rightsizeCommand(),
     reproCommand(),
     shellCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
+    mergeCommand(),
+    workerCommand(),
+    fleetCommand(),
     initCommand(),
     setupCommand(),
     cacheCommand(),
     doctorCommand(),
+    completionCommand(),
+    manCommand(),
   ])
     program.addCommand(command);
   program.addCommand(mutateCommand(), { hidden: true });
+  program.addCommand(completeCommand(), { hidden: true });
   finish(program);
   program.hook('preAction', async (_, action) => {
     const { openLibrary } = await import('../library.js');
@@ -101,6 +111,7 @@ function finish(command: Command): void {
     writeErr: (text) => process.stderr.write(forTerminal(text)),
     writeOut: (text) => process.stdout.write(forTerminal(text)),
   });
-  if (command.commands.length === 0) command.addOption(projectOption());
+  if (command.commands.length === 0)
+    command.addOption(projectOption()).addHelpText('after', () => helpOf(command));
   for (const child of command.commands) finish(child);
 }

@@ -3,7 +3,7 @@ import { type SharedFlags, share } from './options.js';
 import { write, writeOrders } from './output.js';
 
 /** What report/reports.ts can print; named here so that --help needs none of it. */
-const FORMATS = [
+export const FORMATS = [
   'terminal',
   'html',
   'tap',
@@ -26,7 +26,7 @@ export function reportCommand(): Command {
     .argument('[run]', 'its folder, its run.json, its id, or latest')
     .addOption(new Option('-f, --format <which>', 'what to print').choices(FORMATS))
     .addOption(new Option('--rejudge', 'judge again from the recordings; nothing is booted'));
-  return share(command, 'results').action(report);
+  return share(command, 'json', 'results').action(report);
 }
 
 async function report(run: string | undefined, flags: ReportFlags): Promise<void> {
@@ -38,7 +38,7 @@ async function report(run: string | undefined, flags: ReportFlags): Promise<void
     const { rejudgeRun } = await import('../gate/rejudge.js');
     result = await rejudgeRun(stored, new Cache());
   }
-  const format = flags.format ?? 'terminal';
+  const format = flags.format ?? (flags.json ? 'json' : 'terminal');
   const { reportText } = await import('../report/reports.js');
   const text = await reportText({ ...stored, result }, format);
   if (format === 'github') writeOrders(text);

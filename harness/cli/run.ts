@@ -1,11 +1,16 @@
 import { Command, Option } from 'commander';
-import { type SharedFlags, share } from './options.js';
+import { type SharedFlags, share, wholeNumber } from './options.js';
 import type { Session } from './session.js';
 
 interface RunFlags extends SharedFlags {
   built?: string;
   domain?: string;
   referenceImage?: string;
+  maxFailures?: number;
+  repeatEach?: number;
+  lastFailed?: boolean;
+  matching?: boolean;
+  dryRun?: boolean;
 }
 
 export function runCommand(): Command {
@@ -32,7 +37,10 @@ export function runCommand(): Command {
       'boot the guest of a libvirt domain (virsh dumpxml) instead: its machine, disks and network cards, each of them used',
     ).conflicts(['tag', 'built']),
   );
-  share(command, 'accel', 'jobs', 'reporter', 'json', 'results', 'delivery', 'reference');
+  for (const option of choosing()) command.addOption(option);
+  share(command, 'accel', 'jobs', 'shard', 'timings', 'queue', 'store', 'timeoutScale');
+  share(command, 'fast', 'recheck', 'seed', 'reporter', 'quiet', 'json');
+  share(command, 'results', 'delivery', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );
@@ -48,22 +56,67 @@ Examples:
     .action(run);
 }
 
+/** What is booted, and how often. */
+function choosing(): Option[] {
+  return [
+    new Option('--last-failed', 'only what failed or was not decided in the newest run'),
+    new Option('--matching', 'skip the areas that the module set names no module of'),
+    new Option(
+      '--repeat-each <n>',
+      'boot every scenario n times; it passes if all of them do (default: 1)',
+    ).argParser(wholeNumber),
+    new Option(
+      '--max-failures <n>',
+      'stop after n failures; the rest is not judged (default: boot everything)',
+    ).argParser(wholeNumber),
+    new Option('--dry-run', 'print what would be booted, and boot nothing'),
+  ];
+}
+
 async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { withSession } = await import('./session.js');
   const { exitCodeOfVerdict } = await import('../results/verdict.js');
-  const { runPlan } = await import('../run/run.js');
+  const { bootable, runPlan } = await import('../run/run.js');
   await withSession(flags, async (session) => {
+    const wanted = flags.lastFailed ? await lastFailed(session, patterns) : patterns;
     const { plan, prepared } = flags.domain
-      ? await prepareDomain(session, flags.domain, patterns)
+      ? await prepareDomain(session, flags.domain, wanted)
       : flags.built
-        ? await prepareBuilt(session, flags.built, patterns)
-        : await prepareNew(session, patterns);
+        ? await prepareBuilt(session, flags.built, wanted)
+        : await prepareNew(session, wanted);
+    if (flags.dryRun) {
+      const { tellDryRun } = await import('./dryrun.js');
+      tellDryRun(await bootable(plan, prepared, flags), prepared, flags);
+      return;
+    }
     const { result } = await runPlan({
       ...(await session.runOptions(plan, prepared)),
+      ...(flags.maxFailures ? { maxFailures: flags.maxFailures } : {}),
+      ...(flags.repeatEach ? { repeats: flags.repeatEach } : {}),
+      ...(flags.matching ? { matching: true } : {}),
       ...(flags.referenceImage ? { referenceImage: await prepareFile(session, flags.referenceImage) } : {}),
     });
     process.exitCode = exitCodeOfVerdict(result.verdict, session.signal.aborted);
   });
+}
+
+/** The names of what the newest run has no pass of, within the patterns. */
+async function lastFailed(session: Session, patterns: readonly string[]): Promise<string[]> {
+  const { notPassed } = await import('../results/choose.js');
+  const { userError } = await import('../errors.js');
+  const { selectScenarios } = await import('../scenarios/select.js');
+  const { storedRun } = await import('./session.js');
+  const { result } = await storedRun('latest', session.flags);
+  const scenarios = await session.scenarios();
+  const within = new Set(
+    (patterns.length > 0 ? selectScenarios(scenarios, patterns) : scenarios).map(({ name }) => name),
+  );
+  const names = notPassed(result).filter((name) => within.has(name));
+  if (names.length === 0)
+    throw userError('E_NOTHING_TO_RUN', `nothing failed in ${result.id}`, {
+      hint: 'leave out --last-failed to boot everything',
+    });
+  return names;
 }
 
 async function prepareNew(session: Session, patterns: readonly string[]) {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Elsewhere } from '../boot/executor.js';
 import { Cache } from '../cache.js';
 import type { Image } from '../image/image-file.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -21,10 +22,17 @@ export class Session {
   /** Aborted by the first Ctrl+C. */
   readonly signal: AbortSignal;
   readonly say = say;
+  /** What must be closed at the end. */
+  readonly undo: (() => Promise<unknown>)[] = [];
 
   constructor(flags: SharedFlags, signal: AbortSignal) {
     this.flags = flags;
     this.signal = signal;
+  }
+
+  /** The same with other flags; both are stopped by one signal. */
+  with(flags: Partial<SharedFlags>): Session {
+    return new Session({ ...this.flags, ...flags }, this.signal);
   }
 
   /** The results folder, absolute. */
@@ -80,20 +88,52 @@ export class Session {
   async runOptions(plan: Plan, prepared: [PreparedImage, ...PreparedImage[]]) {
     const { makeReporters } = await import('../report/reporters.js');
     const { openRunLog } = await import('../run/log.js');
-    const { jobs, reference, json, reporter = 'terminal', verbose = false } = this.flags;
+    const { jobs, reference, quiet = false, timeoutScale, verbose = false } = this.flags;
+    // What is wrong with the reporters is said before a kernel is tried.
+    const reporters = makeReporters(reportersOf(this.flags), { quiet });
     return {
       prepared,
       plan,
-      accelerator: await this.accelerator(prepared[0]),
+      ...(await this.bootsWith(prepared[0])),
       cache: this.cache,
       results: this.results,
-      reporters: makeReporters(json ? 'json' : reporter),
+      reporters,
       signal: this.signal,
       warn: say,
       log: (folder: string) => openRunLog(folder, verbose),
       ...(jobs ? { jobs } : {}),
       ...(reference ? { reference } : {}),
+      ...(await this.#shard()),
+      ...(timeoutScale ? { timeScale: timeoutScale } : {}),
+      ...(this.flags.fast ? { forks: await this.#forks() } : {}),
     };
+  }
+
+  /** The accelerator, and where guests run if that is not this host. */
+  async bootsWith(
+    prepared: PreparedImage,
+  ): Promise<{ accelerator: AcceleratorChoice; elsewhere?: Elsewhere }> {
+    const { queue, accel = 'auto' } = this.flags;
+    if (!queue) return { accelerator: await this.accelerator(prepared) };
+    const { openController } = await import('../fleet/queue/open.js');
+    const controller = await openController({ ...this.flags, results: this.results, queue });
+    this.undo.push(() => controller.close());
+    return controller.choose(prepared.kernel.arch, accel);
+  }
+
+  async #shard() {
+    const { shard, timings } = this.flags;
+    if (!shard) return {};
+    const { shardOf } = await import('../fleet/shard.js');
+    const { readTimings } = await import('../fleet/timings.js');
+    return { shard: shardOf(shard, timings ? await readTimings(timings, this.results) : new Map()) };
+  }
+
+  async #forks() {
+    const { randomBytes } = await import('node:crypto');
+    const { CheckedForks } = await import('../boot/checked-forks.js');
+    const { recheck = 10, seed = randomBytes(4).toString('hex') } = this.flags;
+    return new CheckedForks({ percent: recheck, seed });
   }
 
   #prepareOptions() {
@@ -101,6 +141,11 @@ export class Session {
     const { cache, signal } = this;
     return { cache, signal, strict, allowMissing, log: say, ...(delivery ? { delivery } : {}) };
   }
+}
+
+/** `--reporter`, as often as it was given; `--json` is the one for standard output. */
+export function reportersOf({ json, reporter = [] }: Pick<SharedFlags, 'json' | 'reporter'>): string[] {
+  return json ? ['json', ...reporter] : reporter;
 }
 
 /** `--results`, else BOOTGATE_RESULTS, else results/ in the working folder; absolute. */
@@ -120,9 +165,11 @@ export async function withSession(
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   const interrupt = onInterrupt(() => say('stopping; press Ctrl+C again to quit now'));
+  const session = new Session(flags, interrupt.signal);
   try {
-    await work(new Session(flags, interrupt.signal));
+    await work(session);
   } finally {
+    for (const step of session.undo.reverse()) await step().catch(() => undefined);
     interrupt.release();
   }
 }

@@ -12,7 +12,6 @@ export function setupCommand(): Command {
     )
     .addOption(new Option('--list', 'say what is missing and what would be run; change nothing'))
     .addOption(new Option('--wide', 'also the tools of the scenarios that are tagged wide'))
-    .addHelpText('after', '\nExamples:\n  bootgate setup --list\n  bootgate setup --wide')
     .action(setup);
 }
 

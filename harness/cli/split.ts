@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { jsonOption, kernelOption } from './options.js';
-import type { SplitFlags } from './splitdata.js';
-import type { RebaseFlags } from './splitrebase.js';
+import type { RebaseFlags, SplitFlags } from './splitdata.js';
 
 /** Declares `bootgate split`; the work is loaded when it is asked for. */
 export function splitCommand(): Command {
@@ -57,6 +56,12 @@ export function splitCommand(): Command {
       .option('--growth <size>', 'least growth of a module to report (default: 256KiB)')
       .option('--no-files', 'do not look into the modules for firmware')
       .option('-w, --write', 'write the suggested moves into the split, in its own format')
+      .option(
+        '--boot',
+        'then boot the scenarios that the changes may affect, and only those, on the newer kernel',
+      )
+      .option('--install <set...>', 'with --boot: install sets to boot (default: each)')
+      .option('--scenario <pattern...>', 'with --boot: of these scenarios (default: those tagged quick)')
       .action(async (source: string, flags: RebaseFlags) =>
         (await import('./splitrebase.js')).rebaseSplit(source, flags),
       ),

@@ -27,6 +27,17 @@ export interface SplitFlags {
   initramfs?: string;
 }
 
+export interface RebaseFlags extends SplitFlags {
+  from: string[];
+  to: string[];
+  least?: number;
+  growth?: string;
+  write?: boolean;
+  boot?: boolean;
+  install?: string[];
+  scenario?: string[];
+}
+
 export interface LoadedKernel {
   kernel: KernelTree;
   index: ModuleIndex;

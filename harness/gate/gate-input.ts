@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { forJson } from '../printable.js';
 import type { GateReport } from '../results/gate-report.js';
 import type { RunResult } from '../results/run-result.js';
+import { resultName } from '../results/scenario-result.js';
 import { withResults } from '../results/verdict.js';
 import type { OverBudget } from '../splits/budgets.js';
 import { writeWhole } from '../write-whole.js';
@@ -23,12 +24,34 @@ export interface GateInput {
 }
 
 /** The last steps of the chain, known issues and then the gate: pure functions of a judged run and of the gate's input. */
-export function withGate(run: RunResult, input: GateInput): RunResult & { gate: GateReport } {
+export function withGate(run: RunResult, whole: GateInput): RunResult & { gate: GateReport } {
+  const input = run.shard ? partOf(whole, run) : whole;
   const { result, problems } = withKnownIssues(run, input.knownIssues, input.now);
   const { check, overBudget, baseline, settings } = input;
   return {
     ...result,
     gate: judgeGate({ result, check, overBudget, baseline, ledgerProblems: problems, settings }),
+  };
+}
+
+/**
+ * What the gate holds a shard to: its own boots, known issues and the baseline's results of them. The split, sizes and budgets are
+ * the same in every shard, and an entry of the ledger may match a failure of another one: these wait for the merge, which judges
+ * them once.
+ */
+function partOf(input: GateInput, { results, missing = [] }: RunResult): GateInput {
+  const { baseline, settings, knownIssues } = input;
+  const ours = new Set([...results.map(resultName), ...missing]);
+  return {
+    ...input,
+    settings: { ...settings, growth: { size: null, memory: null, cpu: null } },
+    knownIssues: knownIssues.map((issue) => ({ ...issue, intermittent: true })),
+    check: null,
+    overBudget: [],
+    baseline: baseline && {
+      ...baseline,
+      results: baseline.results.filter((one) => ours.has(resultName(one))),
+    },
   };
 }
 

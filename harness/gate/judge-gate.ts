@@ -33,7 +33,8 @@ export function judgeGate(input: Judged): GateReport {
     ...input.ledgerProblems.map((problem): GateReason => ({ kind: 'known-issue', weight: 'no', ...problem })),
     ...(comparison ? changes(comparison, settings) : []),
     ...unfinished(input),
-    ...(ofResults.some(({ weight }) => weight === 'no') ? [] : nothingPassed(input)),
+    ...(ofResults.some(({ weight }) => weight === 'no') || result.shard ? [] : nothingPassed(input)),
+    ...onlyAPart(input),
   ];
   const rank = { no: 0, undecided: 1, note: 2 };
   reasons.sort(
@@ -142,9 +143,31 @@ function partsThatGrew({ sizes }: RunComparison, prefix: string): string {
 const percent = (before: number, after: number): string =>
   before > 0 ? (((after - before) / before) * 100).toFixed(1) : '-';
 
+/** What a shard leaves to the merge. */
+function onlyAPart({ result: { shard } }: Judged): GateReason[] {
+  if (!shard) return [];
+  return [
+    {
+      kind: 'coverage',
+      weight: 'note',
+      message: `shard ${shard.index} of ${shard.count}: only its own boots are judged here`,
+      hint: 'static check, budgets, sizes and the whole ledger are judged by `bootgate merge`',
+    },
+  ];
+}
+
 /** Nothing passes by default: what was to be booted and has no result leaves the gate open. */
-function unfinished({ result: { missing = [] } }: Judged): GateReason[] {
+function unfinished({ result: { missing = [], merged } }: Judged): GateReason[] {
   if (missing.length === 0) return [];
+  if (merged)
+    return [
+      {
+        kind: 'unfinished',
+        weight: 'undecided',
+        message: `none of the merged runs has a result of ${missing.length} (${someOf(missing)})`,
+        hint: 'merge the missing shards too, or boot the rest: bootgate gate --resume with this run',
+      },
+    ];
   return [
     {
       kind: 'unfinished',

@@ -55,7 +55,10 @@ start_kernel_interfaces() {
 	: > /run/bootgate/errors
 	: > /run/bootgate/devices
 	: > /run/bootgate/step
-	# Nodes whose modules load when they are opened, as `kmod static-nodes` names them.
+}
+
+# Nodes whose modules load when they are opened, as `kmod static-nodes` names them.
+make_static_nodes() {
 	[ ! -d /bootgate/dev ] || busybox cp -a /bootgate/dev/. /dev/
 }
 
@@ -77,12 +80,15 @@ read_scenario() {
 	done < /bootgate/scenario/env
 }
 
-# ttyS1, or what the command line names, when the kernel has found such a UART; else kmsg.
+# ttyS1, or what the command line names, when the kernel has found such a UART; else kmsg. $trial: see trial.sh.
 choose_channel() {
-	channel=uart device=ttyS1
+	channel=uart device=ttyS1 trial=
 	read -r cmdline < /proc/cmdline
 	for word in $cmdline; do
-		case $word in bootgate.control=*) device=${word#*=} ;; esac
+		case $word in
+		bootgate.control=*) device=${word#*=} ;;
+		bootgate.trial=*) trial=${word#*=} ;;
+		esac
 	done
 	if [ "$device" = ttyS1 ]; then
 		# A line `1: uart:16550A port:...`; a UART that is not there reads `uart:unknown`.
@@ -177,9 +183,16 @@ start_kernel_interfaces
 . /bootgate/confine.sh
 . /bootgate/devices.sh
 . /bootgate/shell.sh
-read_scenario
 choose_channel
+woke=
+if [ -n "$trial" ]; then
+	. /bootgate/trial.sh
+	await_trial
+fi
+make_static_nodes
+read_scenario
 start_recorder
+[ -z "$woke" ] || tell note "text=$woke"
 start_launcher
 start_fetcher
 hide_channels

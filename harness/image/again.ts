@@ -1,61 +1,65 @@
+import { existsSync } from 'node:fs';
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
-import { STDIN } from '../modules/list.js';
-import { exactSet } from '../modules/set.js';
 import type { StoredRun } from '../results/read.js';
 import { readContents } from './contents.js';
-import { loadImage } from './image-file.js';
+import { absentSource, storedVariants } from './handover.js';
+import { imageOfKernel, loadImage } from './image-file.js';
 import { type PreparedImage, prepareImages } from './prepare.js';
 
 /**
- * The image of an old run, made again from the same files.
+ * The image of an old run, made again from the same files; its modules from the run's folder where the list, policy or split is not
+ * on this machine.
  * @throws BootgateError blame `user`, E_RUN_RECIPE: the run is older than this, or what it was made from has changed so that
  *   it is another kernel, or another set of modules, now.
  */
 export async function imageOfRun(
   run: StoredRun,
-  options: { cache: Cache; log?: (sentence: string) => void; signal?: AbortSignal | undefined },
+  options: {
+    cache: Cache;
+    log?: (sentence: string) => void;
+    signal?: AbortSignal | undefined;
+    /** Where the kernel is now, if not where the run had it. */
+    kernel?: string[] | undefined;
+  },
 ): Promise<[PreparedImage, ...PreparedImage[]]> {
   const { recipe, kernel } = run.result.image;
   if (!recipe)
     throw userError('E_RUN_RECIPE', `${run.folder} does not record what its image was made from`, {
       hint: 'run it again with this version of bootgate',
     });
-  const { cache, log, signal } = options;
-  const image = await loadImage(recipe.file);
-  const { modules } = recipe;
-  // Standard input has been read; what it came to is kept with the run.
-  const isGone = modules.kind === 'list' && modules.file === STDIN;
-  const variants = await prepareImages(
+  const { cache, log = () => {}, signal } = options;
+  const kernelSource = options.kernel ?? recipe.kernel;
+  const image = existsSync(recipe.file)
+    ? await loadImage(recipe.file)
+    : await imageOfKernel(kernelSource, {});
+  const absent = absentSource(recipe);
+  if (absent !== undefined) log(`${absent} is not here: the modules are those of ${run.folder}/modules.txt`);
+  const prepared = await prepareImages(
     {
       ...image,
       name: run.result.image.name,
-      kernel: recipe.kernel,
-      modules: isGone ? { kind: 'all' } : modules,
+      kernel: kernelSource,
+      modules: absent === undefined ? recipe.modules : { kind: 'all' },
     },
     {
       cache,
       delivery: recipe.delivery,
       // A list that was taken then is taken now: its modules are compared below.
       allowMissing: true,
-      ...(log ? { log } : {}),
+      log,
       ...(signal ? { signal } : {}),
     },
   );
-  if (isGone)
-    for (const variant of variants) {
-      const names = (await readContents(run.folder)).map(({ name }) => name);
-      variant.set = exactSet(variant.index, names, 'standard input');
-      variant.image = { ...variant.image, modules };
-    }
-  if (variants[0].kernel.digest !== kernel.digest)
+  if (prepared[0].kernel.digest !== kernel.digest)
     throw userError(
       'E_RUN_RECIPE',
-      `${recipe.kernel.join(' ')} is a different kernel now than in ${run.result.id}`,
+      `${kernelSource.join(' ')} is a different kernel now than in ${run.result.id}`,
       {
         hint: 'run it again first',
       },
     );
+  const variants = absent === undefined ? prepared : await storedVariants(run, prepared[0], recipe);
   for (const { set, installSet } of variants) {
     const had = (await readContents(run.folder, installSet?.name)).map(({ name }) => name);
     if (!isSameSet(had, set.names))

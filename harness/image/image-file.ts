@@ -196,7 +196,12 @@ function overrideModules({ modules, split, install }: ImageOverrides): ModuleSou
 /** A split as a person names it: `packages`, a path from the working folder, or a name under splits/. */
 export function findSplit(name: string): string {
   if (name === 'packages') return name;
-  return (existsSync(name) ? undefined : library().find('splits', name)) ?? resolve(name);
+  const found = existsSync(name) ? resolve(name) : library().find('splits', name);
+  if (found) return found;
+  const names = library().names('splits');
+  throw userError('E_SPLIT_NOT_FOUND', `no split ${name}${didYouMean(name, names)}`, {
+    hint: `give a file, a folder, \`packages\`, or one of: ${names.join(', ')}`,
+  });
 }
 
 /** `--install` narrows an image's own split. */
@@ -214,6 +219,11 @@ function moduleSourceOf(text: string): ModuleSource {
   if (text === STDIN) return { kind: 'list', file: STDIN };
   const policy = existsSync(text) ? undefined : library().find('policies', text);
   if (policy) return { kind: 'policy', file: policy };
+  const meant = existsSync(text) || text.includes('/') ? '' : didYouMean(text, library().names('policies'));
+  if (meant)
+    throw userError('E_MODULES_NOT_FOUND', `--modules ${text}: no such file or policy${meant}`, {
+      hint: 'give a list, a policy, or `all`',
+    });
   return { kind: /\.ya?ml$/.test(text) ? 'policy' : 'list', file: resolve(text) };
 }
 

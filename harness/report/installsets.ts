@@ -6,7 +6,11 @@ import type { Style } from './screen.js';
 import { type Cell, table } from './table.js';
 
 /** What works with which packages installed: a row for each scenario, a column for each install set. Empty without a split. */
-export function installSetTable({ installSets, results }: RunResult, style: Style): string {
+export function installSetTable(
+  { image, installSets, results }: RunResult,
+  width: number,
+  style: Style,
+): string {
   if (!installSets || installSets.length === 0) return '';
   const verdicts = new Map(results.map((one) => [`${one.scenario}\0${one.installSet}`, one.verdict]));
   const scenarios = [...new Set(results.map((one) => one.scenario))];
@@ -19,8 +23,15 @@ export function installSetTable({ installSets, results }: RunResult, style: Styl
     ['packages', ...installSets.map(({ packages }) => String(packages.length))],
     ['modules', ...installSets.map(({ modules }) => String(modules.count))],
     ['modules, bytes', ...installSets.map(({ modules }) => formatBytes(modules.bytes))],
+    ['initramfs', ...installSets.map(({ initramfs }) => formatBytes(initramfs.bytes))],
+    [
+      'total with vmlinuz',
+      ...installSets.map(({ initramfs, modules }) =>
+        formatBytes(image.vmlinuz.bytes + initramfs.bytes + modules.bytes),
+      ),
+    ],
   );
-  return table(head, rows, style);
+  return table(head, rows, style, width);
 }
 
 function shown(verdict: Verdict | undefined, style: Style): Cell {

@@ -77,7 +77,9 @@ export class LiveRows {
   rowsFor(counts: string, guests: readonly RunningGuest[]): string[] {
     const width = this.#screen.columns - 1;
     const most = Math.max(1, this.#screen.rows - 4);
-    const names = Math.min(48, Math.max(0, ...guests.map((guest) => guest.scenario.length)));
+    // Phase and time fit beside the name, however narrow the terminal is.
+    const room = Math.min(48, Math.max(8, width - 20));
+    const names = Math.min(room, Math.max(0, ...guests.map((guest) => guest.scenario.length)));
     const rows = [...guests]
       .sort((a, b) => b.seconds - a.seconds)
       .slice(0, most)

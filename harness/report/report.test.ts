@@ -589,7 +589,7 @@ t.test('a reporter that throws ends nothing, and is told of once', async (t) => 
 t.test('one reporter owns standard output', async (t) => {
   for (const name of REPORTERS) {
     const screen = fakeScreen();
-    const reporters = makeReporters(name, screen);
+    const reporters = makeReporters([name], { screen });
     t.equal(reporters.length, 1, name);
     await replay(safely(reporters, (error) => t.error(error)));
     t.ok(screen.text().length > 0, name);
@@ -597,4 +597,38 @@ t.test('one reporter owns standard output', async (t) => {
   const screen = fakeScreen();
   await replay(jsonReporter(screen));
   t.same(JSON.parse(screen.text()), RUN, 'json is run.json and nothing else');
+});
+
+t.test('several reporters: one for standard output, the others to files', async (t) => {
+  const folder = t.testdir();
+  const screen = fakeScreen();
+  const given = ['tap', `junit=${join(folder, 'j.xml')}`, `terminal=${join(folder, 'log.txt')}`];
+  await replay(safely(makeReporters(given, { screen }), (error) => t.error(error)));
+  t.match(screen.text(), /^TAP version 13\n[\s\S]*^not ok \d+ - storage\/nvme$/m);
+  t.equal(await readFile(join(folder, 'j.xml'), 'utf8'), await junitText(PLAN.folder, RUN));
+  t.match(await readFile(join(folder, 'log.txt'), 'utf8'), /^debian-2014: Linux[\s\S]*rests on 3 of 7/);
+  const last = fakeScreen();
+  await replay(safely(makeReporters([`json=${join(folder, 'r.json')}`], { screen: last }), t.error));
+  t.match(last.text(), /rests on 3 of 7/, 'the terminal has standard output where all have files');
+  for (const [wrong, words] of [
+    [['tap', 'json'], /two reporters for standard output: tap, json/],
+    [['tpa'], /unknown: tpa/],
+    [['junit='], /the file has no name/],
+  ] as const)
+    t.throws(() => makeReporters(wrong), { message: words });
+});
+
+t.test('--quiet: what explains failures, and the verdict', async (t) => {
+  const screen = fakeScreen({ isTTY: true });
+  await replay(terminalReporter(screen, fakeClock(), { quiet: true }));
+  t.match(screen.text(), /^why it failed\n/);
+  t.notMatch(screen.text(), /\x1b|guest time|^ {2}ok /m);
+  const well = {
+    ...RUN,
+    verdict: 'pass' as const,
+    results: RUN.results.filter((one) => one.verdict === 'pass'),
+  };
+  const quiet = fakeScreen();
+  await replay(terminalReporter(quiet, fakeClock(), { quiet: true }), well);
+  t.equal(quiet.text().trim().split('\n').length, 2, quiet.text());
 });

@@ -2,6 +2,12 @@ import type { RunResult } from '../results/run-result.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 
+/** What an earlier run took: guest seconds of each result, and how many of them passed in a second of wall time. */
+export interface RunHistory {
+  seconds: ReadonlyMap<string, number>;
+  guestSecondsPerSecond: number;
+}
+
 /** What a run is about to do: all that is known before the first guest starts. */
 export interface RunPlan {
   id: string;
@@ -11,6 +17,8 @@ export interface RunPlan {
   accelerator: AcceleratorChoice;
   /** Names of the scenarios that will be booted. */
   scenarios: string[];
+  /** What an earlier run took, to estimate the time left. */
+  history?: RunHistory;
 }
 
 /**
@@ -23,6 +31,13 @@ export interface Reporter {
   onGuestStart?(scenario: string): void;
   onGuestPhase?(scenario: string, phase: Phase): void;
   onResult?(result: ScenarioResult): void;
+  /** So many scenarios will be compared with their reference. */
+  onReferences?(total: number): void;
+  /** The reference of a scenario is booted: no earlier run has it. */
+  onReferenceStart?(scenario: string): void;
+  onReferencePhase?(scenario: string, phase: Phase): void;
+  /** Booted now, or known from an earlier run. */
+  onReferenceEnd?(scenario: string): void;
   onRunEnd?(result: RunResult): void | Promise<void>;
 }
 
@@ -53,6 +68,10 @@ export function safely(
     onGuestStart: (scenario) => each((reporter) => reporter.onGuestStart?.(scenario)),
     onGuestPhase: (scenario, phase) => each((reporter) => reporter.onGuestPhase?.(scenario, phase)),
     onResult: (result) => each((reporter) => reporter.onResult?.(result)),
+    onReferences: (total) => each((reporter) => reporter.onReferences?.(total)),
+    onReferenceStart: (scenario) => each((reporter) => reporter.onReferenceStart?.(scenario)),
+    onReferencePhase: (scenario, phase) => each((reporter) => reporter.onReferencePhase?.(scenario, phase)),
+    onReferenceEnd: (scenario) => each((reporter) => reporter.onReferenceEnd?.(scenario)),
     onRunEnd: async (result) => {
       for (const reporter of [...working]) {
         try {

@@ -51,10 +51,10 @@ export const REPORTS = [
     format: 'html',
     file: {
       name: 'report.html',
-      what: 'the same as one page for a browser, without network or script',
+      what: 'the same as one page for a browser; readable without JavaScript, loads nothing',
       of: 'run',
     },
-    text: ({ result }) => htmlPage(result),
+    text: (run) => htmlPage(run),
   },
   {
     format: 'markdown',

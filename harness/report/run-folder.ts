@@ -25,6 +25,10 @@ export const RUN_FILES: readonly FileOfRun[] = [
     name: 'rules.json',
     what: 'the rule that left each module out, or put it in its package, as the rule was then',
   },
+  {
+    name: 'tree.json',
+    what: 'the module tree: folders, bytes, packages, dependencies, and what each set has of it',
+  },
   { name: 'writer.1.lock', what: 'the process that is writing here, if any' },
   { name: 'run.log', what: "the harness's own log, one JSON object a line (pino)" },
 ];

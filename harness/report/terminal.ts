@@ -3,6 +3,7 @@ import { cleanLine } from '../printable.js';
 import { FAILURES, resultName, type ScenarioResult, type Verdict } from '../results/scenario-result.js';
 import { formatBytes, formatSeconds } from '../units.js';
 import type { Phase } from '../vm/machine.js';
+import { secondsLeft } from './left.js';
 import { resultLine } from './line.js';
 import { LiveRows, type RunningGuest } from './live.js';
 import type { Reporter, RunPlan } from './reporter.js';
@@ -33,16 +34,23 @@ const HEARTBEAT_MS = 30_000;
 /**
  * `--reporter terminal`: a line for each result as it comes, and a summary at the end. A terminal also shows the
  * running guests below them; a log gets a sign of life every half minute instead.
+ * @param options.quiet only what explains failures, and the last line.
  */
-export function terminalReporter(screen: Screen, clock: Clock = realClock): Reporter {
+export function terminalReporter(
+  screen: Screen,
+  clock: Clock = realClock,
+  { quiet = false }: { quiet?: boolean } = {},
+): Reporter {
   const style = styleOf(screen);
   const width = Math.min(screen.columns, MOST_COLUMNS);
-  const rows = screen.isTTY ? new LiveRows(screen, style) : undefined;
+  const rows = screen.isTTY && !quiet ? new LiveRows(screen, style) : undefined;
   const running = new Map<string, { started: number; phase: Phase; attempt: number }>();
   const counts = new Map<Verdict, number>();
+  const finished = new Set<string>();
+  const references = { total: 0, done: 0 };
   let plan: RunPlan | undefined;
   let names = 0;
-  let started = 0;
+  let begin = 0;
   let stop: (() => void) | undefined;
 
   const done = () => [...counts.values()].reduce((sum, count) => sum + count, 0) - (counts.get('skip') ?? 0);
@@ -57,7 +65,10 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     const parts = [`${done()} of ${plan?.scenarios.length ?? 0} done`, `${counts.get('pass') ?? 0} ok`];
     for (const verdict of [...FAILURES, 'infra'] as const)
       if (counts.get(verdict)) parts.push(`${counts.get(verdict)} ${verdict}`);
-    parts.push(formatSeconds((clock.now() - started) / 1000));
+    if (references.total > 0) parts.push(`references ${references.done} of ${references.total}`);
+    parts.push(formatSeconds((clock.now() - begin) / 1000));
+    const left = plan && secondsLeft(plan, finished, guests());
+    if (left) parts.push(`about ${formatSeconds(left)} left`);
     return parts.join(', ');
   };
   const liveRows = () => rows?.rowsFor(countsLine(), guests()) ?? [];
@@ -74,41 +85,59 @@ export function terminalReporter(screen: Screen, clock: Clock = realClock): Repo
     );
   };
 
+  const started = (name: string): void => {
+    const before = running.get(name);
+    running.set(name, {
+      started: before?.started ?? clock.now(),
+      phase: 'firmware',
+      attempt: (before?.attempt ?? 0) + 1,
+    });
+  };
+  const entered = (name: string, phase: Phase): void => {
+    const guest = running.get(name);
+    if (guest) guest.phase = phase;
+  };
+
   return {
     onRunStart: (begun) => {
       plan = begun;
-      started = clock.now();
+      begin = clock.now();
       names = Math.max(0, ...begun.scenarios.map((name) => name.length));
+      if (quiet) return;
       screen.write(heading(begun, width, style));
       rows?.open();
       stop = rows
         ? clock.every(REDRAW_MS, () => rows.draw(liveRows()))
         : clock.every(HEARTBEAT_MS, heartbeat);
     },
-    onGuestStart: (scenario) => {
-      const before = running.get(scenario);
-      running.set(scenario, {
-        started: before?.started ?? clock.now(),
-        phase: 'firmware',
-        attempt: (before?.attempt ?? 0) + 1,
-      });
-    },
-    onGuestPhase: (scenario, phase) => {
-      const guest = running.get(scenario);
-      if (guest) guest.phase = phase;
-    },
+    onGuestStart: (scenario) => started(scenario),
+    onGuestPhase: (scenario, phase) => entered(scenario, phase),
     onResult: (result: ScenarioResult) => {
       running.delete(resultName(result));
+      finished.add(resultName(result));
       counts.set(result.verdict, (counts.get(result.verdict) ?? 0) + 1);
-      print(`${resultLine(result, names, width, style)}\n`);
+      // A terminal that is wide shows the whole reason.
+      if (!quiet) print(`${resultLine(result, names, Math.max(width, screen.columns), style)}\n`);
+    },
+    onReferences: (total) => {
+      references.total = total;
+    },
+    onReferenceStart: (scenario) => started(referenceRow(scenario)),
+    onReferencePhase: (scenario, phase) => entered(referenceRow(scenario), phase),
+    onReferenceEnd: (scenario) => {
+      references.done++;
+      running.delete(referenceRow(scenario));
     },
     onRunEnd: (result) => {
       stop?.();
       rows?.close();
-      screen.write(summary(result, plan ? shownFile(plan.folder) : '', width, style));
+      screen.write(summary(result, plan ? shownFile(plan.folder) : '', width, style, quiet));
     },
   };
 }
+
+/** The full module tree's boot of a scenario, among the running guests. */
+const referenceRow = (scenario: string): string => `${scenario} (reference)`;
 
 /** What is about to be booted, in three lines. */
 function heading(plan: RunPlan, width: number, style: ReturnType<typeof styleOf>): string {
@@ -121,5 +150,5 @@ function heading(plan: RunPlan, width: number, style: ReturnType<typeof styleOf>
     `${modules.count} of ${modules.ofCount} modules (${modules.source}), initramfs ${formatBytes(initramfs.bytes)}`,
   );
   const lines = [...wrap(set, width - 2), ...wrap(why, width - 2)].map((line) => style.dim(`  ${line}`));
-  return `${style.bold(what)}\n${lines.join('\n')}\n\n`;
+  return `${wrap(what, width).map(style.bold).join('\n')}\n${lines.join('\n')}\n\n`;
 }

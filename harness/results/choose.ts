@@ -44,6 +44,12 @@ export function unsettledOf(run: StoredRun): ScenarioResult[] {
   return run.result.results.filter(isUnsettled);
 }
 
+/** The scenarios that a run has no pass of: failed, not decided, or not booted. */
+export function notPassed({ results, missing = [] }: StoredRun['result']): string[] {
+  const missed = missing.map((name) => name.replace(/ \[[^\]]*\]$/, ''));
+  return [...new Set([...results.filter(isUnsettled).map(({ scenario }) => scenario), ...missed])];
+}
+
 function isNamed(one: ScenarioResult, name: string): boolean {
   return one.scenario === name || one.area === name || resultName(one) === name;
 }

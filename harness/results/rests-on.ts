@@ -14,7 +14,7 @@ import { hasPassed, isUndecided } from './verdict.js';
  * full module tree`. Of a gate, also what it was compared with, and how many of its reasons no boot has given.
  */
 export function restsOn(run: RunResult): string {
-  const { results, missing = [], gate } = run;
+  const { results, missing = [], gate, shard, merged } = run;
   const failed = results.filter(isFailure);
   const passed = results.filter(hasPassed).length;
   const skipped = results.filter(({ verdict }) => verdict === 'skip').length;
@@ -40,6 +40,8 @@ export function restsOn(run: RunResult): string {
     missing.length > 0 && `${missing.length} ${one(missing.length, 'was', 'were')} not tried`,
     skipped > 0 && `${skipped} skipped`,
     others > 0 && `${others} ${one(others, 'reason does', 'reasons do')} not come from a boot`,
+    shard && `shard ${shard.index} of ${shard.count}`,
+    merged && `merged from ${merged.length} ${one(merged.length, 'run', 'runs')}`,
     gate?.comparison && `compared with ${gate.comparison.before.id}`,
   ];
   return [head, ...parts.filter((part) => typeof part === 'string')].join('; ');

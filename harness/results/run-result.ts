@@ -17,6 +17,21 @@ export interface ImageRecipe {
   delivery: 'archive' | 'window';
 }
 
+/** A part of a run that other machines have the rest of: `--shard 3/8`. */
+export interface Shard {
+  /** From 1 to `count`. */
+  index: number;
+  count: number;
+}
+
+/** A run that a merged one was made of. */
+export interface MergedRun {
+  id: string;
+  shard?: Shard;
+  started: string;
+  seconds: number;
+}
+
 export interface RunResult {
   schema: 'bootgate/run@1';
   id: string;
@@ -40,10 +55,16 @@ export interface RunResult {
   /** What the closure added to the set. */
   additions: { module: string; neededBy: string[]; bytes: number }[];
   counts: Record<Verdict, number>;
+  /** With `--fast`: guests that went on from a template, and how many of those that passed were booted in full as well. */
+  fast?: { clones: number; rechecked: number; percent: number; seed: string };
   /** Boots without a result, by name: the run was interrupted. */
   missing?: string[];
   /** How many results an interrupted run had left, which were not booted again. */
   resumed?: { kept: number };
+  /** It is one part of a whole, which `bootgate merge` judges. */
+  shard?: Shard;
+  /** What `bootgate merge` made it of. */
+  merged?: MergedRun[];
   /** What `bootgate gate` made of it. */
   gate?: GateReport;
   results: ScenarioResult[];

@@ -10,10 +10,15 @@ export type WholeVerdict = RunResult['verdict'];
  * decided. A failure that the full module tree shares is a failure: the verdict does not depend on which set was booted. Green
  * rests on a scenario that passed by itself: known issues alone are a failure, and nothing at all is undecided.
  * @param unfinished Some boots have no result.
+ * @param part It is a shard: that something passed is asked of the whole.
  */
-export function verdictOf(results: readonly ScenarioResult[], unfinished: boolean): WholeVerdict {
+export function verdictOf(
+  results: readonly ScenarioResult[],
+  unfinished: boolean,
+  part = false,
+): WholeVerdict {
   if (results.some(isFailure)) return 'fail';
-  const passed = results.some(hasPassed);
+  const passed = part || results.some(hasPassed);
   if (!passed && results.some(({ knownIssue }) => knownIssue)) return 'fail';
   return !passed || unfinished || results.some(isUndecided) ? 'incomplete' : 'pass';
 }
@@ -38,7 +43,7 @@ export function withResults(run: RunResult, results: ScenarioResult[]): RunResul
     ...run,
     results,
     counts: countVerdicts(results),
-    verdict: verdictOf(results, (run.missing ?? []).length > 0),
+    verdict: verdictOf(results, (run.missing ?? []).length > 0, run.shard !== undefined),
     ...(installSets ? { installSets } : {}),
   };
 }

@@ -12,6 +12,8 @@ export interface BootsOptions {
   folder: RunFolder;
   /** How often a guest that failed is booted again. */
   retries: number;
+  /** How often each is booted whatever comes of it. */
+  repeats?: number | undefined;
   reporter: Reporter;
   logger?: Logger | undefined;
   /** Each result once it is on the disk. */
@@ -39,13 +41,14 @@ export async function bootAll(boots: readonly Boot[], options: BootsOptions): Pr
 /** One scenario to its result, which is on the disk when this settles; undefined when interrupted. */
 async function bootAndKeep(
   boot: Boot,
-  { executor, folder, retries, reporter, logger }: BootsOptions,
+  { executor, folder, retries, repeats, reporter, logger }: BootsOptions,
 ): Promise<ScenarioResult | undefined> {
   const { scenario, prepared, name } = boot;
   const result = await executor.boot({
     prepared,
     scenario,
     retries,
+    repeats,
     folder: (attempt) => {
       const relative = scenarioFolder(scenario.name, prepared.installSet?.name, attempt);
       return { path: join(folder.path, relative), relative };

@@ -7,6 +7,7 @@ import { referenceFor } from '../boot/reference.js';
 import { noReference, type StoredReference, writeReference } from '../boot/stored-reference.js';
 import { BootgateError } from '../errors.js';
 import type { PreparedImage } from '../image/prepare.js';
+import type { Reporter } from '../report/reporter.js';
 import { scenarioFolder } from '../results/folder.js';
 import { isDecided, isFailure, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
@@ -24,6 +25,7 @@ export interface DifferenceOptions {
   /** The run's folder. */
   folder: string;
   logger?: Logger | undefined;
+  reporter?: Reporter | undefined;
 }
 
 /**
@@ -34,7 +36,17 @@ export async function compareWithReferences(
   results: readonly ScenarioResult[],
   options: DifferenceOptions,
 ): Promise<ScenarioResult[]> {
+  const { reporter } = options;
+  const wanted = new Set(
+    results
+      .filter((one) => {
+        const prepared = options.variants.find(({ installSet }) => installSet?.name === one.installSet);
+        return prepared && isWanted(one, prepared, options.policy);
+      })
+      .map(({ scenario }) => scenario),
+  );
   const known = new Map<string, ReturnType<typeof referenceFor>>();
+  if (wanted.size > 0) reporter?.onReferences?.(wanted.size);
   return Promise.all(
     results.map(async (result) => {
       const prepared = options.variants.find((one) => one.installSet?.name === result.installSet);
@@ -70,7 +82,7 @@ function isWanted(result: ScenarioResult, { set, index }: PreparedImage, policy:
 }
 
 async function boot(prepared: PreparedImage, scenario: Scenario, options: DifferenceOptions) {
-  const { executor, image } = options;
+  const { executor, image, reporter } = options;
   executor.signal.throwIfAborted();
   const folder = join(options.folder, scenarioFolder(scenario.name, undefined, 1), 'reference');
   await mkdir(folder, { recursive: true });
@@ -80,5 +92,7 @@ async function boot(prepared: PreparedImage, scenario: Scenario, options: Differ
     scenario,
     executor,
     folder,
-  });
+    onStart: () => reporter?.onReferenceStart?.(scenario.name),
+    onPhase: (phase) => reporter?.onReferencePhase?.(scenario.name, phase),
+  }).finally(() => reporter?.onReferenceEnd?.(scenario.name));
 }

@@ -7,12 +7,14 @@ import { userError } from '../errors.js';
 import { forJson } from '../printable.js';
 import { REPORT_FILES } from '../report/reports.js';
 import { type RunFolder, scenarioFolder } from '../results/folder.js';
+import type { Shard } from '../results/run-result.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { writeWhole } from '../write-whole.js';
+import type { WholePlan } from './whole-plan.js';
 
 /** Written when a run begins, so that one that was killed is known for what it was. */
-const PLAN_FILE = 'plan.json';
+export const PLAN_FILE = 'plan.json';
 /** Written in a scenario's folder as soon as it is judged, whole or not at all. */
 const RESULT_FILE = 'result.json';
 
@@ -21,13 +23,18 @@ export interface ResumableRun {
   folder: RunFolder;
   started: Date;
   image: string;
+  shard?: Shard;
 }
 
-interface Plan {
+/** RUN/plan.json. */
+export interface RunPlan {
   schema: 'bootgate/plan@1';
   id: string;
   image: string;
   started: string;
+  shard?: Shard;
+  /** All that the run and its other shards boot, and what with; older runs have none. */
+  whole?: WholePlan;
 }
 
 interface StoredResult {
@@ -37,10 +44,22 @@ interface StoredResult {
   result: ScenarioResult;
 }
 
-type Circumstances = { accelerator: AcceleratorChoice; cache: Cache };
+/** `forks`: a clone's result may be kept. */
+type Circumstances = { accelerator: AcceleratorChoice; cache: Cache; forks?: unknown };
 
-export async function writePlan(folder: RunFolder, started: Date, image: string): Promise<void> {
-  const plan: Plan = { schema: 'bootgate/plan@1', id: folder.id, image, started: started.toISOString() };
+export async function writePlan(
+  folder: RunFolder,
+  started: Date,
+  image: string,
+  more: Pick<RunPlan, 'shard' | 'whole'> = {},
+): Promise<void> {
+  const plan: RunPlan = {
+    schema: 'bootgate/plan@1',
+    id: folder.id,
+    image,
+    started: started.toISOString(),
+    ...more,
+  };
   await writeWhole(join(folder.path, PLAN_FILE), forJson(plan));
 }
 
@@ -70,8 +89,12 @@ export async function keepFinished(
   const kept: ScenarioResult[] = [];
   for (const boot of boots) {
     const stored = await readStored(resultFile(run.folder, boot));
-    if (stored && stored.result.verdict !== 'infra' && stored.key === (await bootKey(boot, circumstances)))
-      kept.push(stored.result);
+    const holds =
+      stored &&
+      stored.result.verdict !== 'infra' &&
+      (!stored.result.forked || circumstances.forks !== undefined) &&
+      stored.key === (await bootKey(boot, circumstances));
+    if (holds) kept.push(stored.result);
     else await removeAttempts(run.folder, boot);
   }
   return kept;
@@ -99,7 +122,13 @@ export async function findResumable(where: string, results: string, image: strin
         hint: 'give the same --image as then',
       });
     const full = resolve(path);
-    return { folder: { id: basename(full), path: full }, started: new Date(plan.started), image };
+    const { shard } = plan;
+    return {
+      folder: { id: basename(full), path: full },
+      started: new Date(plan.started),
+      image,
+      ...(shard ? { shard } : {}),
+    };
   }
   throw userError('E_RESUME', `no run to resume at ${where}`, {
     hint: `a run's folder under ${results} has a ${PLAN_FILE} from its first moment on`,
@@ -116,9 +145,10 @@ async function begun(results: string): Promise<string[]> {
     .map((name) => join(results, name));
 }
 
-async function readPlan(folder: string): Promise<Plan | undefined> {
+/** Undefined for a folder that no run has begun in. */
+export async function readPlan(folder: string): Promise<RunPlan | undefined> {
   try {
-    const plan = JSON.parse(await readFile(join(folder, PLAN_FILE), 'utf8')) as Plan;
+    const plan = JSON.parse(await readFile(join(folder, PLAN_FILE), 'utf8')) as RunPlan;
     return plan.schema === 'bootgate/plan@1' ? plan : undefined;
   } catch {
     return undefined;
@@ -148,4 +178,13 @@ function resultFile(run: RunFolder, { scenario, prepared }: Boot): string {
 
 async function bootKey({ prepared, scenario }: Boot, { accelerator, cache }: Circumstances): Promise<string> {
   return digestOf(await keyOf(prepared, { scenario, accelerator, cache }));
+}
+
+/** @throws BootgateError blame `user`, E_RESUME: another part of the whole was begun there. */
+export function sameShard({ folder, shard }: ResumableRun, wanted: Shard | undefined): void {
+  const words = (one: Shard | undefined) => (one ? `shard ${one.index}/${one.count}` : 'a whole run');
+  if (words(shard) !== words(wanted))
+    throw userError('E_RESUME', `${folder.path} is ${words(shard)}, not ${words(wanted)}`, {
+      hint: shard ? `give --shard ${shard.index}/${shard.count}, as then` : 'leave out --shard, as then',
+    });
 }

@@ -1,4 +1,5 @@
 import { Executor } from '../boot/executor.js';
+import { Forks } from '../boot/forks.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
 import type { RulePlace } from '../modules/module.js';
@@ -19,6 +20,8 @@ export interface BisectOptions {
   /** Logs of every boot, and trials.jsonl. */
   folder: string;
   earlier?: string | undefined;
+  /** Every trial is booted from the beginning. */
+  cold?: boolean | undefined;
   signal?: AbortSignal | undefined;
   log?: (sentence: string) => void;
 }
@@ -35,10 +38,11 @@ export interface Bisected {
   /** One sentence, where it was not found. */
   reason: string;
   scenario: string;
-  /** Of both kernels where they differ: then modules are compared by name, in the tree of `release`. */
+  /** The kernel that was booted. */
   release: string;
+  /** The other side's kernel where they differ: then modules are compared by name. */
   otherRelease: string | null;
-  /** Names of the good set that this tree has no module for. */
+  /** Names of the other side that the booted kernel has no module for, built in or not. */
   unknown: string[];
   /** Modules in which the sets differ. */
   differ: number;
@@ -49,31 +53,52 @@ export interface Bisected {
   folder: string;
 }
 
-/** Which of the modules in which two sets differ decides whether a scenario passes. */
+/**
+ * Which of the modules in which two sets differ decides whether a scenario passes. Modules of two kernels cannot be mixed, so they are
+ * compared by name: in the tree of the bad one first, and where its names of the good set do not pass, which is always so when it
+ * lacks a module altogether, in the tree of the good one.
+ */
 export async function bisect(options: BisectOptions): Promise<Bisected> {
-  const { good, bad, scenario, accelerator, cache, folder, signal, log = () => {} } = options;
-  const executor = new Executor({ accelerator, cache, signal, onNote: log });
+  const { good, bad, accelerator, cache, folder, signal, log = () => {} } = options;
+  const forks = options.cold ? undefined : new Forks();
+  const executor = new Executor({ accelerator, cache, signal, forks, onNote: log });
   const tried = new TriedSets(new Trials(executor, folder), folder, { accelerator, cache }, options.earlier);
-  const otherKernel = good.kernel.digest !== bad.kernel.digest;
-  const sides = sidesIn(bad, good, bad);
-  const boot = async (names: readonly string[]) => {
-    const one = await tried.boot(bad, scenario, names);
-    log(`${scenario.name}: ${one.verdict} with ${names.length} modules`);
+  const there = await bisectIn(bad, options, tried);
+  if (there.outcome !== 'good-fails' || good.kernel.digest === bad.kernel.digest)
+    return { ...there, trials: executor.boots + tried.remembered };
+  log(`${there.reason}; now in the tree of ${good.kernel.release}`);
+  const here = await bisectIn(good, options, tried);
+  if (here.outcome === 'bad-passes')
+    here.reason = `with the modules that ${bad.kernel.release} has too, ${good.kernel.release} passes: the presence of modules does not explain it`;
+  return { ...here, trials: executor.boots + tried.remembered };
+}
+
+/** The search with one of the two kernels, in which both sides' modules are taken by their names. */
+async function bisectIn(tree: PreparedImage, options: BisectOptions, tried: TriedSets): Promise<Bisected> {
+  const { good, bad, scenario, folder, signal, log = () => {} } = options;
+  const sides = sidesIn(tree, good, bad);
+  const other = tree === bad ? good : bad;
+  const boot = async (names: readonly string[], cold: boolean) => {
+    const one = await tried.boot(tree, scenario, names, { cold });
+    log(`${scenario.name}: ${one.verdict} with ${count(names.length)} of ${tree.kernel.release}`);
     return one;
   };
-  let first: Tried | undefined;
+  const named = new Set<string>();
+  let asked = 0;
   const ledger = new Ledger(async (names) => {
-    const one = await boot(names);
-    first ??= one;
+    // The bad set and the good one are what the rest is compared with.
+    const one = await boot(names, asked++ < 2);
+    for (const module of one.named) named.add(module);
     return one.verdict === 'pass';
   });
+  const { index } = tree;
   const answer: Bisected = {
     outcome: 'interrupted',
     reason: 'stopped before the difference was found',
     scenario: scenario.name,
-    release: bad.kernel.release,
-    otherRelease: otherKernel ? good.kernel.release : null,
-    unknown: good.set.names.filter((name) => !bad.index.modules.has(name) && !bad.index.builtins.has(name)),
+    release: tree.kernel.release,
+    otherRelease: good.kernel.digest === bad.kernel.digest ? null : other.kernel.release,
+    unknown: other.set.names.filter((name) => !index.modules.has(name) && !index.builtins.has(name)),
     differ: changesOf(sides).length,
     guilty: [],
     proof: null,
@@ -82,20 +107,25 @@ export async function bisect(options: BisectOptions): Promise<Bisected> {
     folder,
   };
   try {
-    await search(answer, sides, { ledger, boot, named: () => first?.named ?? [], options });
+    await search(answer, sides, { ledger, boot, named, options });
   } catch (error) {
     if (!signal?.aborted) throw error;
   }
-  return { ...answer, trials: executor.boots + tried.remembered };
+  return answer;
 }
+
+const count = (modules: number): string => (modules === 1 ? 'one module' : `${modules} modules`);
 
 /** Among fewer changes the search itself is as cheap. */
 const MANY = 8;
+/** A need that shows only after another is met comes rarely deeper than this. */
+const ROUNDS = 4;
 
 interface Searching {
   ledger: Ledger;
-  boot(names: readonly string[]): Promise<Tried>;
-  named(): readonly string[];
+  boot(names: readonly string[], cold: boolean): Promise<Tried>;
+  /** What failures have named so far; grows with each trial. */
+  named: ReadonlySet<string>;
   options: BisectOptions;
 }
 
@@ -112,21 +142,25 @@ async function search(
   if (!(await ledger.passes([...sides.good].sort())))
     return void end(
       'good-fails',
-      `the good set fails too${elsewhere}${elsewhere && ': which modules are there does not explain it'}`,
+      `the good set fails too${elsewhere}${elsewhere && ': the presence of modules does not explain it'}`,
     );
-  const likely = named();
   const passes = (changes: readonly Change[]) => ledger.passes(withChanges(sides, changes));
   const mayGoOn = () => !signal?.aborted;
-  let changes = changesOf(sides, likely);
-  // One trial that makes the rest cheap: what the failure itself names, and what that needs.
-  const evident = new Set(withChanges(sides, changes.filter(isNamed(likely))));
-  const few = changes.filter(({ module, kind }) => kind === 'add' && evident.has(module));
-  if (few.length > 0 && changes.length >= MANY && (await passes(few))) changes = few;
+  let changes = changesOf(sides, [...named]);
+  // Trials that make the rest cheap: what the failure itself names, and what that needs; what comes next may only show then.
+  for (let [round, asked] = [0, 0]; round < ROUNDS && named.size > asked && mayGoOn(); round++) {
+    asked = named.size;
+    changes = changesOf(sides, [...named]);
+    const few = changes.length >= MANY ? evident(sides, changes, named) : [];
+    if (few.length === 0 || !(await passes(few))) continue;
+    changes = few;
+    break;
+  }
   const found = await isolate({ changes, passes, mayGoOn });
   answer.guilty = found.map((change) => guiltyOf(change, options));
   if (!mayGoOn()) return;
-  const forth = await boot(withChanges(sides, found));
-  const back = await boot(withoutChanges(sides, found));
+  const forth = await boot(withChanges(sides, found), true);
+  const back = await boot(withoutChanges(sides, found), true);
   answer.proof = {
     bad: { verdict: forth.verdict, reason: forth.reason },
     good: { verdict: back.verdict, reason: back.reason },
@@ -145,15 +179,27 @@ async function search(
   end('found', '');
 }
 
-const isNamed =
-  (names: readonly string[]) =>
-  ({ module, kind }: Change): boolean =>
-    kind === 'add' && names.includes(module);
+/** Of all changes those that bring in named modules with what they need. */
+function evident(sides: Sides, changes: readonly Change[], named: ReadonlySet<string>): Change[] {
+  const isNamed = ({ module, kind }: Change) => kind === 'add' && named.has(module);
+  const names = new Set(withChanges(sides, changes.filter(isNamed)));
+  return changes.filter(({ module, kind }) => kind === 'add' && names.has(module));
+}
 
-/** Both sets in one tree: modules of another kernel's by their names, as far as this one has them. */
-export function sidesIn({ index }: PreparedImage, good: PreparedImage, bad: PreparedImage): Sides {
-  const here = (names: readonly string[]) => new Set(names.filter((name) => index.modules.has(name)));
-  return { index, good: here(good.set.names), bad: here(bad.set.names) };
+/**
+ * Both sets in one tree: modules of another kernel's by their names, as far as this one has them. What the other kernel has built in
+ * is there, whatever its set. A module without those that it needs here would not load: it stays out.
+ */
+export function sidesIn(tree: PreparedImage, good: PreparedImage, bad: PreparedImage): Sides {
+  const { index } = tree;
+  const here = ({ set, kernel, index: its }: PreparedImage): Set<string> => {
+    const foreign = kernel.digest !== tree.kernel.digest;
+    const has = new Set([...set.names, ...(foreign ? its.builtins.keys() : [])]);
+    const names = [...has].filter((name) => index.modules.has(name));
+    if (!foreign) return new Set(names);
+    return new Set(names.filter((name) => index.modules.get(name)?.depends.every((need) => has.has(need))));
+  };
+  return { index, good: here(good), bad: here(bad) };
 }
 
 function guiltyOf(change: Change, { good, bad }: BisectOptions): Guilty {

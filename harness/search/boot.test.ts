@@ -189,7 +189,9 @@ t.test(
     t.match(fixed.stdout, /^add virtio_blk /m);
     t.match(fixed.stdout, /^--virtio-blk$/m, 'the line is in the diff');
     t.equal(readFileSync(list, 'utf8'), '*\n', 'and out of the file');
-    t.match(bootgate('fix', 'latest').stdout, /nothing failed/, 'the latest run is the proof');
+    const again = bootgate('fix', 'latest');
+    t.equal(again.status, 2, 'the latest run is the one that failed, not its proof');
+    t.match(again.stderr, /has changed since .*\(\+virtio_blk\)/);
   },
 );
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
+import type { PreparedImage } from '../image/prepare.js';
 import { treeOf } from '../splits/fixtures/tree.js';
+import { sidesIn } from './bisect.js';
 import { type Change, changesOf, withChanges, withoutChanges } from './changes.js';
 
 const index = treeOf({
@@ -60,3 +62,21 @@ t.test('a module comes with what it needs and goes with what needs it', async (t
     ['d', 'e'],
   );
 });
+
+t.test(
+  'two kernels by name: what one has built in is there, and nothing without what it needs',
+  async (t) => {
+    const mine = { ...index, builtins: new Map() };
+    const theirs = {
+      ...treeOf({ dep: 'kernel/b.ko:\nkernel/e.ko:\nkernel/z.ko:' }),
+      builtins: new Map([['a', 'kernel/a.ko']]),
+    };
+    const sideOf = (digest: string, its: typeof mine, names: readonly string[]) =>
+      ({ index: its, kernel: { digest }, set: { names } }) as unknown as PreparedImage;
+    const good = sideOf('mine', mine, all);
+    const bad = sideOf('theirs', theirs, ['b', 'e', 'z']);
+    const sides = sidesIn(good, good, bad);
+    t.same([...sides.good], all);
+    t.same([...sides.bad].sort(), ['a', 'b'], 'e needs d here, which the other kernel does not have');
+  },
+);

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Executor } from '../boot/executor.js';
+import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -32,6 +33,8 @@ export interface FixOptions {
   results: string;
   /** Boots for each scenario at most. */
   limit: number;
+  /** Every trial is booted from the beginning. */
+  cold?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** What is being tried, as sentences. */
   log?: (sentence: string) => void;
@@ -63,7 +66,7 @@ export interface Fix {
   searches: { result: string; remedy: Remedy }[];
   /** Results that fail with the full module tree as well. */
   kernelsOwn: string[];
-  patch: Pick<Patch, 'file' | 'diff' | 'after'> | null;
+  patch: Pick<Patch, 'file' | 'diff' | 'after' | 'files'> | null;
   /** The run that booted the changed image. */
   proof: { id: string; folder: string; verdict: RunResult['verdict'] } | null;
 }
@@ -76,7 +79,8 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
   const { run, failed, variants, log = () => {} } = options;
   const folder = await makeFolder(run.folder);
   const { accelerator, cache, signal } = options;
-  const executor = new Executor({ accelerator, cache, signal, onNote: log });
+  const forks = options.cold ? undefined : new Forks();
+  const executor = new Executor({ accelerator, cache, signal, forks, onNote: log });
   const trials = new Trials(executor, folder);
   const kernelsOwn = failed.filter(isKernelsOwn).map(resultName);
   const searches: Fix['searches'] = [];
@@ -121,7 +125,17 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
   const first = [...wanted.values()][0]?.prepared;
   const patch = first ? await patchFor(first, [...wanted.values()], folder, options.cache) : undefined;
   const mended = new Set(searches.filter(({ remedy }) => remedy.verified).map(({ result }) => result));
-  const proof = mended.size > 0 ? await prove(options, executor, mended, [...wanted.keys()], patch) : null;
+  // Cold: what was found by clones is not proven by them.
+  const proof =
+    mended.size > 0
+      ? await prove(
+          options,
+          new Executor({ accelerator, cache, signal, onNote: log }),
+          mended,
+          [...wanted.keys()],
+          patch,
+        )
+      : null;
   const all = searches.length > 0 && searches.every(({ result }) => mended.has(result));
   const fix: Fix = {
     verified: all && kernelsOwn.length === 0 && proof?.verdict === 'pass',
@@ -130,7 +144,7 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
     boots: trials.count,
     searches,
     kernelsOwn,
-    patch: patch ? { file: patch.file, diff: patch.diff, after: patch.after } : null,
+    patch: patch ? { file: patch.file, diff: patch.diff, after: patch.after, files: patch.files } : null,
     proof,
   };
   await writeWhole(join(folder, 'fix.json'), forJson(fix));
@@ -201,6 +215,7 @@ async function prove(
     results,
     reporters: [],
     reference: 'never',
+    latest: false,
     ...(signal ? { signal } : {}),
   });
   const ofThese = result.results.filter((one) => mended.has(resultName(one)));

@@ -1,18 +1,23 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
+import { statSync } from 'node:fs';
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
+import type { ModuleSource } from '../image/image-file.js';
 import { type PreparedImage, prepareImages } from '../image/prepare.js';
 import { shownFile } from '../modules/place.js';
-import type { Split } from '../splits/split.js';
+import { loadSplit } from '../splits/read.js';
+import { unifiedDiff } from './diff.js';
 import type { WantedModule } from './patches/addition.js';
+import { patchSplit } from './split-patch.js';
 
 /** A changed file of the image, checked: the image that it makes has every module that was wanted. */
 export interface Patch {
-  /** Absolute path of the file to change. */
+  /** Absolute path of the file to change; of several the first. */
   file: string;
   after: string;
+  /** All of them. */
+  files: { file: string; after: string }[];
   /** `patch -p1` and `git apply` take it, from the working directory. */
   diff: string;
   /** The image made from the changed file, one for each install set. */
@@ -44,10 +49,11 @@ export async function patchFor(
 ): Promise<Patch | undefined> {
   const source = prepared.image.modules;
   if (source.kind === 'all' || (source.kind === 'split' && source.file === 'packages')) return undefined;
+  if (source.kind === 'split') return patchOfSplit(prepared, source, wanted, folder, cache);
   const before = await readFile(source.file, 'utf8').catch(() => undefined);
   if (before === undefined) return undefined;
-  for (const change of await changesFor(source.kind, prepared.split)) {
-    const after = change(before, wanted, prepared);
+  for (const change of await changesFor(source.kind)) {
+    const after = change(before, wanted);
     if (after === undefined || after === before) continue;
     // Under its own name, by which some formats are known.
     const file = join(folder, source.file.split('/').at(-1) ?? 'changed');
@@ -57,6 +63,7 @@ export async function patchFor(
     return {
       file: source.file,
       after,
+      files: [{ file: source.file, after }],
       diff: unifiedDiff(shownFile(source.file).replace(/^\/+/, ''), before, after),
       variants,
     };
@@ -64,36 +71,44 @@ export async function patchFor(
   return undefined;
 }
 
-/**
- * A unified diff of two texts, as `patch -p1` and `git apply` take it; empty when they are equal.
- * @param file shown as a/FILE and b/FILE.
- */
-export function unifiedDiff(file: string, before: string, after: string): string {
-  if (before === after) return '';
-  return createTwoFilesPatch(`a/${file}`, `b/${file}`, before, after, undefined, undefined, {
-    context: 3,
-    headerOptions: FILE_HEADERS_ONLY,
-  });
+/** Moves in a split's own format; undefined where one of them cannot be said there. */
+async function patchOfSplit(
+  prepared: PreparedImage,
+  source: Extract<ModuleSource, { kind: 'split' }>,
+  wanted: readonly WantedModule[],
+  folder: string,
+  cache: Cache,
+): Promise<Patch | undefined> {
+  const { split, kernel, index } = prepared;
+  if (!split) return undefined;
+  const moves = wanted.flatMap(({ module, package: home }) => (home ? [{ module, package: home }] : []));
+  const read = (copy: string) => loadSplit(copy, { kernel, index, cache }, { format: split.format });
+  const { files, diff, refused } = await patchSplit(source.file, split, moves, index, read).catch(
+    (error: unknown) => {
+      if (error instanceof BootgateError && error.code === 'E_SPLIT_PATCH')
+        return { files: [], diff: '', refused: [] };
+      throw error;
+    },
+  );
+  const [first] = files;
+  if (!first || refused.length > 0) return undefined;
+  const isFolder = statSync(source.file).isDirectory();
+  const root = isFolder ? source.file : dirname(source.file);
+  // What the image is made from stays with the run. A file that stands alone is copied alone.
+  const copy = join(folder, isFolder || split.sources ? basename(root) : '.');
+  if (isFolder || split.sources) await cp(root, copy, { recursive: true, dereference: true });
+  for (const { file, after } of files) await writeFile(join(copy, relative(root, file)), after);
+  const variants = await reread(prepared, isFolder ? copy : join(copy, basename(source.file)), cache);
+  if (!variants || !hasAll(variants, prepared, wanted)) return undefined;
+  return { ...first, files, diff, variants };
 }
 
-type Change = (
-  before: string,
-  wanted: readonly WantedModule[],
-  prepared: PreparedImage,
-) => string | undefined;
+type Change = (before: string, wanted: readonly WantedModule[]) => string | undefined;
 
-async function changesFor(kind: 'list' | 'policy' | 'split', split: Split | null): Promise<Change[]> {
-  if (kind === 'list') {
-    const { appendToList, patchList } = await import('./patches/list.js');
-    return [patchList, appendToList];
-  }
+async function changesFor(kind: 'list' | 'policy'): Promise<Change[]> {
   if (kind === 'policy') return [(await import('./patches/policy.js')).patchPolicy];
-  if (split?.format === 'bootgate') return [(await import('./patches/own.js')).patchOwnSplit];
-  if (split?.format === 'fedora-variants') {
-    const { patchVariants } = await import('./patches/variants.js');
-    return [(before, wanted, { index }) => patchVariants(before, wanted, index)];
-  }
-  return [];
+  const { appendToList, patchList } = await import('./patches/list.js');
+  return [patchList, appendToList];
 }
 
 async function reread(

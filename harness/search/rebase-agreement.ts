@@ -9,6 +9,8 @@ export interface Agreement {
   fresh: number;
   spoken: number;
   right: number;
+  /** Only the suggestions that name a package, which says more where most modules are in none; and how many new modules are in one. */
+  placed: { spoken: number; right: number; truth: number };
   wrong: (Suggestion & { truth: string | null })[];
 }
 
@@ -27,10 +29,17 @@ export function measureAgreement(
     const truth = newer.placement.get(one.module)?.package ?? null;
     return truth === one.package ? [] : [{ ...one, truth }];
   });
+  const fresh = [...changes.arrived, ...changes.renamed.map((one) => one.to), ...changes.modular];
+  const named = all.filter((one) => one.package !== null);
   return {
-    fresh: changes.arrived.length + changes.renamed.length + changes.modular.length,
+    fresh: fresh.length,
     spoken: all.length,
     right: all.length - wrong.length,
+    placed: {
+      spoken: named.length,
+      right: named.length - wrong.filter((one) => one.package !== null).length,
+      truth: fresh.filter((name) => newer.placement.has(name)).length,
+    },
     wrong,
   };
 }

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { readSplit } from '../splits/read.js';
+import { mendGone } from './patches/gone.js';
 import { needsWork, rebase } from './rebase.js';
-import { patchSplit } from './rebase-write.js';
+import { patchSplit } from './split-patch.js';
 
 const OLD = `kernel/drivers/net/a.ko:
   kernel/drivers/net/b.ko:
@@ -36,7 +37,14 @@ t.test('a new kernel: what changed, what is suggested, and a patch that puts it 
   t.teardown(remove);
   const file = join(path, 'split.yaml');
   const read = (which: 'from' | 'to') => readSplit(file, which === 'from' ? from : to);
-  const found = await rebase({ from, to, growth: 1, read });
+  const scenarios = {
+    'net/fresh': { requests: ['fresh'], modules: {} },
+    'odd/alone': { requests: ['alone'], modules: {} },
+  };
+  const needs = { version: 1 as const, kernel: 'old', scenarios };
+  const found = await rebase({ from, to, growth: 1, read, needs });
+  t.same(found.suggestions[0]?.neededBy, ['net/fresh']);
+  t.same(found.unplaced.find(({ module }) => module === 'alone')?.neededBy, ['odd/alone']);
   t.strictSame(found.changes.arrived, ['alone', 'fresh']);
   t.strictSame(found.changes.gone, ['gone']);
   t.strictSame(found.changes.dependencies, [{ module: 'b', gained: ['x'], lost: [] }]);
@@ -52,7 +60,7 @@ t.test('a new kernel: what changed, what is suggested, and a patch that puts it 
   const moves = [{ module: 'fresh', package: 'core' }];
   const patch = await patchSplit(file, await read('to'), moves, to, (copy) => readSplit(copy, to));
   execFileSync('patch', ['--quiet', file], { input: patch.diff });
-  t.equal(readFileSync(file, 'utf8'), patch.after);
+  t.equal(readFileSync(file, 'utf8'), patch.files[0]?.after);
   t.equal((await read('to')).placement.get('fresh')?.package, 'core');
 });
 
@@ -68,8 +76,8 @@ t.test('a move that a dependent does not allow is left out and named; the others
   ];
   const patch = await patchSplit(file, await read(file), moves, to, read);
   t.match(patch.refused, [{ module: 'x', package: 'rest', stays: 'core' }]);
-  t.match(patch.after, /fresh/);
-  t.match(patch.after, /[[ ]x[,\]]/, 'x is where it was');
+  t.match(patch.files[0]?.after, /fresh/);
+  t.match(patch.files[0]?.after, /[[ ]x[,\]]/, 'x is where it was');
 });
 
 t.test("Ubuntu's inclusion list is patched in its own terms", async (t) => {
@@ -85,4 +93,27 @@ t.test("Ubuntu's inclusion list is patched in its own terms", async (t) => {
   const patch = await patchSplit(file, await read(file), moves, to, read);
   execFileSync('patch', ['--quiet', file], { input: patch.diff });
   t.equal(readFileSync(file, 'utf8'), 'drivers/net/a.ko\ndrivers/net/fresh.ko\n');
+});
+
+t.test('kernel-wedge lists that stop at a module that is gone are made to fit', async (t) => {
+  const [from, to] = [treeOf({ dep: OLD }), treeOf({ dep: NEW })];
+  const { path, remove } = folderOf({
+    'package-list': 'Package: kernel-image\n',
+    'modules/more': 'gone\nlost\n',
+    'modules/amd64/kernel-image': 'a\n#include <more>\n',
+  });
+  t.teardown(remove);
+  const read = (which: 'from' | 'to') =>
+    readSplit(path, which === 'from' ? { ...from, builtins: new Map([['lost', 'kernel/lost.ko']]) } : to, {
+      format: 'kernel-wedge',
+      arch: 'amd64',
+      flavour: 'amd64',
+    });
+  const found = await rebase({ from, to, growth: 1, read });
+  t.same(found.problems.length, 2, found.unreadable.join('\n'));
+  const renamed = [{ from: 'lost', to: 'alone', sharedAliases: 1 }];
+  const { diff } = await mendGone(path, found.problems, renamed);
+  execFileSync('patch', ['-p1', '--quiet', '-d', '/'], { input: diff });
+  t.equal(readFileSync(join(path, 'modules/more'), 'utf8'), 'gone ?\nlost ?\nalone ?\n');
+  t.equal((await read('to')).placement.get('alone')?.package, 'kernel-image');
 });

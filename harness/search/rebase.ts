@@ -1,10 +1,11 @@
-import { BootgateError } from '../errors.js';
+import { BootgateError, type Problem } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
 import { type OverBudget, overBudget } from '../splits/budgets.js';
 import type { CheckFinding } from '../splits/finding.js';
 import { weighSplit } from '../splits/size.js';
 import type { Placed, Split } from '../splits/split.js';
 import { checkSplit } from '../splits/staticcheck.js';
+import { answersTo, type NeedsTable } from './needs-table.js';
 import { type KernelChanges, kernelChanges } from './rebase-changes.js';
 import { LEAST_CONFIDENCE, type Suggestion, suggestPackages } from './rebase-suggest.js';
 
@@ -17,10 +18,12 @@ export interface Rebase {
   changes: KernelChanges;
   /** Why the split cannot be read against the newer kernel; everything that needs its placement is then empty. */
   unreadable: string[];
+  /** The same with their places. */
+  problems: readonly Problem[];
   /** Rules that placed something on the older kernel and place nothing on the newer one. */
   unused: RulePlace[];
   /** New modules that no rule names: in no package, or in the default one. */
-  unplaced: { module: string; package: string | null }[];
+  unplaced: { module: string; package: string | null; neededBy: string[] }[];
   /** Modules of both kernels that the same rules now put into another package. */
   rehomed: { module: string; from: string | null; to: string | null; why?: string }[];
   /** Errors of `split check` that the older kernel did not have: dependencies outside an install set, and the like. */
@@ -33,6 +36,8 @@ export interface Rebase {
     /** Where the split as it is puts the module on the newer kernel. */
     today: string | null;
     bytes: number;
+    /** Scenarios whose recorded requests come to it on the newer kernel. */
+    neededBy: string[];
   })[];
 }
 
@@ -49,6 +54,8 @@ export interface RebaseInput {
   growth: number;
   /** Least confidence of a suggestion; see LEAST_CONFIDENCE. */
   least?: number;
+  /** What scenarios are known to request. */
+  needs?: NeedsTable | null;
 }
 
 /** @throws BootgateError blame `user` where the split does not fit even the older kernel. */
@@ -56,7 +63,7 @@ export async function rebase(input: RebaseInput): Promise<Rebase> {
   const { from, to } = input;
   const changes = kernelChanges(from, to, input.growth);
   const old = await input.read('from');
-  const { split, unreadable } = await readNew(input);
+  const { split, unreadable, problems } = await readNew(input);
   const known = {
     from,
     to,
@@ -66,6 +73,7 @@ export async function rebase(input: RebaseInput): Promise<Rebase> {
     partial: old.partial,
   };
   const home = (one: Placed | undefined) => one?.package ?? null;
+  const users = usersOf(input.needs, to);
   return {
     split: old.file,
     format: old.format,
@@ -73,12 +81,14 @@ export async function rebase(input: RebaseInput): Promise<Rebase> {
     to: to.release,
     changes,
     unreadable,
+    problems,
     firmware: input.facts ? newFirmware(input.facts, from, to) : null,
-    ...(split ? compareSplits(old, split, from, to) : { ...NOTHING }),
+    ...(split ? compareSplits(old, split, from, to, users) : { ...NOTHING }),
     suggestions: suggestPackages(known, input.least ?? LEAST_CONFIDENCE).map((one) => ({
       ...one,
       today: home(split?.placement.get(one.module)),
       bytes: to.modules.get(one.module)?.bytes ?? 0,
+      neededBy: users.get(one.module) ?? [],
     })),
   };
 }
@@ -91,16 +101,18 @@ export function needsWork(one: Rebase, partial: boolean): boolean {
 
 const NOTHING = { unused: [], unplaced: [], rehomed: [], broken: [], budgets: [] };
 
-async function readNew(input: RebaseInput): Promise<{ split?: Split; unreadable: string[] }> {
+async function readNew(
+  input: RebaseInput,
+): Promise<{ split?: Split; unreadable: string[]; problems: readonly Problem[] }> {
   try {
-    return { split: await input.read('to'), unreadable: [] };
+    return { split: await input.read('to'), unreadable: [], problems: [] };
   } catch (error) {
     // kernel-wedge stops at a required module that is gone: that is an answer, and the suggestions need only the older kernel.
     if (!(error instanceof BootgateError) || error.code !== 'E_SPLIT') throw error;
     const problems = error.problems.map(
       ({ file, line, message }) => `${file ? `${file}${line ? `:${line}` : ''}: ` : ''}${message}`,
     );
-    return { unreadable: problems.length > 0 ? problems : [error.message] };
+    return { unreadable: problems.length > 0 ? problems : [error.message], problems: error.problems };
   }
 }
 
@@ -109,6 +121,7 @@ function compareSplits(
   split: Split,
   from: ModuleIndex,
   to: ModuleIndex,
+  users: ReadonlyMap<string, string[]>,
 ): Pick<Rebase, 'unused' | 'unplaced' | 'rehomed' | 'broken' | 'budgets'> {
   const key = (place: RulePlace) => `${place.file}:${place.line}:${place.text}`;
   const before = new Set(old.unused.map(key));
@@ -117,7 +130,8 @@ function compareSplits(
   for (const name of to.modules.keys()) {
     const [was, is] = [old.placement.get(name), split.placement.get(name)];
     if (!from.modules.has(name)) {
-      if (!is || isDefault(is)) unplaced.push({ module: name, package: is?.package ?? null });
+      if (!is || isDefault(is))
+        unplaced.push({ module: name, package: is?.package ?? null, neededBy: users.get(name) ?? [] });
     } else if (was?.package !== is?.package)
       rehomed.push({
         module: name,
@@ -139,6 +153,14 @@ function compareSplits(
     broken: errors(split, to).filter((one) => !known.has(one.key)),
     budgets: over(split, to).filter(({ what }) => !missed.has(what)),
   };
+}
+
+/** Which scenarios would ask for each module of a kernel. */
+function usersOf(needs: NeedsTable | null | undefined, to: ModuleIndex): Map<string, string[]> {
+  const users = new Map<string, string[]>();
+  for (const [scenario, { requests }] of Object.entries(needs?.scenarios ?? {}))
+    for (const module of answersTo(requests, to)) users.set(module, [...(users.get(module) ?? []), scenario]);
+  return users;
 }
 
 /** The format's last resort: a default without a line, or the line that takes what is left. */

@@ -17,10 +17,10 @@ import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { installSet } from '../splits/installsets.js';
 import { readSplit } from '../splits/read.js';
 import { coverage } from './coverage.js';
+import { unifiedDiff } from './diff.js';
 import { type Fix, verdictOfFix } from './fix.js';
 import { judgeMutation, judgeSuite, type Mutation, type MutationReport } from './mutate.js';
 import { scenarioNeeds } from './needs.js';
-import { unifiedDiff } from './patch.js';
 import type { WantedModule } from './patches/addition.js';
 import { appendToList, patchList } from './patches/list.js';
 import { patchOwnSplit } from './patches/own.js';
@@ -286,7 +286,7 @@ t.test('patches: read back, they bring the module in', async (t) => {
       ['masq', 'nft_nat', 'crc'].every((name) => setFromList(index, patched, 'list').names.includes(name)),
     );
     t.notMatch(patched, /-masq/, 'the line that took out just this module is gone');
-    t.match(patched, /^crc # net\/nat needs it$/m);
+    t.match(patched, /^# net\/nat needs it\nnft_nat\ncrc$/m);
     t.match(patched, /^-net\/nat\/$/m, 'other lines stay');
     const place = { file: 'list', line: 1, text: '-masq' };
     const never = patchList('-masq\n', [want('masq', place)]) ?? '';

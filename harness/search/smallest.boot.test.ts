@@ -15,7 +15,7 @@ import { bisect } from './bisect.js';
 import { minimize } from './minimize.js';
 import { Trials, withoutModules } from './trial.js';
 
-/** The searches with real guests; those of minimize with BOOTGATE_ALL=1 (the README's own minimize is always run). */
+/** The searches with real guests, with BOOTGATE_ALL=1; the README's own minimize is always run. */
 const all = process.env.BOOTGATE_ALL === '1';
 const cache = new Cache();
 const folder = mkdtempSync(join(tmpdir(), 'bootgate-smallest-test-'));
@@ -78,20 +78,24 @@ t.test('minimize: the portable one of two that answer alike', { skip: !all, time
   t.ok(done.names.includes('crc32c_generic') && !done.names.includes('crc32c_intel'), done.names.join(', '));
 });
 
-t.test('bisect: finds the module that one of two lists lacks', { timeout: 600_000 }, async (t) => {
-  const [list, without] = [join(folder, 'good.txt'), join(folder, 'bad.txt')];
-  writeFileSync(list, 'virtio_pci\nvirtio-blk\next4\nxfs\nbtrfs\n');
-  writeFileSync(without, 'virtio_pci\nvirtio-blk\next4\n-virtio-blk\n');
-  const [good, bad] = [await imageWith(list), await imageWith(without)];
-  const scenario = scenarios.find(({ name }) => name === 'storage/virtio-blk');
-  if (!scenario) return t.fail('no scenario');
-  const { path } = await makeRunFolder(folder, 'bisect');
-  const done = await bisect({ good, bad, scenario, accelerator, cache, folder: path });
-  t.same(
-    [done.outcome, done.guilty.map(({ module, kind }) => [module, kind])],
-    ['found', [['virtio_blk', 'add']]],
-  );
-  t.match(done.guilty[0]?.bad, { line: 4, text: '-virtio-blk' });
-  t.ok(done.trials <= 2 * Math.log2(done.differ) + 4, `${done.trials} trials for ${done.differ}`);
-  t.match(done.proof, { bad: { verdict: 'pass' }, good: { verdict: 'fail' } });
-});
+t.test(
+  'bisect: finds the module that one of two lists lacks',
+  { skip: !all, timeout: 600_000 },
+  async (t) => {
+    const [list, without] = [join(folder, 'good.txt'), join(folder, 'bad.txt')];
+    writeFileSync(list, 'virtio_pci\nvirtio-blk\next4\nxfs\nbtrfs\n');
+    writeFileSync(without, 'virtio_pci\nvirtio-blk\next4\n-virtio-blk\n');
+    const [good, bad] = [await imageWith(list), await imageWith(without)];
+    const scenario = scenarios.find(({ name }) => name === 'storage/virtio-blk');
+    if (!scenario) return t.fail('no scenario');
+    const { path } = await makeRunFolder(folder, 'bisect');
+    const done = await bisect({ good, bad, scenario, accelerator, cache, folder: path });
+    t.same(
+      [done.outcome, done.guilty.map(({ module, kind }) => [module, kind])],
+      ['found', [['virtio_blk', 'add']]],
+    );
+    t.match(done.guilty[0]?.bad, { line: 4, text: '-virtio-blk' });
+    t.ok(done.trials <= 2 * Math.log2(done.differ) + 4, `${done.trials} trials for ${done.differ}`);
+    t.match(done.proof, { bad: { verdict: 'pass' }, good: { verdict: 'fail' } });
+  },
+);

@@ -43,6 +43,16 @@ const formatOf = (path: string): SplitFormat | undefined => {
   return SPLIT_FORMATS.find(({ text }) => text?.(head, name));
 };
 
+/** Formats of one list each, which `--modules` reads too. */
+const LISTS = new Set(['android-gki', 'talos', 'mkinitfs']);
+
+/** Whether a file is a split with packages. YAML that names none is left to others: policies and lists are YAML too. */
+export function looksLikeSplit(path: string): boolean {
+  const format = formatOf(path);
+  if (!format || LISTS.has(format.name)) return false;
+  return format.name !== 'bootgate' || /^packages:/m.test(headOf(path));
+}
+
 /** A folder is searched only for formats that live in one; its other files do not matter. */
 function inFolder(path: string, wanted: SplitFormat | undefined): Detected {
   const found = new Map<SplitFormat, string[]>();

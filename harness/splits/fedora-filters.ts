@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { hostArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
@@ -149,6 +149,7 @@ export async function readFedoraFilters(
     name: 'fedora-filters',
     format: 'fedora-filters',
     file: shownFile(path),
+    sources: Object.values(files).flatMap((file) => (file ? [resolve(file)] : [])),
     packages,
     placement,
     twice: new Map(),

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { findArchitecture } from '../arch/index.js';
 import { BootgateError, type Problem, userError } from '../errors.js';
 import type { ModuleIndex, RulePlace } from '../modules/module.js';
@@ -109,6 +109,7 @@ export async function readKernelWedge(
     name: shownFile(folder),
     format: 'kernel-wedge',
     file: shownFile(folder),
+    sources: present.map((name) => resolve(lists, name)),
     packages: ordered,
     placement,
     twice,

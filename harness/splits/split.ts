@@ -47,6 +47,8 @@ export interface Split {
   format: string;
   /** The file or folder that it was read from. */
   file: string;
+  /** Absolute paths of the files that say where modules go, where `file` alone does not. */
+  sources?: string[];
   packages: SplitPackage[];
   /** By module name. A module that is not here is in no package. */
   placement: ReadonlyMap<string, Placed>;

@@ -6,9 +6,11 @@ import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
 import { readyMachine } from './launch.js';
 import type { Accelerator, Ending, Machine, Phase, Recording } from './machine.js';
+import { restoreFrom } from './migration.js';
 import { type ConsoleSource, Monitor } from './monitor.js';
 import { examine } from './postmortem.js';
 import type { Qemu } from './qemu.js';
+import type { Qmp } from './qmp.js';
 import { CONSOLE_LOG, CONTROL_LOG, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
 import { personScript, QEMU_SCRIPT } from './script.js';
@@ -33,6 +35,8 @@ export interface GuestOptions {
   onNote?: ((sentence: string) => void) | undefined;
   /** Multiplies all deadlines; 1 unless given. */
   timeScale?: number;
+  /** What the console had said before: of a clone, its template's. */
+  before?: Uint8Array | undefined;
 }
 
 /** With less than this left on the disk, what the guest said may not have reached its file. */
@@ -56,7 +60,7 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
   };
   try {
     const uarts = {
-      console: new Follower(join(folder, CONSOLE_LOG)),
+      console: new Follower(join(folder, CONSOLE_LOG), options.before),
       control: new Follower(join(folder, CONTROL_LOG)),
     };
     undo.push(() => Promise.all([uarts.console.close(), uarts.control.close()]));
@@ -85,7 +89,11 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
     undo.push(() => started.stop());
     void started.exited.then((exit) => watch.feed({ kind: 'exit', ...exit }));
     // Where QEMU is gone its exit says why, and is heard first or at the same time.
-    started.begin(1000 * limits.begin).catch(async ({ message }: Error) => {
+    const { stateFd } = ready;
+    const restore = async (qmp: Qmp) => {
+      if (stateFd !== undefined) await restoreFrom(qmp, stateFd, 1000 * limits.begin);
+    };
+    started.begin(1000 * limits.begin, restore).catch(async ({ message }: Error) => {
       await Promise.race([started.exited, sleep(EXIT_MS)]);
       watch.feed({ kind: 'broken', message });
     });

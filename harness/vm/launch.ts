@@ -1,10 +1,12 @@
+import { closeSync, openSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { bootSupport, directFirmware } from '../arch/index.js';
 import { type Launch, qemuArgv } from './argv.js';
-import { type HandedOver, handOver } from './handover.js';
+import { FIRST_FD, type HandedOver, handOver } from './handover.js';
 import type { Accelerator, Machine } from './machine.js';
 import { callersRights, droppedRights, groupsFor, type Rights } from './privileges.js';
 import { Qemu, QMP_CHARDEV } from './qemu.js';
-import { qemuFacts, windowAccess } from './qemu-facts.js';
+import { qemuFacts, ramAccess, windowAccess } from './qemu-facts.js';
 import type { QmpEvent } from './qmp.js';
 
 export interface LaunchOptions {
@@ -25,6 +27,10 @@ export interface ReadyMachine {
   program: string;
   launch: Launch;
   start(onEvent: (event: QmpEvent) => void): Qemu;
+  /** Of a clone: the descriptor in QEMU from which it reads what its template's QEMU has saved. */
+  stateFd?: number;
+  /** Of a template: the path, as QEMU knows it, of a socket of ours in the folder `fork.state`. */
+  socket?: string;
   /** Once QEMU is gone. */
   giveBack(): void;
 }
@@ -41,8 +47,12 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
   for (const note of facts.notes) onNote(note);
   const { rights, handed, kept } = facts.drops ? dropped(options) : AS_CALLER;
   if (kept) onNote(`QEMU runs as root: ${kept}`);
+  const clone = machine.fork?.kind === 'clone';
+  // A clone's console begins with what its template's guest had said.
   const file = (path: string | null) =>
-    path === null ? ({ backend: 'null' } as const) : ({ backend: 'file', path } as const);
+    path === null
+      ? ({ backend: 'null' } as const)
+      : ({ backend: 'file', path, ...(clone ? { append: 'on' } : {}) } as const);
   const launch: Launch = {
     accelerator,
     firmware: machine.boot === 'direct' ? directFirmware(machine.arch) : null,
@@ -52,6 +62,7 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
     gdb,
     sandbox: facts.sandbox,
     windowAccess: windowAccess(facts),
+    ramAccess: ramAccess(facts),
   };
   const opened = [...(handed?.logs ?? [])];
   const console = logs.console === null ? null : (opened.shift() ?? logs.console);
@@ -61,18 +72,32 @@ export async function readyMachine(options: LaunchOptions): Promise<ReadyMachine
     console: console === null ? STDIO : file(console),
     control: file(control),
   });
+  const fds = [...(handed?.fds ?? [])];
+  // Each clone reads from the beginning: a descriptor of its own.
+  const state = clone ? openSync(machine.fork?.state ?? '', 'r') : null;
+  if (state !== null) fds.push(state);
   return {
     program,
     launch,
     start: (onEvent) =>
       Qemu.start(program, args, folder, onEvent, {
         setpriv: rights.setpriv,
-        fds: handed?.fds ?? [],
+        fds,
         terminal: logs.console === null,
       }),
-    giveBack: () => handed?.giveBack(),
+    giveBack: () => {
+      if (state !== null) closeSync(state);
+      handed?.giveBack();
+    },
+    ...(state === null ? {} : { stateFd: FIRST_FD + fds.length - 1 }),
+    ...(machine.fork?.kind === 'template'
+      ? { socket: join(handed?.machine.fork?.state ?? relative(folder, machine.fork.state), TEMPLATE_SOCKET) }
+      : {}),
   };
 }
+
+/** The name of the socket in a template's folder for it. */
+export const TEMPLATE_SOCKET = 's';
 
 /** Ctrl+C is the guest's. */
 const STDIO = { backend: 'stdio', signal: 'off' } as const;

@@ -108,15 +108,18 @@ export class Qemu {
 
   /**
    * Lets the machine run, once we hear its events; `limitMs` for all of it.
+   * @param before What must be done first.
    * @throws BootgateError blame `host` E_QMP when it cannot be begun.
    */
-  async begin(limitMs: number): Promise<void> {
+  async begin(limitMs: number, before: (qmp: Qmp) => Promise<void> = async () => {}): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = hostError('E_QMP', `QEMU did not answer on QMP within ${Math.round(limitMs / 1000)} s`);
       timer = setTimeout(() => reject(error), limitMs);
     });
-    const begun = this.qmp.ready.then(() => this.qmp.execute('cont', {}, limitMs));
+    const begun = this.qmp.ready
+      .then(() => before(this.qmp))
+      .then(() => this.qmp.execute('cont', {}, limitMs));
     begun.catch(() => {});
     try {
       await Promise.race([begun, late]);

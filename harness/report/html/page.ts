@@ -1,51 +1,43 @@
-import { createHash } from 'node:crypto';
-import type { RunResult } from '../../results/run-result.js';
-import { isUnsettled, resultName, VERDICTS } from '../../results/scenario-result.js';
-import { formatBytes } from '../../units.js';
+import type { StoredRun } from '../../results/read.js';
+import { isUnsettled } from '../../results/scenario-result.js';
+import { readTree } from '../../results/tree-file.js';
+import { scriptOf } from './client/script.js';
+import { page } from './document.js';
+import { evidenceOf } from './evidence.js';
+import { filterBar } from './filters.js';
+import { head } from './head.js';
+import { itemOf } from './item.js';
 import { matrix } from './matrix.js';
 import { resultSection } from './result.js';
-import { STYLE } from './style.js';
-import { anchorLink, html } from './text.js';
+import { sizesSection } from './sizes.js';
 
-/** Nothing is loaded and nothing runs; the one style is named by its hash. */
-const POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'`;
+/** Consoles get this much of the page together; what explains something gets most of it. */
+const CONSOLE_BYTES = 900_000;
+const [MOST_OF_A_FAILURE, MOST_OF_A_PASS] = [60_000, 6_000];
 
-/** A run as one file of HTML, for a browser that opens it from a CI artifact. It has no script; logs are linked beside it. */
-export function htmlPage(run: RunResult): string {
-  const title = `bootgate: ${run.verdict}, ${run.id}`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${html(title)}</title><style>${STYLE}</style></head><body><main>
-${head(run)}
-<h2>Scenarios</h2>
-${matrix(run.results)}
-<h2>Results</h2>
-${run.results.map(resultSection).join('\n')}
-</main></body></html>
-`;
-}
-
-function head(run: RunResult): string {
-  const { image, counts } = run;
-  const verdict = run.gate?.verdict ?? run.verdict;
-  const counted = VERDICTS.filter((one) => counts[one] > 0).map((one) => `${counts[one]} ${one}`);
-  return `<h1><span class="${verdict}">${verdict}</span> ${html(image.name)}</h1>
-<p>${html(image.kernel.release)}: ${html(counted.join(', '))}</p>
-<p class="soft">modules: ${image.modules.count} of ${image.modules.ofCount}, ${html(formatBytes(image.modules.bytes))}; initramfs: ${html(formatBytes(image.initramfs.bytes))}; vmlinuz: ${html(formatBytes(image.vmlinuz.bytes))}; ${html(run.accelerator.used)}; ${html(run.started)}</p>
-${reasons(run)}`;
-}
-
-/** The gate's reasons where there is a gate; else what failed. */
-function reasons(run: RunResult): string {
-  const lines = run.gate
-    ? run.gate.reasons.map(({ message, hint }) => html(message) + (hint ? `<br>${html(hint)}` : ''))
-    : run.results
-        .filter(isUnsettled)
-        .map(
-          (one) =>
-            `<a href="${anchorLink(resultName(one))}">${html(resultName(one))}</a> <span class="${one.verdict}">${one.verdict}</span>: ${html(one.reason)}`,
-        );
-  return lines.length > 0 ? `<ul>${lines.map((line) => `<li>${line}</li>`).join('')}</ul>` : '';
+/** A run as one file of HTML, for a browser that opens it from a CI artifact: readable without its script, loads nothing. */
+export async function htmlPage({ folder, result: run }: StoredRun): Promise<string> {
+  const tree = await readTree(folder);
+  const items = [];
+  for (const [at, result] of run.results.entries())
+    items.push(itemOf(result, await evidenceOf(folder, result), tree, at + 1));
+  const unsettled = items.filter(({ result }) => isUnsettled(result)).length;
+  const each = Math.min(MOST_OF_A_FAILURE, CONSOLE_BYTES / Math.max(1, unsettled));
+  const left = CONSOLE_BYTES - each * unsettled;
+  const pass = Math.min(MOST_OF_A_PASS, left / Math.max(1, items.length - unsettled));
+  // What needs an explanation comes first.
+  const ordered = [...items].sort((a, b) => Number(isUnsettled(b.result)) - Number(isUnsettled(a.result)));
+  const body = `<main>
+${head(run, items)}
+<nav aria-label="page"><a href="#scenarios">Scenarios</a> <a href="#sizes">Sizes</a> <a href="#results">Results</a></nav>
+<h2 id="scenarios">Scenarios</h2>
+${filterBar(items)}
+${matrix(items)}
+<h2 id="sizes">Sizes</h2>
+${sizesSection(run, tree)}
+<h2 id="results">Results</h2>
+<p class="tools" hidden><button type="button" data-all="open">Open all</button> <button type="button" data-all="">Close all</button> <span class="soft">Keys: / find, j and k next and previous, o open, Esc everything.</span></p>
+${ordered.map((item) => resultSection(item, tree, isUnsettled(item.result) ? each : pass)).join('\n')}
+</main>`;
+  return page({ title: `bootgate: ${run.verdict}, ${run.id}`, body, script: scriptOf() });
 }

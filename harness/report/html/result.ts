@@ -1,35 +1,89 @@
-import { type Finding, isUnsettled, resultName, type ScenarioResult } from '../../results/scenario-result.js';
-import { anchor, html } from './text.js';
+import {
+  type Finding,
+  isUnsettled,
+  referenceName,
+  type ScenarioResult,
+} from '../../results/scenario-result.js';
+import { formatSeconds } from '../../units.js';
+import { consoleBlock } from './console.js';
+import { neighbourhood, type Tree } from './graph.js';
+import { guestFacts } from './guest.js';
+import { filterData, type Item } from './item.js';
+import { phaseBar } from './phases.js';
+import { anchor, anchorLink, html, urlPart } from './text.js';
 
 /** One result whole: open where there is something to explain. The full console lies beside the page and is linked. */
-export function resultSection(one: ScenarioResult): string {
+export function resultSection(item: Item, tree: Tree, consoleBytes: number): string {
+  const { result: one, evidence, name, number } = item;
   const parts = [
+    evidence.scenario && `<p class="soft">${html(evidence.scenario.description)}</p>`,
     one.reason && `<p>${html(one.reason)}</p>`,
-    `<p class="soft">phase ${html(one.phase)}, ${one.seconds.toFixed(1)} s, attempts: ${one.attempts}</p>`,
-    one.knownIssue && `<p>Known issue: ${html(one.knownIssue.reason)} (${html(one.knownIssue.link)})</p>`,
-    one.reference &&
-      `<p>Reference: ${one.reference.verdict}${one.reference.reason && `, ${html(one.reference.reason)}`}</p>`,
-    list('Findings', one.findings.map(finding)),
+    facts(one),
+    `<p class="self"><a href="${anchorLink(name)}">Link to this result</a></p>`,
+    phaseBar(one),
     list(
-      'Steps',
-      one.steps.map(
-        ({ name, ok, seconds, message }) =>
-          `${ok ? 'ok' : '<b class="fail">not ok</b>'} ${html(name)} <span class="soft">${seconds.toFixed(1)} s</span>${message ? `<br>${html(message)}` : ''}`,
-      ),
+      'Findings',
+      one.findings.map((finding) => findingText(finding, tree, one.installSet)),
     ),
-    one.modulesLoaded.length > 0 && `<p>Modules in load order: ${html(one.modulesLoaded.join(', '))}</p>`,
-    one.consoleTail.length > 0 &&
-      `<p>End of the console:</p><pre tabindex="0">${html(one.consoleTail.join('\n'))}</pre>`,
+    steps(one),
+    guestFacts(one, evidence.report),
+    consoleBlock(one, evidence.console, { number, bytes: consoleBytes }),
+    command(evidence.command),
     files(one),
   ];
-  const name = resultName(one);
-  return `<details id="${html(anchor(name))}"${isUnsettled(one) ? ' open' : ''}><summary><h3><span class="${one.verdict}">${one.verdict}</span> ${html(name)}</h3></summary>${parts.filter(Boolean).join('\n')}</details>`;
+  return `<details class="result" id="${html(anchor(name))}" ${filterData(item)}${isUnsettled(one) ? ' open' : ''}><summary><h3><span class="v ${one.verdict}">${one.verdict}</span> ${html(name)}</h3> <span class="soft">${html(formatSeconds(one.seconds))}</span></summary>
+${parts.filter(Boolean).join('\n')}</details>`;
 }
 
-function finding({ kind, evidence, chain, hint, module, package: held, rule }: Finding): string {
-  const lines = [evidence, chain, rule, hint].filter((line): line is string => Boolean(line)).map(html);
-  const what = [kind, module, held && `in ${held}`].filter((line): line is string => Boolean(line));
-  return `<b>${html(what.join(' '))}</b><br>${lines.join('<br>')}`;
+function facts(one: ScenarioResult): string {
+  const { phase, attempts, flaky, tries, knownIssue, reference } = one;
+  const lines = [
+    `phase ${phase}, attempts: ${attempts}${flaky ? ', flaky' : ''}`,
+    tries && `boots: ${tries.map(({ verdict }) => verdict).join(', ')}`,
+    knownIssue &&
+      `known issue, ${knownIssue.was} without it: ${knownIssue.reason} (${knownIssue.link}), ${knownIssue.owner}, expires ${knownIssue.expires}`,
+    reference &&
+      `with ${referenceName(one)}: ${reference.verdict}${reference.reason && `, ${reference.reason}`}`,
+  ];
+  return lines
+    .filter((line): line is string => Boolean(line))
+    .map((line) => `<p class="soft">${html(line)}</p>`)
+    .join('\n');
+}
+
+function findingText(
+  { kind, evidence, chain, hint, module, package: held, rule, option }: Finding,
+  tree: Tree,
+  set?: string,
+): string {
+  const what = [kind.replaceAll('-', ' '), module, held && `in ${held}`].filter(
+    (one) => one !== undefined && one !== '',
+  );
+  const lines: [string, string | undefined][] = [
+    ['seen', evidence],
+    ['path', chain],
+    ['rule', rule],
+    ['option', option],
+    ['remedy', hint],
+  ];
+  const rows = lines.flatMap(([name, value]) => (value ? [`<dt>${name}</dt><dd>${html(value)}</dd>`] : []));
+  return `<b>${html(what.join(' '))}</b><dl>${rows.join('')}</dl>${module ? neighbourhood(module, tree, set) : ''}`;
+}
+
+function steps({ steps: all }: ScenarioResult): string {
+  const rows = all.map(({ name, ok, seconds, ran, where, message }) => {
+    const label = ok ? 'ok' : ran === false ? 'not run' : '<b class="fail">not ok</b>';
+    const time = ran === false ? '' : ran ? 'no end' : formatSeconds(seconds);
+    const told = message ? `<pre>${html(message)}</pre>` : '';
+    return `<tr><td>${label}</td><td>${html(name)}${where === 'outside' ? ' <span class="soft">(outside the guest)</span>' : ''}${told}</td><td class="n">${html(time)}</td></tr>`;
+  });
+  if (rows.length === 0) return '';
+  return `<table class="steps"><caption>Steps</caption><tbody>${rows.join('')}</tbody></table>`;
+}
+
+function command(text: string): string {
+  if (text === '') return '';
+  return `<details class="command"><summary>QEMU command</summary><p class="tools" hidden><button type="button" data-copy>Copy</button> <output></output></p><pre tabindex="0">${html(text)}</pre></details>`;
 }
 
 function list(title: string, items: readonly string[]): string {
@@ -40,7 +94,7 @@ function list(title: string, items: readonly string[]): string {
 function files({ verdict, files: { console: log, control, argv } }: ScenarioResult): string {
   if (verdict === 'skip') return '';
   const links = [log, control, argv].filter(Boolean).map((path) => {
-    const url = path.split('/').map(encodeURIComponent).join('/');
+    const url = path.split('/').map(urlPart).join('/');
     return `<a href="./${html(url)}">${html(path.split('/').at(-1) ?? path)}</a>`;
   });
   return `<p>Files: ${links.join(', ')}</p>`;

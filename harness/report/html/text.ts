@@ -13,9 +13,14 @@ export function html(text: string | number): string {
   return cleanText(String(text)).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 }
 
+/** A part of an address: encodeURIComponent throws on half a character, which cleaned text has none of. */
+export function urlPart(text: string): string {
+  return encodeURIComponent(cleanText(text));
+}
+
 /** A place in the page for a result's name. The same name gives the same place in every run, so links can be kept. */
 export function anchor(name: string): string {
-  return `r-${encodeURIComponent(cleanText(name))}`;
+  return `r-${urlPart(name)}`;
 }
 
 /** A link to it: `%` is escaped again, since a browser decodes the fragment before it looks for the id. */

@@ -9,10 +9,15 @@ export interface WantedModule {
   rule?: RulePlace;
   /** Of a split: the package that it should be in. */
   package?: string;
+  /** Of a list or policy: it must go out, not come in. */
+  out?: true;
+  /** A folder that goes out as a whole: one rule of a policy says it. */
+  part?: string;
 }
 
 /** `netfilter/nft-nat needs it`, as a comment or a reason in the file itself. */
 export function reasonOf(scenarios: readonly string[]): string {
+  if (scenarios.length === 0) return 'asked for';
   return `${scenarios.join(', ')} ${scenarios.length === 1 ? 'needs' : 'need'} it`;
 }
 
