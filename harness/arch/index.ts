@@ -12,6 +12,7 @@ export type {
   ArchitectureTable,
   Board,
   BootSupport,
+  ForkSupport,
   ImageFormat,
   ImageMark,
   WindowLayout,

@@ -47,6 +47,18 @@ export interface BootSupport {
   /** Firmware for a direct boot, best first; with none of them the machine's own is used, which is slower. */
   directFirmware: readonly string[];
   window: WindowSupport | null;
+  /** What clones of a template need; without, every guest is booted cold. */
+  fork?: ForkSupport;
+}
+
+export interface ForkSupport {
+  /**
+   * Machine code, in hexadecimal, of a program that calls ioctl(0, RNDRESEEDCRNG) and exits with the error's number, negated, as its
+   * status: neither util-linux nor busybox before 1.36 has one. It must not depend on where it lies.
+   */
+  reseed: string;
+  /** Memory in which a clone is told what it runs: the indexes and the catalogue of its module set, and its scenario. */
+  trialBytes: number;
 }
 
 /** The formats that harness/kernel/image.ts reads; an ELF file needs no mark, its header names the machine. */

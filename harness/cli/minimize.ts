@@ -11,7 +11,7 @@ export function minimizeCommand(): Command {
   const command = new Command('minimize')
     .description('find, by booting, the smallest module set with which scenarios pass')
     .argument('[scenario...]', "names or patterns (default: the image's)");
-  share(command, 'image', 'tag', 'kernel', 'modules', 'accel', 'jobs')
+  share(command, 'image', 'tag', 'kernel', 'modules', 'accel', 'jobs', 'cold')
     .addOption(
       new Option('--portable', 'of interchangeable modules, keep the one that works on any processor'),
     )
@@ -47,6 +47,7 @@ async function run(patterns: string[], flags: MinimizeFlags): Promise<void> {
       cache,
       folder: (await makeRunFolder(session.results, 'minimize')).path,
       earlier,
+      cold: flags.cold,
       jobs: flags.jobs ?? hostCapacity(undefined, 1).cpus,
       portable: flags.portable ?? false,
       signal,

@@ -22,6 +22,10 @@ export interface SharedFlags {
   results?: string;
   delivery?: ModuleDelivery;
   reference?: 'always' | 'failures' | 'never';
+  fast?: boolean;
+  recheck?: number;
+  seed?: string;
+  cold?: boolean;
   json?: boolean;
   verbose?: boolean;
 }
@@ -89,6 +93,20 @@ const OPTIONS = {
       '--reference <when>',
       'boot the full module tree too, to compare (default: for failures)',
     ).choices(['always', 'failures', 'never']),
+  fast: () =>
+    new Option(
+      '--fast',
+      'clone guests from one that has booted already; failures, and what cannot be cloned, are booted in full',
+    ),
+  recheck: () =>
+    new Option(
+      '--recheck <percent>',
+      'with --fast, also boot this share of the passes in full, and compare (default: 10%)',
+    ).argParser(percent),
+  seed: () =>
+    new Option('--seed <text>', 'which passes --recheck picks (default: different ones in each run)'),
+  cold: () =>
+    new Option('--cold', 'boot every trial in full instead of cloning a guest that has booted already'),
   json: () => new Option('--json', 'print JSON on standard output'),
   verbose: () => new Option('-v, --verbose', 'print the log on standard error too'),
 } as const;
@@ -106,6 +124,14 @@ export const modulesOption = OPTIONS.modules;
 export const strictOption = OPTIONS.strict;
 export const allowMissingOption = OPTIONS.allowMissing;
 export const jsonOption = OPTIONS.json;
+
+/** `10%` or `10`, 0 to 100, for commander. */
+function percent(text: string): number {
+  const [, digits] = /^(\d+(?:\.\d+)?) ?%?$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (digits === undefined || value > 100) throw new InvalidArgumentError('expected a percentage: 10%');
+  return value;
+}
 
 /** A whole number from 1 up, for commander. */
 export function wholeNumber(text: string): number {

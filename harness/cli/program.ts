@@ -21,10 +21,12 @@ import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
+import { reproCommand } from './repro.js';
 import { rightsizeCommand } from './rightsize.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
 import { setupCommand } from './setup.js';
+import { shellCommand } from './shell.js';
 import { splitCommand } from './split.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
@@ -73,6 +75,8 @@ Examples:
     minimizeCommand(),
     bisectCommand(),
     rightsizeCommand(),
+    reproCommand(),
+    shellCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),

@@ -102,6 +102,7 @@ export class Session {
       ...(reference ? { reference } : {}),
       ...(await this.#shard()),
       ...(timeoutScale ? { timeScale: timeoutScale } : {}),
+      ...(this.flags.fast ? { forks: await this.#forks() } : {}),
     };
   }
 
@@ -111,6 +112,13 @@ export class Session {
     const { shardOf } = await import('../fleet/shard.js');
     const { readTimings } = await import('../fleet/timings.js');
     return { shard: shardOf(shard, timings ? await readTimings(timings, this.results) : new Map()) };
+  }
+
+  async #forks() {
+    const { randomBytes } = await import('node:crypto');
+    const { CheckedForks } = await import('../boot/checked-forks.js');
+    const { recheck = 10, seed = randomBytes(4).toString('hex') } = this.flags;
+    return new CheckedForks({ percent: recheck, seed });
   }
 
   #prepareOptions() {

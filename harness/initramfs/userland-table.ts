@@ -63,7 +63,8 @@ const guest = z.strictObject({
   files: words.default([]),
   ...common,
 });
-const schema = z.strictObject({
+/** userland.yaml. */
+export const userlandSchema = z.strictObject({
   host: z.array(z.union([command, file])).default([]),
   base: z.array(guest).default([]),
   tools: z.array(guest).default([]),
@@ -100,7 +101,11 @@ async function readOneTable(path: string): Promise<UserlandTable> {
   });
   const known = read.get(path);
   if (known?.text === text) return known;
-  const { value } = await parseDocument(path, text, schema as z.ZodType<z.output<typeof schema>>);
+  const { value } = await parseDocument(
+    path,
+    text,
+    userlandSchema as z.ZodType<z.output<typeof userlandSchema>>,
+  );
   const table = {
     host: value.host.map((entry) => ({
       ...shared(entry, 'host'),

@@ -11,6 +11,7 @@ import { findCommand, missingPrograms } from './host-programs.js';
 import type { Entry, Segment } from './initramfs.js';
 import { LibraryFinder } from './libraries.js';
 import { onceAtATime } from './once.js';
+import { reseedProgram } from './reseed.js';
 import { cachedSegment } from './segment.js';
 import { type GuestTool, readUserlandTable, selectTools } from './userland-table.js';
 
@@ -42,9 +43,9 @@ export async function userlandSegment(options: UserlandOptions): Promise<Segment
   const asked = [options.cache.root, 'userland', names, options.arch, options.tableFile, options.guestDir];
   return onceAtATime(asked.join('\0'), async () => {
     const found = await findAll(tools);
-    const agent = agentEntries(options.guestDir ?? guestDir);
-    const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
     const arch = options.arch ?? hostArchitecture().arch;
+    const agent = [...agentEntries(options.guestDir ?? guestDir), ...reseedProgram(arch)];
+    const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
     const folders = libraryFolders(architectureOf(arch));
     const patterns = found.flatMap(({ files }) =>
       files.flatMap(({ pattern }) => watchedBy(pattern, folders)),

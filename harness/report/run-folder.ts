@@ -47,7 +47,11 @@ export const SCENARIO_FILES: readonly FileOfRun[] = [
   },
   {
     name: 'qemu.sh',
-    what: 'the command that booted it; its initramfs and disks are gone, recipe.json says what they were',
+    what: 'the command that booted it; its initramfs and disks are gone, and it prints what makes them again',
   },
-  { name: 'registers.txt', what: 'the CPU registers, after a hang' },
+  { name: 'registers.txt', what: 'the registers of every CPU, after a hang or crash' },
+  {
+    name: 'postmortem.txt',
+    what: 'after a hang or crash: blocked tasks, backtraces, memory and every task, as the kernel printed them',
+  },
 ];

@@ -55,6 +55,8 @@ export interface RunResult {
   /** What the closure added to the set. */
   additions: { module: string; neededBy: string[]; bytes: number }[];
   counts: Record<Verdict, number>;
+  /** With `--fast`: guests that went on from a template, and how many of those that passed were booted in full as well. */
+  fast?: { clones: number; rechecked: number; percent: number; seed: string };
   /** Boots without a result, by name: the run was interrupted. */
   missing?: string[];
   /** How many results an interrupted run had left, which were not booted again. */

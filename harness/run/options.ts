@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { CheckedForks } from '../boot/checked-forks.js';
 import type { Executor } from '../boot/executor.js';
 import type { Boot } from '../boot/job.js';
 import type { Cache } from '../cache.js';
@@ -23,6 +24,8 @@ export interface RunOptions {
   executor?: Executor;
   /** Guests at once; as many as cores and memory allow unless given. */
   jobs?: number;
+  /** Go on from templates where they can; everything is booted cold unless given. */
+  forks?: CheckedForks;
   /** When the same scenarios are booted with the full module tree; for failures unless given. */
   reference?: ReferencePolicy;
   /** Booted instead of the full module tree. */

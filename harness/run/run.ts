@@ -170,6 +170,7 @@ async function runInFolder(
       : {}),
     additions: variants[0].set.additions,
     counts,
+    ...(options.forks ? { fast: options.forks.summary } : {}),
     ...(missing.length > 0 ? { missing } : {}),
     ...(resume ? { resumed: { kept: kept.length } } : {}),
     ...(shard ? { shard } : {}),
@@ -188,13 +189,14 @@ async function runInFolder(
 }
 
 function executorOf(
-  { accelerator, cache, jobs, plan, signal, timeScale, warn }: RunOptions,
+  { accelerator, cache, jobs, forks, plan, signal, timeScale, warn }: RunOptions,
   logger?: Logger,
 ): Executor {
   return new Executor({
     accelerator,
     cache,
     jobs,
+    forks,
     guestCpus: Math.max(1, ...plan.boots.map(({ cpus }) => cpus)),
     signal,
     timeScale,

@@ -1,9 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { provenByCanary } from '../boot/canary.js';
 import { Executor } from '../boot/executor.js';
+import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
+import { wholeTree } from '../modules/set.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { type Asked, cpuBound, type Guess, guessOf, whoAsked } from './guess.js';
@@ -24,6 +27,8 @@ export interface MinimizeOptions {
   jobs: number;
   /** Of modules that can stand in for each other, keep the one that does not depend on the processor. */
   portable: boolean;
+  /** Every trial is booted from the beginning. */
+  cold?: boolean | undefined;
   signal?: AbortSignal | undefined;
   log?: (sentence: string) => void;
 }
@@ -72,7 +77,8 @@ export interface Minimized {
 /** The smallest module set with which the scenarios pass: one search for each, then the union booted for all of them. */
 export async function minimize(options: MinimizeOptions): Promise<Minimized> {
   const { prepared, scenarios, accelerator, cache, folder, jobs, signal, log = () => {} } = options;
-  const executor = new Executor({ accelerator, cache, jobs, signal, onNote: log });
+  const forks = options.cold ? undefined : new Forks();
+  const executor = new Executor({ accelerator, cache, jobs, signal, forks, onNote: log });
   const trials = new Trials(executor, folder);
   const tried = new TriedSets(trials, folder, { accelerator, cache }, options.earlier);
   const { index, set } = prepared;
@@ -97,11 +103,13 @@ export async function minimize(options: MinimizeOptions): Promise<Minimized> {
   for (const scenario of scenarios.filter(({ name }) => done.some((one) => one.scenario === name))) {
     if (signal?.aborted) break;
     log(`${scenario.name}: proof with ${count(names.length)}`);
-    const last = await tried.boot(prepared, scenario, names).catch((error: unknown) => {
+    const last = await tried.boot(prepared, scenario, names, { cold: true }).catch((error: unknown) => {
       if (!signal?.aborted)
         without.push({ scenario: scenario.name, reason: (error as Error).message, undecided: true });
     });
-    if (last) proof.push({ scenario: last.scenario, verdict: last.verdict, reason: last.reason });
+    if (!last) continue;
+    proof.push({ scenario: last.scenario, verdict: last.verdict, reason: last.reason });
+    if (last.verdict === 'fail' && forks?.mayFork({ prepared, scenario })) log(otherwise(last));
   }
   return {
     verified:
@@ -144,6 +152,8 @@ export async function minimizeOne(
   await mkdir(where, { recursive: true });
   const { reference } = await referenceFor({ prepared, scenario, executor, folder: where });
   if (reference.verdict !== 'pass') return `fails with the full module tree: ${reference.reason}`;
+  const whole = { ...prepared, set: wholeTree(index), split: null, installSet: null };
+  await provenByCanary({ prepared: whole, scenario, reference, executor, folder: join(where, 'clone') });
   const guess = guessOf(scenario, reference, index);
   const outcomes = new Map<string, Tried>();
   const ledger = new Ledger(async (names) => {
@@ -224,5 +234,9 @@ async function standIns(
   }
   return found;
 }
+
+/** Each of the sets that were put together passed, as clones. */
+const otherwise = ({ scenario, reason }: Tried): string =>
+  `${scenario} passed as a clone and fails cold, which is a bug of bootgate: please report it, and search with --cold (${reason})`;
 
 const count = (modules: number): string => (modules === 1 ? 'one module' : `${modules} modules`);
