@@ -11,6 +11,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   boot: async () => (await import('./boot.js')).bootBench,
   run: async () => (await import('./run.js')).runBench,
   rebase: async () => (await import('./rebase.js')).rebaseBench,
+  fleet: async () => (await import('./fleet.js')).fleetBench,
 };
 
 const program = new Command('bench')
