@@ -4,30 +4,6 @@ import { diskRow, guestSerial, nicRow, otherRow } from '../vm/devices/index.js';
 import type { Accelerator, Machine } from '../vm/machine.js';
 import { slotOf } from '../vm/slots.js';
 
-/** How libvirt writes a bus of the device table: the target's bus, the beginning of its name, a SCSI controller's model. */
-const DISKS: Record<string, { bus: string; prefix: string; controller?: string }> = {
-  'virtio-blk': { bus: 'virtio', prefix: 'vd' },
-  'virtio-scsi': { bus: 'scsi', prefix: 'sd', controller: 'virtio-scsi' },
-  ahci: { bus: 'sata', prefix: 'sd' },
-  ide: { bus: 'ide', prefix: 'hd' },
-  lsi53c895a: { bus: 'scsi', prefix: 'sd', controller: 'lsilogic' },
-  am53c974: { bus: 'scsi', prefix: 'sd', controller: 'am53c974' },
-  megasas: { bus: 'scsi', prefix: 'sd', controller: 'lsisas1078' },
-  mptsas1068: { bus: 'scsi', prefix: 'sd', controller: 'lsisas1068' },
-  pvscsi: { bus: 'scsi', prefix: 'sd', controller: 'vmpvscsi' },
-  'usb-storage': { bus: 'usb', prefix: 'sd' },
-};
-const NICS: Record<string, string> = {
-  'virtio-net': 'virtio',
-  e1000: 'e1000',
-  e1000e: 'e1000e',
-  igb: 'igb',
-  rtl8139: 'rtl8139',
-  pcnet: 'pcnet',
-  'ne2k-pci': 'ne2k_pci',
-  vmxnet3: 'vmxnet3',
-};
-
 export interface DomainOptions {
   name: string;
   machine: Machine;
@@ -38,7 +14,7 @@ export interface DomainOptions {
 type Element = Record<string, unknown>;
 
 /**
- * The machine as a libvirt domain. What libvirt has no element for (NVMe, SD, UAS, far ends) is in qemu:commandline. The guest's
+ * The machine as a libvirt domain. What libvirt has no element for (NVMe, SD, UAS, the other devices) is in qemu:commandline. The guest's
  * modules must be in its archive: libvirt cannot map a file into its memory.
  */
 export async function domainXml({ name, machine, accelerator, description }: DomainOptions): Promise<string> {
@@ -46,15 +22,15 @@ export async function domainXml({ name, machine, accelerator, description }: Dom
   const support = bootSupport(machine.arch);
   const board = boardOf(machine.arch, machine.board);
   const { disks, rest } = disksOf(machine);
-  const interfaces = machine.nics.flatMap(({ model, mac }) =>
-    NICS[model]
-      ? [{ $: { type: 'user' }, mac: { $: { address: mac } }, model: { $: { type: NICS[model] } } }]
-      : [],
-  );
-  const args = [...rest, ...otherNics(machine, board.pciBus), ...otherDevices(machine, board.pciBus)];
-  const controllers = [...new Set(machine.disks.flatMap(({ bus }) => DISKS[bus]?.controller ?? []))].map(
-    (model, index) => ({ $: { type: 'scsi', index: String(index), model } }),
-  );
+  const interfaces = machine.nics.map(({ model, mac }) => ({
+    $: { type: 'user' },
+    mac: { $: { address: mac } },
+    model: { $: { type: nicRow(model)?.libvirt[0] } },
+  }));
+  const args = [...rest, ...otherDevices(machine, board.pciBus)];
+  const controllers = [
+    ...new Set(machine.disks.flatMap(({ bus }) => diskRow(bus)?.libvirt?.controllers?.[0] ?? [])),
+  ].map((model, index) => ({ $: { type: 'scsi', index: String(index), model } }));
   const domain: Element = {
     $: {
       type: accelerator === 'kvm' ? 'kvm' : 'qemu',
@@ -104,15 +80,15 @@ function disksOf(machine: Machine): { disks: Element[]; rest: string[] } {
   const rest: string[] = [];
   const { pciBus } = boardOf(machine.arch, machine.board);
   for (const [index, disk] of machine.disks.entries()) {
-    const kind = DISKS[disk.bus];
-    if (kind) {
-      const letter = String.fromCharCode(97 + (counts[kind.prefix] ?? 0));
-      counts[kind.prefix] = (counts[kind.prefix] ?? 0) + 1;
+    const { bus, dev } = diskRow(disk.bus)?.libvirt ?? {};
+    if (dev) {
+      const letter = String.fromCharCode(97 + (counts[dev] ?? 0));
+      counts[dev] = (counts[dev] ?? 0) + 1;
       disks.push({
         $: { type: 'file', device: 'disk' },
         driver: { $: { name: 'qemu', type: 'raw', cache: 'unsafe', discard: 'unmap' } },
         source: { $: { file: disk.file } },
-        target: { $: { dev: `${kind.prefix}${letter}`, bus: kind.bus } },
+        target: { $: { dev: `${dev}${letter}`, bus } },
         serial: guestSerial(disk),
       });
       continue;
@@ -130,20 +106,6 @@ function disksOf(machine: Machine): { disks: Element[]; rest: string[] } {
     for (const device of diskRow(disk.bus)?.devices(place) ?? []) rest.push('-device', device);
   }
   return { disks, rest };
-}
-
-function otherNics(machine: Machine, pciBus: string): string[] {
-  return machine.nics.flatMap(({ model, mac }, index) => {
-    if (NICS[model]) return [];
-    const place = {
-      slot: slotOf('nics', index, pciBus),
-      controller: `bootgate-usb${index}`,
-      netdev: `bootgate-net${index}`,
-      mac,
-    };
-    const devices = (nicRow(model)?.devices(place) ?? []).flatMap((device) => ['-device', device]);
-    return ['-netdev', `user,id=bootgate-net${index}`, ...devices];
-  });
 }
 
 function otherDevices(machine: Machine, pciBus: string): string[] {

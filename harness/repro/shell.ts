@@ -12,6 +12,7 @@ import { wholeTree } from '../modules/set.js';
 import type { Secrets } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { nearest } from '../suggest.js';
+import { DISK_BUSES, NIC_MODELS } from '../vm/devices/index.js';
 import type { Accelerator } from '../vm/machine.js';
 import { runOnTerminal, type TerminalEnding, type TerminalOptions } from '../vm/terminal.js';
 import { lacksOf } from './lacks.js';
@@ -29,8 +30,8 @@ export const PLAIN: Scenario = {
   cpus: 1,
   memoryMiB: 512,
   boot: 'direct',
-  disks: [{ serial: 'data', bus: 'virtio-blk', sizeMiB: 256, verifyPattern: false }],
-  nics: [{ model: 'virtio-net', mac: '52:54:00:00:00:01', farEnd: true }],
+  disks: [{ serial: 'data', bus: DISK_BUSES[0] ?? '', sizeMiB: 256, verifyPattern: false }],
+  nics: [{ model: NIC_MODELS[0] ?? '', mac: '52:54:00:00:00:01', farEnd: true }],
   tools: [],
   cmdline: '',
   steps: [],

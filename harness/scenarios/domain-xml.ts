@@ -1,5 +1,15 @@
 import { userError } from '../errors.js';
-import type { DiskBus, NicModel, OtherDevice } from '../vm/devices/index.js';
+import {
+  DISK_BUSES,
+  type DiskBus,
+  diskRow,
+  NIC_MODELS,
+  type NicModel,
+  nicRow,
+  OTHER_DEVICES,
+  type OtherDevice,
+  otherRow,
+} from '../vm/devices/index.js';
 
 /** What a libvirt domain says of its machine, in bootgate's words. */
 export interface DomainXml {
@@ -21,41 +31,27 @@ interface Node {
   [child: string]: unknown;
 }
 
-const DISK_BUSES: Record<string, DiskBus> = {
-  virtio: 'virtio-blk',
-  sata: 'ahci',
-  ide: 'ide',
-  usb: 'usb-storage',
-  sd: 'sdhci',
-  nvme: 'nvme',
-};
-/** By the model of the SCSI controller; libvirt's own choice on x86 is lsilogic (docs/formatdomain, Controllers). */
-const SCSI: Record<string, DiskBus> = {
-  'virtio-scsi': 'virtio-scsi',
-  'virtio-transitional': 'virtio-scsi',
-  'virtio-non-transitional': 'virtio-scsi',
-  lsilogic: 'lsi53c895a',
-  auto: 'lsi53c895a',
-  lsisas1068: 'mptsas1068',
-  lsisas1078: 'megasas',
-  vmpvscsi: 'pvscsi',
-  am53c974: 'am53c974',
-};
-const NICS: Record<string, NicModel> = {
-  virtio: 'virtio-net',
-  'virtio-transitional': 'virtio-net',
-  'virtio-non-transitional': 'virtio-net',
-  e1000: 'e1000',
-  e1000e: 'e1000e',
-  igb: 'igb',
-  rtl8139: 'rtl8139',
-  pcnet: 'pcnet',
-  ne2k_pci: 'ne2k-pci',
-  vmxnet3: 'vmxnet3',
-  'usb-net': 'usb-net',
-};
-/** Devices in qemu:commandline that libvirt has no element for. */
-const BY_ARGUMENT: Record<string, DiskBus> = { nvme: 'nvme', 'usb-uas': 'uas', 'sdhci-pci': 'sdhci' };
+/** libvirt's own choice on x86 (docs/formatdomain, Controllers). */
+const USUAL_SCSI = 'lsilogic';
+
+/** The bus of the device table for one of libvirt's, on SCSI by the controller's model. */
+const busFor = (bus: string, controller: string): DiskBus | undefined =>
+  DISK_BUSES.find((name) => {
+    const { bus: known, controllers } = diskRow(name)?.libvirt ?? {};
+    return known === bus && (!controllers || controllers.includes(controller));
+  });
+
+/** A disk that is in qemu:commandline, as libvirt has no element for it: by the model that no other disk has. */
+const busOfModel = (model: string): DiskBus | undefined =>
+  DISK_BUSES.find((name) => {
+    const { libvirt, models } = diskRow(name) ?? {};
+    if (!libvirt || libvirt.dev || !models) return false;
+    const others = DISK_BUSES.filter((other) => other !== name).flatMap(
+      (other) => diskRow(other)?.models ?? [],
+    );
+    return models.find((one) => !others.includes(one)) === model;
+  });
+
 /** What a test does not need, or cannot have. */
 const LEFT_OUT = ['hostdev', 'redirdev', 'tpm', 'vsock', 'crypto', 'iommu', 'shmem', 'nvram'];
 
@@ -117,7 +113,7 @@ function disksOf(devices: Node, notes: string[]): DomainXml['disks'] {
   const models = new Map(
     all(devices, 'controller')
       .filter(({ $ }) => $?.type === 'scsi')
-      .map(({ $ }) => [$?.index ?? '0', $?.model ?? 'lsilogic']),
+      .map(({ $ }) => [$?.index ?? '0', $?.model ?? USUAL_SCSI]),
   );
   const taken = new Set<string>();
   return all(devices, 'disk').flatMap((disk): DomainXml['disks'] => {
@@ -127,9 +123,11 @@ function disksOf(devices: Node, notes: string[]): DomainXml['disks'] {
       notes.push(`the ${device} ${target.dev ?? ''} is left out`);
       return [];
     }
-    const bus = disk.$?.type === 'nvme' ? 'nvme' : (target.bus ?? busOfName(target.dev ?? ''));
+    // An NVMe that is passed through has its bus as its type.
+    const type = disk.$?.type ?? '';
+    const bus = busFor(type, '') ? type : (target.bus ?? busOfName(target.dev ?? ''));
     const controller = one(disk, 'address')?.$?.controller ?? '0';
-    const known = bus === 'scsi' ? SCSI[models.get(controller) ?? 'lsilogic'] : DISK_BUSES[bus];
+    const known = busFor(bus, models.get(controller) ?? USUAL_SCSI);
     if (!known) {
       notes.push(`the disk ${target.dev ?? ''} is left out: bootgate has no bus ${bus}`);
       return [];
@@ -140,7 +138,7 @@ function disksOf(devices: Node, notes: string[]): DomainXml['disks'] {
 
 /** libvirt infers the bus from the name where it is not given. */
 const busOfName = (dev: string): string =>
-  dev.startsWith('vd') ? 'virtio' : dev.startsWith('sd') ? 'scsi' : 'ide';
+  DISK_BUSES.map((name) => diskRow(name)?.libvirt).find((row) => row?.dev === dev.slice(0, 2))?.bus ?? '';
 
 /** Serials are 1 to 20 characters of [A-Za-z0-9-], each once. */
 function unique(text: string, taken: Set<string>): string {
@@ -154,7 +152,7 @@ function unique(text: string, taken: Set<string>): string {
 function argumentDisks(domain: Node): DomainXml['disks'] {
   const values = all(one(domain, 'qemu:commandline') ?? {}, 'qemu:arg').map(({ $ }) => $?.value ?? '');
   return values.flatMap((value, at) => {
-    const bus = BY_ARGUMENT[value.split(',')[0] ?? ''];
+    const bus = busOfModel(value.split(',')[0] ?? '');
     if (!bus || values[at - 1] !== '-device') return [];
     const serial = /(?:^|,)serial=([A-Za-z0-9-]{1,20})/.exec(value)?.[1] ?? `${bus}${at}`.slice(0, 20);
     return [{ bus, serial }];
@@ -167,8 +165,8 @@ function nicsOf(devices: Node, notes: string[]): DomainXml['nics'] {
       notes.push('a network card of the host is left out');
       return [];
     }
-    const wanted = one(nic, 'model')?.$?.type ?? 'rtl8139';
-    const model = NICS[wanted];
+    const wanted = one(nic, 'model')?.$?.type ?? '';
+    const model = NIC_MODELS.find((name) => nicRow(name)?.libvirt.includes(wanted));
     if (!model) {
       notes.push(`a network card is left out: bootgate has no model ${wanted}`);
       return [];
@@ -179,14 +177,10 @@ function nicsOf(devices: Node, notes: string[]): DomainXml['nics'] {
 }
 
 function othersOf(devices: Node): OtherDevice[] {
-  const has = (kind: string, matches: (model: string) => boolean) =>
-    all(devices, kind).some(({ $ }) => matches($?.model ?? ''));
-  return [
-    ...(has('rng', (model) => model.startsWith('virtio')) ? (['virtio-rng'] as const) : []),
-    ...(has('memballoon', (model) => model.startsWith('virtio')) ? (['virtio-balloon'] as const) : []),
-    ...(has('watchdog', (model) => model === 'i6300esb') ? (['i6300esb'] as const) : []),
-    ...(has('panic', (model) => model === 'pvpanic') ? (['pvpanic'] as const) : []),
-  ];
+  return OTHER_DEVICES.filter((name) => {
+    const { element = '', model = '' } = otherRow(name)?.libvirt ?? {};
+    return all(devices, element).some(({ $ }) => $?.model?.startsWith(model));
+  });
 }
 
 const slug = (text: string): string =>

@@ -46,6 +46,11 @@ export interface DiskPlace {
 }
 
 export interface DiskRow extends DeviceRow {
+  /**
+   * How a libvirt domain names it: the bus of its target, how the target's name begins, models of its SCSI controller, the one to
+   * write first. Without `dev` libvirt has no such disk.
+   */
+  libvirt?: { bus: string; dev?: string; controllers?: readonly string[] };
   /** Values of -device, in order. */
   devices(place: DiskPlace): string[];
   /** The serial that the guest sees where the model has one of its own. */
@@ -62,10 +67,14 @@ export interface NicPlace {
 }
 
 export interface NicRow extends DeviceRow {
+  /** Models of a libvirt domain that are this one, the one to write first; '' where a domain gives none. */
+  libvirt: readonly string[];
   devices(place: NicPlace): string[];
 }
 
 /** Neither disk nor NIC: the guest finds it by its driver alone. */
 export interface OtherRow extends DeviceRow {
+  /** The element of a libvirt domain, and how its model begins. */
+  libvirt: { element: string; model: string };
   devices(place: { slot: Slot }): string[];
 }
