@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   run: async () => (await import('./run.js')).runBench,
   trials: async () => (await import('./trials.js')).trialsBench,
   rebase: async () => (await import('./rebase.js')).rebaseBench,
+  fleet: async () => (await import('./fleet.js')).fleetBench,
 };
 
 const program = new Command('bench')
