@@ -64,6 +64,7 @@ t.test('--json is on every command that answers a question', async (t) => {
   // What is written for another program (a shell, man, a cluster), what a package manager says, servers, a guest's console.
   const others = [
     'setup',
+    'userland update',
     'completion',
     'man',
     'serve',
