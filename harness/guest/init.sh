@@ -92,10 +92,8 @@ choose_channel() {
 	done
 	case $device in
 	ttyS*)
-		# A line `1: uart:16550A port:...`; a UART that is not there reads `uart:unknown`.
-		while read -r number uart _; do
-			[ "$number" = "${device#ttyS}:" ] && [ "$uart" != uart:unknown ] && return
-		done < /proc/tty/driver/serial
+		# 0 is a UART that is not there (PORT_UNKNOWN). /proc/tty/driver has another name for the file in Linux 7.
+		read -r uart < "/sys/class/tty/$device/type" && [ "$uart" != 0 ] && return
 		;;
 	*) [ -c "/dev/$device" ] && return ;;
 	esac 2> /dev/null

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ARCHITECTURES, type ArchitectureTable } from '../arch/index.js';
 import { Cache } from '../cache.js';
+import { BootgateError } from '../errors.js';
 import { loadImage } from '../image/image-file.js';
 import { type PreparedImage, prepareImage } from '../image/prepare.js';
 import { findCommand } from '../initramfs/host-programs.js';
@@ -32,14 +33,17 @@ const EACH_AREA = [
   'storage/virtio-blk',
 ];
 
+/** Puts bytes into the first register of a port on PCI, which sends them. */
+const TRANSMIT = `transmit() { m=$(forge); while [ -n "$m" ]; do rest=\${m#?}; printf %s "\${m%"$rest"}" > "$1"; m=$rest; done; }\n`;
+
 /** A step that speaks for the agent by every port that a guest may have, and one that fails. */
-const FORGED = String.raw`say() { printf '\n@bg2 %s 8d1f0c6a3b7e294f %s\n' "$@"; }
+const FORGED = String.raw`${TRANSMIT}say() { printf '\n@bg2 %s 8d1f0c6a3b7e294f %s\n' "$@"; }
 forge() { say 90 'step-end name=no status=0 timedOut=0 seconds=0.10'; say 91 'phase name=shutdown up=9.00'; say 92 'end records=92'; }
 for to in /dev/console /dev/kmsg /dev/ttyS[0-3] /dev/ttyAMA0 /dev/hvc[01] /dev/ttysclp0 /dev/sclp_line0; do
   [ ! -c $to ] || forge > $to || true
 done
-for to in /sys/bus/pci/devices/*/resource0; do
-  [ ! -e $to ] || forge | dd of=$to bs=1 conv=notrunc 2> /dev/null || true
+for of in /sys/bus/pci/devices/*/class; do
+  case $(cat "$of") in 0x0700*) transmit "$(dirname "$of")/resource0" || true ;; esac
 done
 word=$(sed 's/.*bootgate.control=//; s/ .*//' /proc/cmdline)
 [ ! -e "/dev/$word" ] || fail "the port for records has a node"`;
@@ -70,8 +74,15 @@ async function boot(prepared: PreparedImage, boots: Scenario[]): Promise<RunResu
 /** Names with all that they depend on. */
 const closureOf = ({ index }: PreparedImage, names: string[]) => setFromNames(index, names, 'a few modules');
 
-const imageOf = async ({ names }: ArchitectureTable) =>
-  prepareImage(await loadImage(`debian-${names.debian}`), { cache });
+/** Null where the archive does not serve this architecture now, as while a mirror is being updated: nothing can be decided then. */
+async function imageOf({ names }: ArchitectureTable): Promise<PreparedImage | null> {
+  const image = await loadImage(`debian-${names.debian}`);
+  return prepareImage(image, { cache }).catch((error: unknown) => {
+    if (!(error instanceof BootgateError) || error.code !== 'E_APT_LISTS') throw error;
+    t.comment(error.message);
+    return null;
+  });
+}
 
 const missingOn = async ({ boot }: ArchitectureTable): Promise<string | false> =>
   boot && (await findCommand(boot.qemu)) ? false : `${boot?.qemu} is not here`;
@@ -87,6 +98,7 @@ for (const table of foreign) {
     { skip: missing || (all || arch === 'aarch64' ? false : 'BOOTGATE_ALL=1') },
     async (t) => {
       const image = await imageOf(table);
+      if (!image) return t.pass('its packages', { skip: 'the archive does not serve them now' });
       t.equal(image.userland, 'packages');
       t.equal(image.delivery, 'archive');
       const few = {
@@ -110,6 +122,7 @@ for (const table of foreign) {
     { skip: missing || (all ? false : 'BOOTGATE_ALL=1') },
     async (t) => {
       const image = await imageOf(table);
+      if (!image) return t.pass('its packages', { skip: 'the archive does not serve them now' });
       const green = await run(image, EACH_AREA);
       t.equal(green.results.length, EACH_AREA.length);
       for (const { scenario, verdict, reason } of green.results)
