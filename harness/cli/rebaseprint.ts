@@ -70,7 +70,9 @@ export function printRebase(one: Rebase, partial: boolean): void {
 /** What was booted of it. */
 export function printBooted({ touched, untouched, run }: RebaseBoots): void {
   print('');
-  print(`${touched.length} scenarios may be affected; ${untouched} are not, and were not booted`);
+  print(
+    `${touched.length} ${touched.length === 1 ? 'scenario' : 'scenarios'} may be affected; ${untouched} are not, and were not booted`,
+  );
   printTable(
     touched
       .slice(0, MOST)
@@ -83,5 +85,5 @@ export function printBooted({ touched, untouched, run }: RebaseBoots): void {
   if (!run) return;
   for (const { scenario, installSet, verdict, reason } of run.failed)
     print(`${verdict} ${scenario}${installSet ? ` [${installSet}]` : ''}: ${reason}`);
-  print(`${run.passed} of ${run.passed + run.failed.length} boots passed; see ${run.folder}`);
+  print(`${run.passed} of ${run.passed + run.failed.length} passed; see ${run.folder}`);
 }
