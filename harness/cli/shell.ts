@@ -3,6 +3,7 @@ import type { StoredImage } from '../image/stored.js';
 import type { Secrets } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { type SharedFlags, share, wholeNumber } from './options.js';
+import { write } from './output.js';
 import type { Session } from './session.js';
 
 interface ShellFlags extends SharedFlags {
@@ -82,7 +83,7 @@ async function shell(
       full: flags.full ?? false,
       ...(rows && columns ? { size: { rows, columns } } : {}),
     });
-    if (ending.kind === 'left') process.stdout.write('\r\n');
+    if (ending.kind === 'left') write('\n');
     if (ending.kind !== 'died') return;
     session.say(`QEMU ended: ${ending.message}`);
     process.exitCode = EXIT.undecided;

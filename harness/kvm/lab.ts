@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { say } from '../cli/output.js';
 import { hostError } from '../errors.js';
 import { writeCpio } from '../initramfs/cpio.js';
 import type { Entry } from '../initramfs/initramfs.js';
@@ -131,7 +132,7 @@ async function listen(program: string, args: readonly string[], seconds: number)
     partial = lines.pop() ?? '';
     for (const line of lines)
       if (line.startsWith(STATUS)) status = Number(line.slice(STATUS.length));
-      else process.stderr.write(`${line}\n`);
+      else say(line);
   });
   await new Promise<void>((resolve, reject) => child.on('close', () => resolve()).on('error', reject));
   return status;

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { Cache } from '../cache.js';
+import { print, say } from '../cli/output.js';
 import { describeError, EXIT, exitCodeOf } from '../errors.js';
 import { resolveKernel } from '../kernel/resolve.js';
 import { extractVmlinux } from '../kernel/vmlinux.js';
@@ -35,7 +36,7 @@ const program = new Command('test-kvm')
     mkdirSync(out, { recursive: true });
     if (flags.inside) return inside(patterns, out, flags);
     const emulated = await bootgate(['run', ...patterns, '--accel', 'tcg'], join(out, 'tcg'));
-    process.stderr.write(`emulated: exit ${emulated.status}\n`);
+    say(`emulated: exit ${emulated.status}`);
     await underKvm(patterns, out, Number(flags.seconds));
     report(out);
   });
@@ -45,7 +46,7 @@ async function underKvm(patterns: string[], out: string, seconds: number): Promi
   const kernel = await resolveKernel(['apt:linux-image-amd64'], { cache });
   const vmlinux = await extractVmlinux(kernel, cache);
   const { used, reason } = await chooseAccelerator('auto', { kernel, vmlinux, cache });
-  process.stderr.write(`${reason}\n`);
+  say(reason);
   if (used === 'kvm') return inside(patterns, out, {});
   const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
   const main = process.argv[1] ?? '';
@@ -68,8 +69,8 @@ function report(out: string): void {
   for (const one of tcg?.results ?? []) {
     const other = kvm?.results.find(({ scenario }) => scenario === one.scenario);
     const [emulated, real] = [answerOf(one), other ? answerOf(other) : 'not booted'];
-    process.stdout.write(
-      `  ${one.scenario.padEnd(40)} ${formatSeconds(one.seconds).padStart(8)} emulated ${formatSeconds(other?.seconds ?? 0).padStart(8)} KVM  ${real}\n`,
+    print(
+      `  ${one.scenario.padEnd(40)} ${formatSeconds(one.seconds).padStart(8)} emulated ${formatSeconds(other?.seconds ?? 0).padStart(8)} KVM  ${real}`,
     );
     checks.push({
       name: `${one.scenario}: the same under both`,
@@ -77,16 +78,15 @@ function report(out: string): void {
       seen: `${emulated}, ${real}`,
     });
   }
-  for (const { name, ok, seen } of checks)
-    process.stdout.write(`${ok ? 'ok' : 'not ok'} - ${name}${ok ? '' : `: ${seen}`}\n`);
+  for (const { name, ok, seen } of checks) print(`${ok ? 'ok' : 'not ok'} - ${name}${ok ? '' : `: ${seen}`}`);
   const failed = checks.filter(({ ok }) => !ok).length;
-  process.stdout.write(`${checks.length - failed} passed, ${failed} failed\n`);
+  print(`${checks.length - failed} passed, ${failed} failed`);
   if (failed > 0) process.exitCode = EXIT.no;
 }
 
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
+  say(describeError(error));
   process.exitCode = exitCodeOf(error);
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { print, say } from '../cli/output.js';
 import { describeError, EXIT, exitCodeOf, hostError } from '../errors.js';
 import { exec } from '../exec.js';
 import { Random } from '../fuzz/random.js';
@@ -113,13 +114,9 @@ function report(rounds: readonly Round[]): void {
   if (wrong + left > 0) process.exitCode = EXIT.no;
 }
 
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
+  say(describeError(error));
   process.exitCode = exitCodeOf(error);
 }
