@@ -54,4 +54,5 @@ export const SCENARIO_FILES: readonly FileOfRun[] = [
     name: 'postmortem.txt',
     what: 'after a hang or crash: blocked tasks, backtraces, memory and every task, as the kernel printed them',
   },
+  { name: 'clone/', what: "with --fast: the clone's logs, where the scenario was booted in full as well" },
 ];
