@@ -4,7 +4,7 @@ ARGS  ?=
 BOOTGATE = node dist/cli/main.js
 SOURCES := $(shell find harness -name '*.ts' -not -name '*.test.ts' 2>/dev/null)
 
-.PHONY: run test test-all test-kvm soak check bench mutate fuzz setup tools build unit lint types clean hooks
+.PHONY: run test test-all test-kvm soak check bench container mutate fuzz setup tools build unit lint types clean hooks
 
 run: setup
 	$(BOOTGATE) run --image $(IMAGE) $(ARGS)
@@ -35,6 +35,13 @@ unit:
 bench: setup
 	node dist/bench/main.js $(ARGS)
 
+# Images bootgate:worker (Node and QEMU, no more) and bootgate:runner (with the guests' tools), by podman or docker.
+container:
+	@engine=$$(command -v podman || command -v docker) || { echo 'make container: neither podman nor docker is installed' >&2; exit 3; }; \
+	for stage in worker runner; do \
+	  $$engine build -f harness/setup/Containerfile --target $$stage -t bootgate:$$stage . || exit; \
+	done
+
 # Takes away what each scenario needs, one module at a time: ARGS='storage filesystems --limit 40'.
 mutate: setup
 	$(BOOTGATE) mutate $(ARGS)
@@ -57,7 +64,7 @@ soak: setup
 setup: tools node_modules/.package-lock.json dist/.tsbuildinfo
 
 tools:
-	@$(if $(WIDE),BOOTGATE_WIDE=1) sh harness/setup/system-tools.sh
+	@$(if $(WIDE),BOOTGATE_WIDE=1) $(if $(TARGETS),BOOTGATE_TARGETS='$(TARGETS)') sh harness/setup/system-tools.sh
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund

@@ -16,11 +16,11 @@ export interface CacheEntry {
 const HEX = /^[0-9a-f]+$/;
 
 /** Every entry below a cache's root; empty where there is no cache. Other files there are none of ours and are left out. */
-export async function entriesOf(root: string): Promise<CacheEntry[]> {
+export async function entriesOf(root: string, only?: string): Promise<CacheEntry[]> {
   const entries: CacheEntry[] = [];
   const inodes = new Set<string>();
   for (const kind of await namesIn(root)) {
-    if (kind === 'tmp') continue;
+    if (kind === 'tmp' || (only !== undefined && kind !== only)) continue;
     for (const two of await namesIn(join(root, kind))) {
       if (two.length !== 2 || !HEX.test(two)) continue;
       for (const rest of await namesIn(join(root, kind, two))) {
@@ -39,9 +39,9 @@ export async function entriesOf(root: string): Promise<CacheEntry[]> {
  */
 export async function pruneEntries(
   root: string,
-  { days, size, now = Date.now() }: { days?: number; size?: number; now?: number },
+  { days, size, kind, now = Date.now() }: { days?: number; size?: number; kind?: string; now?: number },
 ): Promise<{ entries: number; bytes: number }> {
-  const entries = (await entriesOf(root)).sort((a, b) => a.usedMs - b.usedMs);
+  const entries = (await entriesOf(root, kind)).sort((a, b) => a.usedMs - b.usedMs);
   let left = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   const removed = { entries: 0, bytes: 0 };
   for (const { path, bytes, usedMs } of entries) {

@@ -5,10 +5,11 @@ import { packageRoot } from './paths.js';
 
 /** Imports only go down. A folder may import from its own row and from the rows below. */
 const LAYERS: string[][] = [
-  // Programs of their own: what users start, and what developers measure and try.
-  ['cli', 'bench', 'fuzz', 'kvm', 'soak'],
+  // Programs of their own: what users start or import, and what developers measure and try.
+  ['cli', 'api', 'bench', 'fuzz', 'kvm', 'soak'],
   ['fleet'],
-  ['search'],
+  // repro hands a stored run's boot on: it boots it again, and is above all that a run is made of.
+  ['search', 'repro'],
   ['gate'],
   ['run'],
   ['boot'],

@@ -12,6 +12,8 @@ export type {
   ArchitectureTable,
   Board,
   BootSupport,
+  ControlPort,
+  ForkSupport,
   ImageFormat,
   ImageMark,
   WindowLayout,
@@ -105,10 +107,15 @@ export function libraryFolders({ names, libraries }: ArchitectureTable): string[
   return [`/lib/${triplet}`, `/usr/lib/${triplet}`, ...libraries.folders, '/lib', '/usr/lib'];
 }
 
-/** The first firmware for a direct boot that this host has, or null: the machine's own firmware does it then. */
-export function directFirmware(arch: Architecture): string | null {
-  return bootSupport(arch).directFirmware.find((path) => existsSync(path)) ?? null;
+/** The first firmware for such a boot that this host has, or null: the machine's own firmware does it then. */
+export function firmwareFor(arch: Architecture, boot: 'direct' | 'packaged'): string | null {
+  const { directFirmware, packagedFirmware } = bootSupport(arch);
+  const paths = boot === 'direct' ? directFirmware : (packagedFirmware?.paths ?? []);
+  return paths.find((path) => existsSync(path)) ?? null;
 }
+
+/** The same for a direct boot. */
+export const directFirmware = (arch: Architecture): string | null => firmwareFor(arch, 'direct');
 
 /** Whether the extracted kernel can be booted directly, and the plain reason where it cannot. */
 export function canBootDirectly(

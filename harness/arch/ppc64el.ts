@@ -8,5 +8,20 @@ export const ppc64el: ArchitectureTable = {
   libraries: { folders: ['/lib64', '/usr/lib64'], cacheFlags: 0x0503 },
   // Packages ship the ELF file itself, stripped.
   kernel: { marks: [], direct: 'as-unpacked' },
-  boot: null,
+  boot: {
+    qemu: 'qemu-system-ppc64',
+    package: 'qemu-system-ppc',
+    boards: {
+      pseries: { machine: 'pseries', pciBus: 'pci.0' },
+    },
+    cpu: { kvm: 'host', tcg: 'power9' },
+    // The machine makes a spapr-vty of each serial port: hvc0, hvc1.
+    control: { tty: 'hvc1', args: (chardev) => ['-serial', `chardev:${chardev}`] },
+    cmdline: 'console=hvc0 loglevel=6 panic=-1',
+    directFirmware: [],
+    packagedFirmware: null,
+    window: null,
+    // hw/ppc/spapr.c, SPAPR_MEMORY_BLOCK_SIZE.
+    memoryStepMiB: 256,
+  },
 };

@@ -28,6 +28,23 @@ export interface Board {
   machine: string;
   /** The bus with the fixed slots. */
   pciBus: string;
+  /** Where virtio devices are on channels instead, as on s390x: the subsystem that they are in, `fe.0`. */
+  css?: string;
+}
+
+/** A port that no module under test drives, for records alone. */
+export interface ControlPort {
+  /** As the guest names it. */
+  tty: string;
+  /** QEMU's arguments that put the chardev behind it. */
+  args(chardev: string): string[];
+}
+
+export interface PackagedFirmware {
+  /** Best first. */
+  paths: readonly string[];
+  /** Debian's package, for hints. */
+  package: string;
 }
 
 /** How QEMU boots an architecture. */
@@ -36,9 +53,11 @@ export interface BootSupport {
   qemu: string;
   /** By the name that a scenario gives it; the first is the one that it gets unless it names another. */
   boards: Readonly<Record<string, Board>>;
+  /** Debian's package with the program, for hints. */
+  package: string;
   cpu: Readonly<Record<'kvm' | 'tcg', string>>;
-  /** The agent's UART, as the guest names it; the kernel's console is in `cmdline`. */
-  control: string;
+  /** Where the agent writes its records; the kernel's console is in `cmdline`. Null: into the kernel log (harness/guest/README.md). */
+  control: ControlPort | null;
   /**
    * What every guest's command line begins with: the console, no reboot loop after a panic (with -no-reboot QEMU
    * ends instead), and messages down to KERN_NOTICE, so that the kernel's first line tells firmware from kernel.
@@ -46,7 +65,23 @@ export interface BootSupport {
   cmdline: string;
   /** Firmware for a direct boot, best first; with none of them the machine's own is used, which is slower. */
   directFirmware: readonly string[];
+  /** Firmware that boots vmlinuz as packaged, where that is no part of QEMU; null: the machine's own does it. */
+  packagedFirmware: PackagedFirmware | null;
   window: WindowSupport | null;
+  /** A guest's memory is a multiple of this; 1 unless given. */
+  memoryStepMiB?: number;
+  /** What clones of a template need; without, every guest is booted cold. */
+  fork?: ForkSupport;
+}
+
+export interface ForkSupport {
+  /**
+   * Machine code, in hexadecimal, of a program that calls ioctl(0, RNDRESEEDCRNG) and exits with the error's number, negated, as its
+   * status: neither util-linux nor busybox before 1.36 has one. It must not depend on where it lies.
+   */
+  reseed: string;
+  /** Memory in which a clone is told what it runs: the indexes and the catalogue of its module set, and its scenario. */
+  trialBytes: number;
 }
 
 /** The formats that harness/kernel/image.ts reads; an ELF file needs no mark, its header names the machine. */
@@ -73,6 +108,8 @@ export interface ArchitectureTable {
     /** Debian's folders below /usr/lib */
     triplet: string;
   };
+  /** The release of Debian that has its packages, where this machine's may not. */
+  debianSuite?: string;
   elf: {
     /** e_machine (elf.h) */
     machine: number;

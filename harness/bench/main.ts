@@ -10,7 +10,9 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   initramfs: async () => (await import('./initramfs.js')).initramfsBench,
   boot: async () => (await import('./boot.js')).bootBench,
   run: async () => (await import('./run.js')).runBench,
+  trials: async () => (await import('./trials.js')).trialsBench,
   rebase: async () => (await import('./rebase.js')).rebaseBench,
+  fleet: async () => (await import('./fleet.js')).fleetBench,
 };
 
 const program = new Command('bench')

@@ -4,7 +4,7 @@ import type { Cache } from '../cache.js';
 import { lackingOf } from '../diagnose/difference.js';
 import { type Judgement, judge } from '../diagnose/judge.js';
 import type { PreparedImage } from '../image/prepare.js';
-import type { ReferenceResult, ScenarioResult } from '../results/scenario-result.js';
+import { asForked, type ReferenceResult, type ScenarioResult } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { readRecording } from '../vm/recording.js';
 import { readReport } from '../vm/records.js';
@@ -30,7 +30,8 @@ export async function resultFromEvidence(
   if (!one.files.recording) return one; // never booted
   const { knownIssue: _known, flaky: _flaky, tries = [], reference, ...rest } = one;
   const judged = await judgeStored(one, join(run, dirname(one.files.recording)), image, cache, stored);
-  const first: ScenarioResult = { ...rest, ...judged };
+  const booted: ScenarioResult = { ...rest, ...judged };
+  const first = one.forked ? asForked(booted) : booted;
   const others = [];
   for (const { console } of tries.slice(1)) {
     const again = await judgeStored(one, join(run, dirname(console)), image, cache, undefined);

@@ -29,12 +29,25 @@ function callersOf(call: string): string[] {
 t.test('a guest is started in one place only', async (t) => {
   t.ok(sources.length > 100, 'the sources were found');
   t.same(callersOf('Qemu.start('), ['vm/launch.ts']);
-  // The probe of the accelerator is no guest: it has no scenario, no queue and no verdict.
-  t.same(callersOf('readyMachine('), ['vm/accelerator.ts', 'vm/guest.ts']);
+  // The probe of the accelerator, a template and a person's shell have no queue and no verdict.
+  t.same(callersOf('readyMachine('), [
+    'vm/accelerator.ts',
+    'vm/guest.ts',
+    'vm/template.ts',
+    'vm/terminal.ts',
+  ]);
+  t.same(callersOf('makeTemplate('), ['boot/templates.ts'], 'into the cache, where nobody writes to it');
   t.same(callersOf('runGuest('), ['boot/boot.ts']);
-  t.same(callersOf('bootScenario'), ['boot/executor.ts'], 'the declaration left out');
+  // Cold, or by its back ends where those cannot or must not fork; and by what measures both.
+  const booting = ['bench/trials.ts', 'boot/checked-forks.ts', 'boot/executor.ts', 'boot/forks.ts'];
+  t.same(callersOf('bootScenario'), booting);
   t.same(callersOf("import('p-queue')"), ['boot/executor.ts'], 'one queue');
-  t.same(callersOf('new AdmissionGate('), ['boot/executor.ts'], 'one gate');
+  // A worker has room for guests of other controllers' executors, which know nothing of its host.
+  t.same(
+    callersOf('new AdmissionGate('),
+    ['boot/executor.ts', 'fleet/queue/worker.ts'],
+    'one gate for each host',
+  );
   t.same(callersOf('bootWithRetries('), ['boot/executor.ts'], 'one place that tries again');
 });
 

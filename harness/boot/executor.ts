@@ -2,18 +2,20 @@ import { mkdir } from 'node:fs/promises';
 import type PQueue from 'p-queue';
 import type { Cache } from '../cache.js';
 import { BootgateError } from '../errors.js';
-import type { PreparedImage } from '../image/prepare.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
+import type { Secrets } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { AdmissionGate } from './admission.js';
-import { type BootOptions, bootScenario } from './boot.js';
+import { type BootOptions, bootScenario, type RecordGuest } from './boot.js';
 import { hostCapacity } from './capacity.js';
-import { bootOf, notBooted } from './job.js';
+import type { Forks } from './forks.js';
+import { notBooted } from './job.js';
 import { memoryFor } from './memory.js';
+import type { BootRequest } from './request.js';
 import { bootWithRetries } from './retries.js';
 
-/** Boots one guest to its result. There is one today: a QEMU for each guest. */
+/** Boots one guest to its result: from the beginning, or as a clone of a template (forks.ts). */
 export type Backend = (options: BootOptions) => Promise<ScenarioResult>;
 
 export interface ExecutorOptions {
@@ -29,16 +31,33 @@ export interface ExecutorOptions {
   signal?: AbortSignal | undefined;
   /** `bootScenario` unless given. */
   backend?: Backend | undefined;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere | undefined;
+  /** Boots what need not be booted cold. */
+  forks?: Forks | undefined;
   /** What a person should know of how guests are booted; each sentence once. */
   onNote?: ((sentence: string) => void) | undefined;
 }
 
+/** The other back end: guests that other hosts run and record; see fleet/queue. */
+export interface Elsewhere {
+  record: RecordGuest;
+  /** What authenticates the boot with this folder: the same again where a run is resumed, so that it is the same boot. */
+  secrets(folder: string): Secrets;
+  /** Boots that are under way at most; how many run at once is for the other hosts to say. */
+  inFlight: number;
+}
+
 /** One boot that is asked for. */
 export interface BootJob {
-  prepared: PreparedImage;
+  prepared: BootOptions['prepared'];
   scenario: Scenario;
   /** Where the logs of each attempt go: absolute, and as the result names it. */
   folder(attempt: number): { path: string; relative: string };
+  /** From the beginning, whatever the executor has: a reference, a proof. */
+  cold?: boolean | undefined;
+  /** An earlier boot to repeat byte for byte; see BootOptions. */
+  again?: BootRequest | undefined;
   /** How often a failure is booted again, to learn whether it is flaky; 0 unless given. */
   retries?: number | undefined;
   /** How often it is booted whatever comes of it; once unless given. */
@@ -53,6 +72,8 @@ export interface BootJob {
   onError?(error: unknown): void;
 }
 
+/** Other hosts know what they have room for. */
+const UNLIMITED = { memoryMiB: Number.POSITIVE_INFINITY, cpus: Number.POSITIVE_INFINITY };
 /** What a guest costs beyond its own memory: QEMU itself and its translation cache, as measured under TCG. */
 const QEMU_OVERHEAD_MIB = 192;
 
@@ -78,9 +99,14 @@ export class Executor {
     this.#options = options;
     this.#backend = options.backend ?? bootScenario;
     this.signal = AbortSignal.any([this.#stopped.signal, ...(options.signal ? [options.signal] : [])]);
-    const capacity = hostCapacity(options.jobs, options.guestCpus ?? 1);
+    const { elsewhere } = options;
+    const capacity = elsewhere ? UNLIMITED : hostCapacity(options.jobs, options.guestCpus ?? 1);
     this.#gate = new AdmissionGate(capacity);
-    this.#limit = options.jobs ?? Math.max(1, capacity.cpus);
+    this.#limit = options.jobs ?? Math.max(1, elsewhere?.inFlight ?? capacity.cpus);
+  }
+
+  get forks(): Forks | undefined {
+    return this.#options.forks;
   }
 
   get accelerator(): AcceleratorChoice {
@@ -127,9 +153,11 @@ export class Executor {
     const { prepared, scenario } = job;
     this.boots++;
     job.onStart?.();
+    const isCold = job.cold || job.again || this.#options.elsewhere;
+    const boot = isCold ? this.#backend : (this.forks?.boot ?? this.#backend);
     try {
       await mkdir(path, { recursive: true });
-      const result = await this.#backend({
+      const result = await boot({
         prepared,
         scenario,
         accelerator: this.accelerator,
@@ -137,10 +165,13 @@ export class Executor {
         folder: path,
         relativeFolder: relative,
         attempt,
+        again: job.again,
         signal,
         timeScale: this.#options.timeScale,
         onPhase: (phase) => job.onPhase?.(phase),
-        onNote: (sentence) => this.#note(sentence),
+        onNote: (sentence) => this.note(sentence),
+        record: this.#options.elsewhere?.record,
+        secrets: this.#options.elsewhere?.secrets(path),
       });
       return signal.aborted ? undefined : result;
     } catch (error) {
@@ -149,13 +180,14 @@ export class Executor {
       if (error instanceof BootgateError && error.blame === 'user') throw error;
       job.onError?.(error);
       return {
-        ...notBooted(bootOf(prepared, scenario), 'infra', (error as Error).message),
+        ...notBooted({ prepared, scenario }, 'infra', (error as Error).message),
         attempts: attempt,
       };
     }
   }
 
-  #note(sentence: string): void {
+  /** Tells the executor's owner, each sentence once. */
+  note(sentence: string): void {
     if (this.#noted.has(sentence)) return;
     this.#noted.add(sentence);
     this.#options.onNote?.(sentence);

@@ -14,12 +14,21 @@ export function bootOf(prepared: PreparedImage, scenario: Scenario): Boot {
   return { scenario, prepared, name: resultName({ scenario: scenario.name, ...installSetOf(prepared) }) };
 }
 
-function installSetOf({ installSet }: PreparedImage): { installSet?: string } {
+function installSetOf({ installSet }: Installed): { installSet?: string } {
   return installSet ? { installSet: installSet.name } : {};
 }
 
+/** Which install set of a split it is, if any. */
+interface Installed {
+  installSet: { name: string } | null;
+}
+
 /** What is said of a scenario that has no guest to speak for it. */
-export function notBooted({ scenario, prepared }: Boot, verdict: Verdict, reason: string): ScenarioResult {
+export function notBooted(
+  { scenario, prepared }: { scenario: Scenario; prepared: Installed },
+  verdict: Verdict,
+  reason: string,
+): ScenarioResult {
   return {
     scenario: scenario.name,
     ...installSetOf(prepared),

@@ -61,10 +61,26 @@ export async function materialise(
   scratch: string,
   undo: (() => Promise<unknown>)[],
 ): Promise<Machine> {
-  const { scenario, seed, kernel, window } = request;
   const initramfs = join(scratch, 'initramfs.cpio');
   await assemble(await segmentsOf(request, files, scratch), initramfs);
+  return machineWith(
+    request,
+    { initramfs, kernel: files.path(request.kernel.content) },
+    files,
+    scratch,
+    undo,
+  );
+}
 
+/** The same with what it boots given: disks, shares and far ends are made. */
+export async function machineWith(
+  request: BootRequest,
+  booted: Pick<Places, 'kernel' | 'initramfs'>,
+  files: LocalFiles,
+  scratch: string,
+  undo: (() => Promise<unknown>)[],
+): Promise<Machine> {
+  const { scenario, seed, window } = request;
   const disks = new Map<string, string>();
   for (const { serial, sizeMiB } of scenario.disks) {
     const file = join(scratch, `${serial}.img`);
@@ -79,8 +95,7 @@ export async function materialise(
     farEnds.set(mac, started.port);
   }
   return machineOf(request, {
-    kernel: files.path(kernel.content),
-    initramfs,
+    ...booted,
     window: window && files.path(window.content),
     disks,
     farEnds,
@@ -89,7 +104,7 @@ export async function materialise(
 }
 
 /** The archive's segments; the scenario's own is written again where it is missing. */
-async function segmentsOf(request: BootRequest, files: LocalFiles, scratch: string) {
+export async function segmentsOf(request: BootRequest, files: LocalFiles, scratch: string) {
   const { scenario, nonce, seed } = request;
   const segments = [];
   for (const { kind, digest, bytes } of request.initramfs.segments) {

@@ -23,8 +23,10 @@ export function memoryFor(
   { memoryMiB }: Pick<Scenario, 'memoryMiB'>,
   { delivery, set, kernel }: MemoryNeeds,
 ): number {
-  if (delivery === 'window') return Math.max(memoryMiB, bootSupport(kernel.arch).window?.minMemoryMiB ?? 0);
+  const { window, memoryStepMiB = 1 } = bootSupport(kernel.arch);
+  if (delivery === 'window') return Math.max(memoryMiB, window?.minMemoryMiB ?? 0);
   const archive = Math.ceil(set.bytes / MIB) + USERLAND_MIB;
   const needed = 3 * archive + KERNEL_MIB;
-  return Math.max(memoryMiB, Math.ceil(needed / 64) * 64);
+  const most = Math.max(memoryMiB, Math.ceil(needed / 64) * 64);
+  return Math.ceil(most / memoryStepMiB) * memoryStepMiB;
 }

@@ -1,5 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { bootSupport } from '../arch/index.js';
 import { type Cache, digestOf } from '../cache.js';
 import { type ReferenceFacts, referenceFacts } from '../diagnose/reference-facts.js';
@@ -13,6 +12,7 @@ import type { AcceleratorChoice, Phase } from '../vm/machine.js';
 import { readRecording } from '../vm/recording.js';
 import { type GuestReport, readReport } from '../vm/records.js';
 import type { Executor } from './executor.js';
+import { programIdentity } from './identity.js';
 
 /** A scenario booted with every module that there is: what fails here too is the kernel's fault, not the set's. */
 export interface Reference extends ReferenceFacts {
@@ -96,6 +96,7 @@ async function bootReference(
   const result = await executor.boot({
     prepared,
     scenario,
+    cold: true,
     folder: (attempt) => {
       path = attempt === 1 ? folder : `${folder}.attempt-${attempt}`;
       return { path, relative: '' };
@@ -117,7 +118,7 @@ async function bootReference(
 }
 
 /** What the guest said; nothing where there was none. */
-async function reportOf(folder: string, { files }: ScenarioResult): Promise<GuestReport> {
+export async function reportOf(folder: string, { files }: ScenarioResult): Promise<GuestReport> {
   if (!files.recording) return readReport('', Buffer.alloc(0), Buffer.alloc(0));
   const { nonce, control, console } = await readRecording(folder);
   return readReport(nonce, control, console);
@@ -128,12 +129,13 @@ export async function keyOf(
   prepared: PreparedImage,
   { scenario, accelerator, cache }: { scenario: Scenario; accelerator: AcceleratorChoice; cache: Cache },
 ): Promise<string> {
-  const { kernel, set, delivery } = prepared;
+  const { kernel, set, delivery, userland } = prepared;
   const initramfs = await buildInitramfs({
     set,
     tools: scenario.tools,
     scenarioEntries: [],
     delivery,
+    userland,
     cache,
     arch: kernel.arch,
   });
@@ -150,21 +152,6 @@ export async function keyOf(
     // The board, the processor and the command line that all machines have.
     JSON.stringify(bootSupport(kernel.arch)),
     accelerator.used,
-    programIdentity(bootSupport(kernel.arch).qemu),
+    accelerator.qemu ?? programIdentity(bootSupport(kernel.arch).qemu),
   ].join('\n');
-}
-
-/** Where a program lies, its size and time: another QEMU is another machine. */
-function programIdentity(program: string): string {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, program);
-    try {
-      accessSync(path, constants.X_OK);
-      const { size, mtimeMs } = statSync(path);
-      return `${path} ${size} ${mtimeMs}`;
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return program;
 }

@@ -22,6 +22,8 @@ import { scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { qemuArgv } from '../vm/argv.js';
 import { DISK_BUSES, diskRow, NIC_MODELS } from '../vm/devices/index.js';
+import type { GuestReport } from '../vm/records.js';
+import { modulesBeingLoaded, nameLastWords } from './last-words.js';
 import { readLeft } from './left.js';
 import { LocalFiles } from './local-files.js';
 import { machineOf, materialise } from './materialise.js';
@@ -225,4 +227,26 @@ t.test('what a guest left is read as a plain file of its own, or not at all', as
   writeFileSync(file, 'abc');
   t.same(await readLeft(file, 3), { bytes: Buffer.from('abc') });
   t.match(await readLeft(file, 2), { refused: /larger/ });
+});
+
+t.test('the module being loaded is named by the stack of whoever loads it', async (t) => {
+  const stack = (frames: string) => `task:modprobe  state:D\nCall Trace:\n <TASK>\n${frames} </TASK>\n`;
+  const init =
+    ' schedule+0x5d/0xe0\n msleep+0x29/0x40\n ? 0xffffffffc0a0f000\n slow_init+0x2a/0x1000 [slow]\n ? old+0x1/0x2\n do_one_initcall+0x56/0x230\n do_init_module+0x4a/0x1f0\n';
+  t.same(modulesBeingLoaded(stack(init)), ['slow']);
+  t.same(modulesBeingLoaded(stack(init) + stack(init)), ['slow'], 'once');
+  t.same(
+    modulesBeingLoaded(stack(' read+0x1/0x2 [ext4]\n do_syscall_64+0x1/0x2\n')),
+    [],
+    'that one is loaded',
+  );
+  const folder = scratch();
+  const report = { unfinishedStep: 'it waits' } as GuestReport;
+  await nameLastWords(folder, report);
+  writeFileSync(join(folder, 'postmortem.txt'), stack(init));
+  await nameLastWords(folder, report);
+  t.match(
+    readFileSync(join(folder, 'postmortem.txt'), 'utf8'),
+    /^last open step: it waits\nbeing loaded: slow\n\ntask:/,
+  );
 });

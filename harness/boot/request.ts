@@ -8,7 +8,7 @@ import { buildInitramfs } from '../initramfs/build.js';
 import type { ModuleDelivery, Segment } from '../initramfs/initramfs.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { packageRoot } from '../paths.js';
-import { type Secrets, scenarioEntries } from '../scenarios/payload.js';
+import { type Secrets, type ShellFacts, scenarioEntries } from '../scenarios/payload.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { Machine } from '../vm/machine.js';
 import type { LocalFiles } from './local-files.js';
@@ -48,8 +48,12 @@ export interface BootRequest {
 const SCHEMA = 'bootgate/boot@1';
 export const RECIPE = 'recipe.json';
 
+/** What a request needs of an image: of one that was prepared, or of a stored run (image/stored.ts). */
+export type BootedImage = Pick<PreparedImage, 'kernel' | 'vmlinux' | 'set' | 'index' | 'delivery'> &
+  Partial<Pick<PreparedImage, 'userland'>>;
+
 export interface RequestOptions {
-  prepared: PreparedImage;
+  prepared: BootedImage;
   scenario: Scenario;
   cache: Cache;
   nonce: string;
@@ -58,6 +62,8 @@ export interface RequestOptions {
   scenarioPath: string;
   /** Learns where on this host the request's files lie. */
   files: LocalFiles;
+  /** For `bootgate shell`. */
+  shell?: ShellFacts;
 }
 
 /** `image + scenario -> request`: builds or finds the initramfs, and names everything by its content. */
@@ -66,10 +72,11 @@ export async function makeRequest(options: RequestOptions): Promise<BootRequest>
   const built = await buildInitramfs({
     set: prepared.set,
     tools: scenario.tools,
-    scenarioEntries: scenarioEntries(scenario, { nonce, seed }),
+    scenarioEntries: scenarioEntries(scenario, { nonce, seed }, options.shell),
     delivery: prepared.delivery,
     cache,
     arch: prepared.kernel.arch,
+    userland: prepared.userland,
     scenarioPath: options.scenarioPath,
   });
   return requestOf(prepared, scenario, { nonce, seed }, built, files);
@@ -77,7 +84,7 @@ export async function makeRequest(options: RequestOptions): Promise<BootRequest>
 
 /** The request of an initramfs that is built; `files` learns where its files lie. */
 export function requestOf(
-  { kernel, vmlinux, set, index, delivery }: PreparedImage,
+  { kernel, vmlinux, set, index, delivery }: BootedImage,
   scenario: Scenario,
   { nonce, seed }: Secrets,
   { segments, bytes, digest, window }: Awaited<ReturnType<typeof buildInitramfs>>,

@@ -14,7 +14,7 @@ export function bisectCommand(): Command {
     .argument('<scenario>', 'one scenario')
     .addOption(new Option('--good <set>', `passes: ${set}`).makeOptionMandatory())
     .addOption(new Option('--bad <set>', 'fails: the same').makeOptionMandatory());
-  share(command, 'image', 'kernel', 'accel').addOption(
+  share(command, 'image', 'kernel', 'accel', 'cold').addOption(
     new Option('--resume <dir>', 'go on with a search that was stopped: its folder'),
   );
   return share(command, 'results', 'json').action(run);
@@ -49,6 +49,7 @@ async function run(name: string, flags: BisectFlags): Promise<void> {
       bad,
       scenario,
       accelerator: await session.accelerator(bad),
+      cold: flags.cold,
       cache,
       folder: (await makeRunFolder(session.results, 'bisect')).path,
       earlier,

@@ -15,7 +15,18 @@ export function buildCommand(): Command {
   const command = new Command('build').description(
     'build an image without booting it: vmlinuz, vmlinux, initramfs.cpio and their sizes',
   );
-  share(command, 'image', 'kernel', 'modules', 'split', 'install', 'strict', 'allowMissing', 'delivery')
+  share(
+    command,
+    'image',
+    'kernel',
+    'modules',
+    'split',
+    'install',
+    'strict',
+    'allowMissing',
+    'delivery',
+    'userland',
+  )
     .addOption(new Option('--tools <name...>', 'userland tools beyond the base, from userland.yaml'))
     .addOption(
       new Option(
@@ -37,7 +48,7 @@ async function build(flags: BuildFlags): Promise<void> {
 
   await withSession({ ...flags, delivery: flags.delivery ?? 'archive' }, async (session) => {
     const prepared = await session.prepareOne(await session.image());
-    const { kernel, set, index, delivery } = prepared;
+    const { kernel, set, index, delivery, userland } = prepared;
     // A run logs it and shows what fails; what is built here goes elsewhere, so it is refused.
     refuseDangling(index, await loadDangling(index, session.cache), set.names);
     const initramfs = await buildInitramfs({
@@ -47,6 +58,7 @@ async function build(flags: BuildFlags): Promise<void> {
       delivery,
       cache: session.cache,
       arch: kernel.arch,
+      userland,
     });
     const answer = await answerOf(prepared, initramfs);
     if (flags.output) {
@@ -60,7 +72,7 @@ async function build(flags: BuildFlags): Promise<void> {
 }
 
 async function answerOf(
-  { image, kernel, set, index, delivery }: PreparedImage,
+  { image, kernel, set, index, delivery, userland }: PreparedImage,
   initramfs: Initramfs,
 ): Promise<BuildAnswer> {
   const { digestOfFile } = await import('../cache.js');
@@ -83,6 +95,7 @@ async function answerOf(
       digest: await digestOfAssembled(initramfs),
       buildMs,
       delivery,
+      userland,
       segments: segments.map((segment) => ({
         kind: segment.kind,
         bytes: segment.bytes,

@@ -54,6 +54,12 @@ t.test('wrong usage ends with 2 and says what was meant', async (t) => {
     [['scenarios', 'show', 'no/such'], /no\/such/],
     [['modules', 'list', '--image', 'split-2014'], /split-2014\.yaml has a package split/],
     [['run', '--image', 'debian', '--kernel', '/no/such.deb'], /no\/such\.deb/],
+    [['run', '--image', 'debian', '--split', 'fedora-2015'], /did you mean fedora-2014/],
+    [['run', '--image', 'debian', '--modules', '2104'], /did you mean 2014/],
+    [['split', 'show', 'fedora-2015'], /did you mean fedora-2014/],
+    [['run', '--timeout-scale', '0'], /above 0/],
+    [['serve', '--port', '70000'], /0 to 65535/],
+    [['run', '--last-failed', '--results', '/no/such/results'], /no run at latest/],
   ] as [string[], RegExp][]) {
     const { status, stderr, stdout } = bootgate(...args);
     t.equal(status, 2, args.join(' '));

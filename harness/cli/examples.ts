@@ -69,6 +69,19 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['bisect filesystems/vfat --good small.txt --bad trimmed.txt --image debian', 'two lists'],
     ['bisect storage/nvme --good all --bad split.yaml:core --image mine', 'a split against the whole tree'],
   ],
+  rightsize: [
+    ['rightsize --image debian-2014', 'what its machines need, and what could go'],
+    [
+      'rightsize --image mine --profile minimal --drop drivers/infiniband',
+      'the change that takes a part out',
+    ],
+  ],
+  'scenarios needs': [['scenarios needs storage/nvme', 'the modules that its boot loads']],
+  shell: [
+    ['shell --image debian --modules trimmed.txt', 'a guest with a list of your own'],
+    ['shell latest storage/nvme', 'the guest of a result'],
+  ],
+  repro: [['repro latest storage/nvme', 'the same bytes again']],
   'scenarios list': [
     ['scenarios list', 'all of them'],
     ["scenarios list 'network/*'", 'one area'],
@@ -88,6 +101,15 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['compare results/main latest', 'exits 1 on a new failure'],
     ['compare results/main latest --format html > compare.html', 'as a page'],
   ],
+  worker: [['worker --queue redis://queue:6379 --store /mnt/bootgate', 'on each host']],
+  'fleet kubernetes': [
+    [
+      'fleet kubernetes --shards 8 --image bootgate:runner -- gate --image mine > job.yaml',
+      'eight pods, and the merge',
+    ],
+  ],
+  'fleet slurm': [['fleet slurm --shards 8 -- gate --image mine > bootgate.sh', 'an array of eight tasks']],
+  merge: [['merge shards/* --format html > report.html', 'the page of several shards']],
   serve: [
     ['serve', 'the runs under results/, at http://127.0.0.1:8377/'],
     ['serve --port 0 --results /var/tmp/results', 'any free port, another folder'],
@@ -99,6 +121,15 @@ const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   setup: [
     ['setup --list', 'what is missing'],
     ['setup --wide', 'also the tools of the whole library'],
+    ['setup --targets arm64 s390x', 'to boot kernels of these architectures too'],
+  ],
+  'userland show': [
+    ['userland show', 'all of them'],
+    ['userland show nft --json', 'of one tool, for a script'],
+  ],
+  'userland update': [
+    ['userland update', 'of every architecture; takes minutes'],
+    ['userland update --arch arm64', 'of one'],
   ],
   'cache size': [['cache size', 'by kind']],
   'cache prune': [

@@ -7,7 +7,7 @@ import { packageRoot } from '../paths.js';
 import { type CheapCommand, cheapCommands, writeRuns } from './fixtures/runs.js';
 
 /**
- * Exit 0 only with an answer, exit 1 only with a no, at whatever moment a signal comes: a hundred moments with each, and a few of a
+ * Exit 0 only with an answer, exit 1 only with a no, at whatever moment a signal comes: forty moments with each (a hundred with BOOTGATE_ALL=1), and a few of a
  * run that boots guests. BOOTGATE_SEED and BOOTGATE_MOMENTS choose others.
  */
 const main = join(packageRoot, 'dist', 'cli', 'main.js');
@@ -25,7 +25,7 @@ const COMMANDS = [
 
 t.test('signals at random moments', { timeout: 900_000 }, async (t) => {
   const random = seeded(t, 20261126);
-  const moments = Number(process.env.BOOTGATE_MOMENTS ?? 100);
+  const moments = Number(process.env.BOOTGATE_MOMENTS ?? (process.env.BOOTGATE_ALL ? 100 : 40));
   const length = await lengthOf(['scenarios', 'list']);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const) {
     const seen = new Map<string, number>();

@@ -1,6 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import type { StoredRun } from '../results/read.js';
+import type { ScenarioResult } from '../results/scenario-result.js';
+import type { Scenario } from '../scenarios/scenario.js';
 import type { Fix } from '../search/fix.js';
 import { type SharedFlags, share, wholeNumber } from './options.js';
 import type { Session } from './session.js';
@@ -24,7 +27,7 @@ export function fixCommand(): Command {
   command.addOption(
     new Option('-k, --kernel <source...>', 'where the kernel is, for a run from another machine'),
   );
-  share(command, 'accel').addOption(
+  share(command, 'accel', 'cold').addOption(
     new Option('--boots <n>', `at most n boots for each scenario (default: ${BOOTS})`).argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(fix);
@@ -84,7 +87,7 @@ async function fixOf(
   const untried = unsettledOf(run).filter(({ verdict }) => verdict === 'infra');
   for (const { scenario, reason } of untried) say(`${scenario} was not decided by that run: ${reason}`);
   if (failed.length === 0) return { nothing: run.result.verdict === 'incomplete' ? 'decided' : 'failed' };
-  const scenarios = await session.scenarios();
+  const scenarios = [...(await session.scenarios()), ...(await scenariosOfDomains(run, failed))];
   requireScenarios(failed, scenarios);
   const variants = await imageOfRun(run, { cache, log: say, signal, kernel: flags.kernel });
   return fixRun({
@@ -93,10 +96,20 @@ async function fixOf(
     variants,
     scenarios,
     accelerator: await session.accelerator(variants[0], run.result.accelerator.requested),
+    cold: flags.cold,
     cache,
     results: resolve(flags.results ?? dirname(run.folder)),
     limit: flags.boots ?? BOOTS,
     signal,
     log: say,
   });
+}
+
+/** A domain is in no file of the library: the run has the scenario that was made of it. */
+async function scenariosOfDomains(run: StoredRun, failed: readonly ScenarioResult[]): Promise<Scenario[]> {
+  const { storedBoot } = await import('../repro/stored-boot.js');
+  const { resultName } = await import('../results/scenario-result.js');
+  const boots = failed.filter(({ area }) => area === 'domain').map((one) => storedBoot(run, resultName(one)));
+  const scenarios = (await Promise.all(boots)).map(({ request }) => request.scenario);
+  return [...new Map(scenarios.map((scenario) => [scenario.name, scenario])).values()];
 }

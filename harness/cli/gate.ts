@@ -73,12 +73,18 @@ export function gateCommand(): Command {
     'jobs',
     'shard',
     'timings',
+    'queue',
+    'store',
+    'fast',
+    'recheck',
+    'seed',
     'reporter',
     'quiet',
     'timeoutScale',
     'json',
     'results',
     'delivery',
+    'userland',
     'verbose',
   ).action(gate);
 }
@@ -116,8 +122,15 @@ async function gate(patterns: string[], flags: GateFlags): Promise<void> {
       const knownIssues = await ledgerOf(flags.knownIssues, image.file, names);
       const plan = await one.plan(image, patterns);
       const prepared = await one.prepare(image);
+      const { forks, ...options } = await one.runOptions(plan, prepared);
+      const measured = stored && (settings.growth.memory || (settings.growth.cpu && !settings.cpuIsNote));
+      if (forks && measured)
+        session.say(
+          'everything is booted in full: --fast cannot measure memory and CPU time, of which this gate limits the growth (--growth memory=off)',
+        );
       const outcome = await runGate({
-        ...(await one.runOptions(plan, prepared)),
+        ...options,
+        ...(forks && !measured ? { forks } : {}),
         settings,
         baseline: stored?.result ?? null,
         knownIssues,

@@ -25,7 +25,7 @@ t.test('every command has examples in its --help, and the parser takes each as i
   for (const command of commands) {
     const path = pathOf(command);
     const examples = examplesOf(command);
-    t.ok(examples.length > 0, `${path} has examples`);
+    t.ok(examples.length > 0, `${path} has examples, in cli/examples.ts`);
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) });
     command.outputHelp();
@@ -61,8 +61,18 @@ t.test('an example that the parser does not take would be seen', async (t) => {
 });
 
 t.test('--json is on every command that answers a question', async (t) => {
-  // A script for a shell, a page of the manual, what a package manager says, a server.
-  const others = ['setup', 'completion', 'man', 'serve'];
+  // What is written for another program (a shell, man, a cluster), what a package manager says, servers, a guest's console.
+  const others = [
+    'setup',
+    'userland update',
+    'completion',
+    'man',
+    'serve',
+    'shell',
+    'worker',
+    'fleet kubernetes',
+    'fleet slurm',
+  ];
   const without = commands.filter((one) => !one.options.some(({ long }) => long === '--json')).map(pathOf);
   t.same(
     without.filter((path) => !others.includes(path)),

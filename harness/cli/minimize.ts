@@ -11,7 +11,7 @@ export function minimizeCommand(): Command {
   const command = new Command('minimize')
     .description('find, by booting, the smallest module set with which scenarios pass')
     .argument('[scenario...]', "names or patterns (default: the image's)");
-  share(command, 'image', 'tag', 'kernel', 'modules', 'accel', 'jobs')
+  share(command, 'image', 'tag', 'kernel', 'modules', 'accel', 'jobs', 'cold', 'queue', 'store')
     .addOption(
       new Option('--portable', 'of interchangeable modules, keep the one that works on any processor'),
     )
@@ -43,10 +43,11 @@ async function run(patterns: string[], flags: MinimizeFlags): Promise<void> {
     const done = await minimize({
       prepared,
       scenarios: boots,
-      accelerator: await session.accelerator(prepared),
+      ...(await session.bootsWith(prepared)),
       cache,
       folder: (await makeRunFolder(session.results, 'minimize')).path,
       earlier,
+      cold: flags.cold,
       jobs: flags.jobs ?? hostCapacity(undefined, 1).cpus,
       portable: flags.portable ?? false,
       signal,

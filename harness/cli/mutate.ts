@@ -13,7 +13,7 @@ export function mutateCommand(): Command {
       'remove each module that a scenario needs, one at a time, and check that the scenario fails and names it',
     )
     .argument('[pattern...]', 'scenarios (default: those tagged quick)');
-  share(command, 'image', 'tag', 'kernel', 'accel', 'jobs').addOption(
+  share(command, 'image', 'tag', 'kernel', 'accel', 'jobs', 'cold', 'queue', 'store').addOption(
     new Option('--limit <n>', 'at most n mutations, spread evenly').argParser(wholeNumber),
   );
   return share(command, 'results', 'json').action(run);
@@ -38,9 +38,10 @@ async function run(patterns: string[], flags: MutateFlags): Promise<void> {
     const report = await mutate({
       prepared,
       scenarios: boots,
-      accelerator: await session.accelerator(prepared),
+      ...(await session.bootsWith(prepared)),
       cache,
       folder: (await makeRunFolder(session.results, 'mutate')).path,
+      cold: flags.cold,
       jobs: flags.jobs ?? hostCapacity(undefined, 1).cpus,
       limit: flags.limit,
       signal,

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
+import type { Userland } from '../initramfs/tool-source.js';
 
 /** What the shared options of a command line come to. None has a default here: precedence is flag, environment, file, default. */
 export interface SharedFlags {
@@ -16,12 +17,19 @@ export interface SharedFlags {
   jobs?: number;
   shard?: { index: number; count: number };
   timings?: string;
+  queue?: string;
+  store?: string;
   reporter?: string[];
   quiet?: boolean;
   timeoutScale?: number;
   results?: string;
   delivery?: ModuleDelivery;
+  userland?: Userland;
   reference?: 'always' | 'failures' | 'never';
+  fast?: boolean;
+  recheck?: number;
+  seed?: string;
+  cold?: boolean;
   json?: boolean;
   verbose?: boolean;
 }
@@ -70,6 +78,16 @@ const OPTIONS = {
       '--timings <run>',
       'balance shards by the seconds of this run, or of a JSON file {"SCENARIO": SECONDS}',
     ),
+  queue: () =>
+    new Option(
+      '--queue <url>',
+      'let `bootgate worker` on other hosts boot the guests: redis://HOST:6379, rediss:// for TLS (password: BOOTGATE_QUEUE_PASSWORD)',
+    ),
+  store: () =>
+    new Option(
+      '--store <place>',
+      'with --queue: where hosts exchange files by digest, a shared folder or an http(s) URL (default: BOOTGATE_STORE)',
+    ),
   reporter: () =>
     new Option(
       '--reporter <name[=file]>',
@@ -84,11 +102,30 @@ const OPTIONS = {
     new Option('--results <dir>', 'where runs are stored (default: BOOTGATE_RESULTS, else results)'),
   delivery: () =>
     new Option('--delivery <how>', 'how module files reach the guest').choices(['window', 'archive']),
+  userland: () =>
+    new Option(
+      '--userland <which>',
+      "the guest's tools: this machine's, or the packages of userland.lock (default: host; packages for another architecture)",
+    ).choices(['host', 'packages']),
   reference: () =>
     new Option(
       '--reference <when>',
       'boot the full module tree too, to compare (default: for failures)',
     ).choices(['always', 'failures', 'never']),
+  fast: () =>
+    new Option(
+      '--fast',
+      'clone guests from one that has booted already; failures, and what cannot be cloned, are booted in full',
+    ),
+  recheck: () =>
+    new Option(
+      '--recheck <percent>',
+      'with --fast, also boot this share of the passes in full, and compare (default: 10%)',
+    ).argParser(percent),
+  seed: () =>
+    new Option('--seed <text>', 'which passes --recheck picks (default: different ones in each run)'),
+  cold: () =>
+    new Option('--cold', 'boot every trial in full instead of cloning a guest that has booted already'),
   json: () => new Option('--json', 'print JSON on standard output'),
   verbose: () => new Option('-v, --verbose', 'print the log on standard error too'),
 } as const;
@@ -106,6 +143,14 @@ export const modulesOption = OPTIONS.modules;
 export const strictOption = OPTIONS.strict;
 export const allowMissingOption = OPTIONS.allowMissing;
 export const jsonOption = OPTIONS.json;
+
+/** `10%` or `10`, 0 to 100, for commander. */
+function percent(text: string): number {
+  const [, digits] = /^(\d+(?:\.\d+)?) ?%?$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (digits === undefined || value > 100) throw new InvalidArgumentError('expected a percentage: 10%');
+  return value;
+}
 
 /** A whole number from 1 up, for commander. */
 export function wholeNumber(text: string): number {

@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.js';
 import { helpOf } from './examples.js';
 import { explainCommand } from './explain.js';
 import { fixCommand } from './fix.js';
+import { fleetCommand } from './fleet.js';
 import { gateCommand } from './gate.js';
 import { initCommand } from './init.js';
 import { wasInterrupted } from './interrupt.js';
@@ -21,11 +22,16 @@ import { modulesCommand } from './modules.js';
 import { mutateCommand } from './mutate.js';
 import { projectOption } from './options.js';
 import { reportCommand } from './report.js';
+import { reproCommand } from './repro.js';
 import { rightsizeCommand } from './rightsize.js';
 import { runCommand } from './run.js';
 import { scenariosCommand } from './scenarios.js';
+import { serveCommand } from './serve.js';
 import { setupCommand } from './setup.js';
+import { shellCommand } from './shell.js';
 import { splitCommand } from './split.js';
+import { userlandCommand } from './userland.js';
+import { workerCommand } from './worker.js';
 
 /** Runs one command line to its end and returns its exit code, by the contract; a command leaves its own in process.exitCode. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -73,12 +79,18 @@ Examples:
     minimizeCommand(),
     bisectCommand(),
     rightsizeCommand(),
+    reproCommand(),
+    shellCommand(),
     scenariosCommand(),
     reportCommand(),
     compareCommand(),
+    serveCommand(),
     mergeCommand(),
+    workerCommand(),
+    fleetCommand(),
     initCommand(),
     setupCommand(),
+    userlandCommand(),
     cacheCommand(),
     doctorCommand(),
     completionCommand(),

@@ -5,7 +5,7 @@ import { packageRoot } from '../paths.js';
 import { differenceOf, masked, readme, shellFor, shownIn } from './fixtures/readme.js';
 
 /** The README's commands that boot nothing print what it shows; the others are in readme.boot.test.ts. */
-const CHEAP = /^bootgate (modules|split|scenarios|build|doctor)\b/;
+const CHEAP = /^bootgate (modules|split|scenarios|build|doctor|fleet)\b/;
 
 t.test('the commands that boot nothing print what the README shows', { timeout: 300_000 }, async (t) => {
   const shell = shellFor('readme');

@@ -13,6 +13,7 @@ export const FORMATS = [
   'sarif',
   'github',
   'gitlab',
+  'chrome-trace',
 ] as const;
 
 interface ReportFlags extends SharedFlags {

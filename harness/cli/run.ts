@@ -4,6 +4,7 @@ import type { Session } from './session.js';
 
 interface RunFlags extends SharedFlags {
   built?: string;
+  domain?: string;
   referenceImage?: string;
   maxFailures?: number;
   repeatEach?: number;
@@ -30,13 +31,29 @@ export function runCommand(): Command {
       'delivery',
     ]),
   );
+  command.addOption(
+    new Option(
+      '--domain <file>',
+      'boot the guest of a libvirt domain (virsh dumpxml) instead: its machine, disks and network cards, each of them used',
+    ).conflicts(['tag', 'built']),
+  );
   for (const option of choosing()) command.addOption(option);
-  share(command, 'accel', 'jobs', 'shard', 'timings', 'timeoutScale', 'reporter', 'quiet', 'json');
-  share(command, 'results', 'delivery', 'reference');
+  share(command, 'accel', 'jobs', 'shard', 'timings', 'queue', 'store', 'timeoutScale');
+  share(command, 'fast', 'recheck', 'seed', 'reporter', 'quiet', 'json');
+  share(command, 'results', 'delivery', 'userland', 'reference');
   command.addOption(
     new Option('--reference-image <file>', 'compare with this image instead of the full module tree'),
   );
-  return share(command, 'verbose').action(run);
+  return share(command, 'verbose')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  bootgate run --image debian-2014
+  bootgate run storage 'network/*' --image debian --modules my-modules.txt
+  bootgate run --domain web1.xml --kernel 'build/*.deb'`,
+    )
+    .action(run);
 }
 
 /** What is booted, and how often. */
@@ -62,9 +79,11 @@ async function run(patterns: string[], flags: RunFlags): Promise<void> {
   const { bootable, runPlan } = await import('../run/run.js');
   await withSession(flags, async (session) => {
     const wanted = flags.lastFailed ? await lastFailed(session, patterns) : patterns;
-    const { plan, prepared } = flags.built
-      ? await prepareBuilt(session, flags.built, wanted)
-      : await prepareNew(session, wanted);
+    const { plan, prepared } = flags.domain
+      ? await prepareDomain(session, flags.domain, wanted)
+      : flags.built
+        ? await prepareBuilt(session, flags.built, wanted)
+        : await prepareNew(session, wanted);
     if (flags.dryRun) {
       const { tellDryRun } = await import('./dryrun.js');
       tellDryRun(await bootable(plan, prepared, flags), prepared, flags);
@@ -107,18 +126,34 @@ async function prepareNew(session: Session, patterns: readonly string[]) {
   return { plan, prepared: await session.prepare(image) };
 }
 
+async function prepareDomain(session: Session, file: string, patterns: readonly string[]) {
+  const { userError } = await import('../errors.js');
+  const { scenarioOfDomain } = await import('../scenarios/domain.js');
+  if (patterns.length > 0)
+    throw userError('E_USAGE', '--domain is the only guest of its run', {
+      hint: 'leave out the scenarios',
+    });
+  const image = await session.image();
+  const { scenario, notes } = await scenarioOfDomain(file);
+  for (const note of notes) session.say(note);
+  return { plan: { boots: [scenario], skips: [] }, prepared: await session.prepare(image) };
+}
+
 async function prepareBuilt(session: Session, folder: string, patterns: readonly string[]) {
   const { checkBuilt, readBuilt } = await import('../image/built.js');
   const { buildInitramfs } = await import('../initramfs/build.js');
   const built = await readBuilt(folder);
   const plan = await session.plan(built.image, patterns);
-  const { delivery } = built.answer.initramfs;
-  const prepared = await session.prepare(built.image, delivery);
-  const { set, kernel } = prepared[0];
+  const { delivery, userland: tools } = built.answer.initramfs;
+  const prepared = await session.prepare(built.image, delivery, tools);
+  const { set, kernel, userland } = prepared[0];
   const { cache } = session;
   checkBuilt(
     built,
-    await buildInitramfs({ set, tools: [], scenarioEntries: [], delivery, cache, arch: kernel.arch }),
+    await buildInitramfs({
+      ...{ set, tools: [], scenarioEntries: [], delivery, cache },
+      ...{ arch: kernel.arch, userland },
+    }),
   );
   return { plan, prepared };
 }

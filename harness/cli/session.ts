@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Elsewhere } from '../boot/executor.js';
 import { Cache } from '../cache.js';
 import type { Image } from '../image/image-file.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -21,6 +22,8 @@ export class Session {
   /** Aborted by the first Ctrl+C. */
   readonly signal: AbortSignal;
   readonly say = say;
+  /** What must be closed at the end. */
+  readonly undo: (() => Promise<unknown>)[] = [];
 
   constructor(flags: SharedFlags, signal: AbortSignal) {
     this.flags = flags;
@@ -60,9 +63,17 @@ export class Session {
   }
 
   /** The prepared image: once for each of its install sets. */
-  async prepare(image: Image, delivery = this.flags.delivery): Promise<[PreparedImage, ...PreparedImage[]]> {
+  async prepare(
+    image: Image,
+    delivery = this.flags.delivery,
+    userland = this.flags.userland,
+  ): Promise<[PreparedImage, ...PreparedImage[]]> {
     const { prepareImages } = await import('../image/prepare.js');
-    return prepareImages(image, { ...this.#prepareOptions(), ...(delivery ? { delivery } : {}) });
+    return prepareImages(image, {
+      ...this.#prepareOptions(),
+      ...(delivery ? { delivery } : {}),
+      userland,
+    });
   }
 
   /** The same for an image that has one module set. */
@@ -91,7 +102,7 @@ export class Session {
     return {
       prepared,
       plan,
-      accelerator: await this.accelerator(prepared[0]),
+      ...(await this.bootsWith(prepared[0])),
       cache: this.cache,
       results: this.results,
       reporters,
@@ -102,7 +113,20 @@ export class Session {
       ...(reference ? { reference } : {}),
       ...(await this.#shard()),
       ...(timeoutScale ? { timeScale: timeoutScale } : {}),
+      ...(this.flags.fast ? { forks: await this.#forks() } : {}),
     };
+  }
+
+  /** The accelerator, and where guests run if that is not this host. */
+  async bootsWith(
+    prepared: PreparedImage,
+  ): Promise<{ accelerator: AcceleratorChoice; elsewhere?: Elsewhere }> {
+    const { queue, accel = 'auto' } = this.flags;
+    if (!queue) return { accelerator: await this.accelerator(prepared) };
+    const { openController } = await import('../fleet/queue/open.js');
+    const controller = await openController({ ...this.flags, results: this.results, queue });
+    this.undo.push(() => controller.close());
+    return controller.choose(prepared.kernel.arch, accel);
   }
 
   async #shard() {
@@ -113,10 +137,18 @@ export class Session {
     return { shard: shardOf(shard, timings ? await readTimings(timings, this.results) : new Map()) };
   }
 
+  async #forks() {
+    const { randomBytes } = await import('node:crypto');
+    const { CheckedForks } = await import('../boot/checked-forks.js');
+    const { recheck = 10, seed = randomBytes(4).toString('hex') } = this.flags;
+    return new CheckedForks({ percent: recheck, seed });
+  }
+
   #prepareOptions() {
-    const { strict = false, allowMissing = false, delivery } = this.flags;
+    const { strict = false, allowMissing = false, delivery, userland } = this.flags;
     const { cache, signal } = this;
-    return { cache, signal, strict, allowMissing, log: say, ...(delivery ? { delivery } : {}) };
+    const common = { cache, signal, strict, allowMissing, userland, log: say };
+    return { ...common, ...(delivery ? { delivery } : {}) };
   }
 }
 
@@ -142,9 +174,11 @@ export async function withSession(
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   const interrupt = onInterrupt(() => say('stopping; press Ctrl+C again to quit now'));
+  const session = new Session(flags, interrupt.signal);
   try {
-    await work(new Session(flags, interrupt.signal));
+    await work(session);
   } finally {
+    for (const step of session.undo.reverse()) await step().catch(() => undefined);
     interrupt.release();
   }
 }

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 interface Flags {
   list?: boolean;
   wide?: boolean;
+  targets?: string[];
 }
 
 export function setupCommand(): Command {
@@ -12,6 +13,12 @@ export function setupCommand(): Command {
     )
     .addOption(new Option('--list', 'say what is missing and what would be run; change nothing'))
     .addOption(new Option('--wide', 'also the tools of the scenarios that are tagged wide'))
+    .addOption(
+      new Option(
+        '--targets <arch...>',
+        'also what kernels of these architectures need: arm64 ppc64el riscv64 s390x',
+      ),
+    )
     .action(setup);
 }
 

@@ -58,7 +58,7 @@ export function splitCommand(): Command {
       .option('-w, --write', 'write the suggested moves into the split, in its own format')
       .option(
         '--boot',
-        'then boot the scenarios that the changes can touch, and only those, on the newer kernel',
+        'then boot the scenarios that the changes may affect, and only those, on the newer kernel',
       )
       .option('--install <set...>', 'with --boot: install sets to boot (default: each)')
       .option('--scenario <pattern...>', 'with --boot: of these scenarios (default: those tagged quick)')

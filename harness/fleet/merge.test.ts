@@ -42,15 +42,19 @@ async function gateInput(more: Partial<GateInput> = {}): Promise<GateInput> {
 
 t.test('a merged gate is the gate of the whole, whatever the shards', async (t) => {
   const verdict = fc.constantFrom<Verdict>('pass', 'pass', 'pass', 'fail', 'crash', 'hang', 'infra', 'skip');
-  const input = await gateInput({
-    overBudget: [{ what: 'modules', limit: 1, bytes: 2, contributors: [] }],
+  const { knownIssues } = await gateInput();
+  // A gate that can hold; in the other one, entries of the ledger that match nothing speak against it too.
+  const whole = await gateInput({
+    knownIssues: knownIssues.map((issue) => ({ ...issue, intermittent: true })),
   });
+  const over = await gateInput({ overBudget: [{ what: 'modules', limit: 1, bytes: 2, contributors: [] }] });
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(verdict, fc.integer({ min: 1, max: 3 })), { minLength: 1, maxLength: 7 }),
-      fc.boolean(),
-      async (dealt, isGate) => {
+      fc.constantFrom<'run' | 'gate' | 'over budget'>('run', 'gate', 'over budget'),
+      async (dealt, kind) => {
+        const input = { run: undefined, gate: whole, 'over budget': over }[kind];
         const all = dealt.map(([verdict], at) => result(`${at % 2 ? 'b' : 'a'}/${at}`, verdict));
         const parts = await Promise.all(
           [1, 2, 3].map((index) =>
@@ -58,16 +62,16 @@ t.test('a merged gate is the gate of the whole, whatever the shards', async (t) 
               results: all.filter((_, at) => dealt[at]?.[1] === index),
               planned: all.map(resultName),
               shard: { index, count: 3 },
-              ...(isGate ? { input } : {}),
+              ...(input ? { input } : {}),
             }),
           ),
         );
         const { result: merged, folder } = await merge(...parts);
-        const wanted = isGate ? withGate(wholeOf(all), input) : wholeOf(all);
-        seen.add((wanted.gate ?? wanted).verdict);
+        const wanted = input ? withGate(wholeOf(all), input) : wholeOf(all);
+        seen.add(`${kind}: ${(wanted.gate ?? wanted).verdict}`);
         const comparable = ({ verdict, counts, results, gate }: RunResult) => {
           const { comparison, ...rest } = gate ?? { comparison: null };
-          return JSON.stringify({ verdict, counts, results, ...rest, gone: comparison?.gone });
+          return JSON.stringify({ verdict, counts, results, gate: rest, gone: comparison?.gone });
         };
         if (comparable(merged) !== comparable(wanted)) t.equal(comparable(merged), comparable(wanted));
         for (const path of [...parts, folder.path]) rmSync(path, { recursive: true });
@@ -75,19 +79,22 @@ t.test('a merged gate is the gate of the whole, whatever the shards', async (t) 
       },
     ),
     {
-      numRuns: 15,
-      examples: [
-        [
+      numRuns: 20,
+      // What must be among the samples, whatever the seed.
+      examples: (['run', 'gate', 'over budget'] as const).flatMap((kind) =>
+        (['pass', 'infra', 'fail'] as const).map((second): [[Verdict, number][], typeof kind] => [
           [
             ['pass', 1],
-            ['infra', 2],
+            [second, 2],
           ],
-          false,
-        ],
-      ],
+          kind,
+        ]),
+      ),
     },
   );
-  t.same([...seen].sort(), ['fail', 'incomplete', 'pass']);
+  for (const wanted of ['pass', 'incomplete', 'fail'])
+    for (const kind of ['run', 'gate']) t.ok(seen.has(`${kind}: ${wanted}`), `${kind}: ${wanted}`);
+  t.ok(seen.has('over budget: fail'));
 });
 
 t.test('a shard by itself says only what its own boots show', async (t) => {

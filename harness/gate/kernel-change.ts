@@ -48,7 +48,7 @@ export function changeOf(
   if (was.state === is.state && was.home === is.home) return undefined;
   const say = (one: Seen, release: string) => {
     if (one.state === 'built in') return `built in on ${release}`;
-    if (one.state === 'absent') return `not there on ${release}`;
+    if (one.state === 'absent') return `absent on ${release}`;
     const where = one.home ? `in ${one.home}` : one.state;
     return `a module ${where} on ${release}`;
   };

@@ -68,7 +68,7 @@ t.test('a matrix: one table, and who changed what from one kernel to the next', 
     matrix.changes[0]?.changes.map(({ by, message }) => [by, message]),
     [
       ['split', 'xfs is a module in core on 6.1 and a module in extra on 6.12'],
-      ['kernel', '9p is a module in core on 6.1 and not there on 6.12'],
+      ['kernel', '9p is a module in core on 6.1 and absent on 6.12'],
       ['kernel', 'virtio_net is built in from 6.12 on'],
     ],
   );

@@ -55,13 +55,16 @@ start_kernel_interfaces() {
 	: > /run/bootgate/errors
 	: > /run/bootgate/devices
 	: > /run/bootgate/step
-	# Nodes whose modules load when they are opened, as `kmod static-nodes` names them.
+}
+
+# Nodes whose modules load when they are opened, as `kmod static-nodes` names them.
+make_static_nodes() {
 	[ ! -d /bootgate/dev ] || busybox cp -a /bootgate/dev/. /dev/
 }
 
 # The scenario as facts, and out of the way with them before any step could look.
 read_scenario() {
-	nonce='' disks='' nics='' steps='' looks=' '
+	nonce='' disks='' nics='' steps='' looks=' ' shell_at=''
 	while read -r fact value rest; do
 		case $fact in
 		nonce) nonce=$value ;;
@@ -72,25 +75,28 @@ read_scenario() {
 		nic) nics="$nics $value/$rest" ;;
 		step) steps="$steps$value $rest$NEWLINE" ;;
 		looks) looks="$looks$value " ;;
+		shell) shell_at=$value shell_rows=${rest% *} shell_columns=${rest#* } ;;
 		esac
 	done < /bootgate/scenario/env
 }
 
-# ttyS1, or what the command line names, when the kernel has found such a UART; else kmsg.
+# ttyS1, or what the command line names, when the kernel has found such a UART; else kmsg. $trial: see trial.sh.
 choose_channel() {
-	channel=uart device=ttyS1
+	channel=uart device=ttyS1 trial=
 	read -r cmdline < /proc/cmdline
 	for word in $cmdline; do
-		case $word in bootgate.control=*) device=${word#*=} ;; esac
+		case $word in
+		bootgate.control=*) device=${word#*=} ;;
+		bootgate.trial=*) trial=${word#*=} ;;
+		esac
 	done
-	if [ "$device" = ttyS1 ]; then
-		# A line `1: uart:16550A port:...`; a UART that is not there reads `uart:unknown`.
-		while read -r number uart _; do
-			[ "$number" = 1: ] && [ "$uart" != uart:unknown ] && return
-		done < /proc/tty/driver/serial
-	else
-		[ -c "/dev/$device" ] && return
-	fi 2> /dev/null
+	case $device in
+	ttyS*)
+		# 0 is a UART that is not there (PORT_UNKNOWN). /proc/tty/driver has another name for the file in Linux 7.
+		read -r uart < "/sys/class/tty/$device/type" && [ "$uart" != 0 ] && return
+		;;
+	*) [ -c "/dev/$device" ] && return ;;
+	esac 2> /dev/null
 	channel=kmsg device=kmsg
 	echo on > /proc/sys/kernel/printk_devkmsg
 }
@@ -156,6 +162,7 @@ run_step() {
 run_steps() {
 	local failed=0 index= limit= name=
 	while read -r index limit name <&6; do
+		[ "$index" != "$shell_at" ] || break
 		if [ $failed = 1 ]; then
 			tell not-run "name=$name"
 		else
@@ -165,6 +172,7 @@ run_steps() {
 		${steps%"$NEWLINE"}
 	END
 	: > /run/bootgate/step
+	[ -z "$shell_at" ] || open_shell
 }
 
 # Should the shell itself give up (a redirection that fails, a file that is not there), this is not a panic of the kernel.
@@ -173,9 +181,17 @@ start_kernel_interfaces
 . /bootgate/materialise.sh
 . /bootgate/confine.sh
 . /bootgate/devices.sh
-read_scenario
+. /bootgate/shell.sh
 choose_channel
+woke=
+if [ -n "$trial" ]; then
+	. /bootgate/trial.sh
+	await_trial
+fi
+make_static_nodes
+read_scenario
 start_recorder
+[ -z "$woke" ] || tell note "text=$woke"
 start_launcher
 start_fetcher
 hide_channels

@@ -45,6 +45,7 @@ export async function imageOfRun(
     {
       cache,
       delivery: recipe.delivery,
+      userland: recipe.userland,
       // A list that was taken then is taken now: its modules are compared below.
       allowMissing: true,
       log,

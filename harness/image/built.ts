@@ -7,6 +7,7 @@ import { userError } from '../errors.js';
 import { makeFolder } from '../folders.js';
 import { assemble } from '../initramfs/build.js';
 import type { Initramfs, ModuleDelivery } from '../initramfs/initramfs.js';
+import type { Userland } from '../initramfs/tool-source.js';
 import { forJson } from '../printable.js';
 import { writeContents } from './contents.js';
 import { type Image, loadImage } from './image-file.js';
@@ -28,6 +29,8 @@ export interface BuildAnswer {
     digest: string;
     buildMs: number;
     delivery: ModuleDelivery;
+    /** Older ones: this machine's. */
+    userland?: Userland;
     segments: { kind: string; bytes: number; digest: string }[];
   };
 }

@@ -3,6 +3,7 @@ import { architectureOf } from '../arch/index.js';
 import type { Cache } from '../cache.js';
 import { userError } from '../errors.js';
 import type { ModuleDelivery } from '../initramfs/initramfs.js';
+import { defaultUserland, type Userland } from '../initramfs/tool-source.js';
 import { readInput, readStandardInput } from '../input.js';
 import { readKernelConfig } from '../kernel/config.js';
 import type { Kernel, Vmlinux } from '../kernel/kernel.js';
@@ -29,6 +30,7 @@ export interface PreparedImage {
   index: ModuleIndex;
   set: ModuleSet;
   delivery: ModuleDelivery;
+  userland: Userland;
   /** Where the set is what some packages of a split hold. */
   split: Split | null;
   installSet: InstallSet | null;
@@ -42,6 +44,8 @@ export interface PrepareOptions {
   allowMissing?: boolean;
   /** Unless given: the window where kernel, architecture and tree allow it. */
   delivery?: ModuleDelivery;
+  /** Where the guest's tools come from; see defaultUserland. */
+  userland?: Userland | undefined;
   log?: (sentence: string) => void;
   signal?: AbortSignal;
 }
@@ -61,7 +65,9 @@ export async function prepareImages(
     loadModuleIndex(kernel.modulesDir, kernel.release, cache),
   ]);
   const delivery = await chooseDelivery(kernel, index, options.delivery);
-  const common = { image, kernel, vmlinux, index, delivery };
+  const userland = options.userland ?? defaultUserland(kernel.arch);
+  if (userland === 'packages') log(`the guest's tools are packages of ${kernel.arch} (userland.lock)`);
+  const common = { image, kernel, vmlinux, index, delivery, userland };
   if (image.modules.kind !== 'split') {
     const { strict = false, allowMissing = false } = options;
     const set = await makeModuleSet(index, image.modules, { strict, allowMissing });

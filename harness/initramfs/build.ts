@@ -10,6 +10,7 @@ import { USR_MERGED } from './host-files.js';
 import type { Entry, Initramfs, ModuleDelivery, Segment } from './initramfs.js';
 import { modulesSegment } from './modules-segment.js';
 import { cachedSegment } from './segment.js';
+import type { Userland } from './tool-source.js';
 import { userlandSegment } from './userland.js';
 import { buildWindow } from './window.js';
 import { writeAll } from './write-all.js';
@@ -24,6 +25,9 @@ export interface InitramfsRequest {
   cache: Cache;
   /** Of the kernel; the userland must be of it too. The host's unless given. */
   arch?: Architecture;
+  /** Where the tools come from; see UserlandOptions. */
+  userland?: Userland | undefined;
+  log?: (sentence: string) => void;
   /**
    * Where the scenario's segment is written, as it differs with each boot. Without it the segment goes into the
    * cache, where nobody will ever ask for it again.
@@ -39,10 +43,10 @@ export async function buildInitramfs(
   request: InitramfsRequest,
 ): Promise<Initramfs & { window: Window | null }> {
   const started = performance.now();
-  const { set, tools, delivery, cache, arch } = request;
+  const { set, tools, delivery, cache, arch, userland: from, log } = request;
   checkScenarioEntries(request.scenarioEntries);
   const [userland, { modules, window }, scenario] = await Promise.all([
-    userlandSegment({ tools, cache, ...(arch ? { arch } : {}) }),
+    userlandSegment({ tools, cache, arch, userland: from, ...(log ? { log } : {}) }),
     deliver(set, delivery, cache),
     scenarioSegment(request),
   ]);

@@ -20,13 +20,20 @@ export class LibraryFinder {
   readonly #table: ArchitectureTable;
   readonly #cached: Map<string, string>;
   readonly #folders: readonly string[];
+  readonly #root: string;
   /** Something was found by ld.so.cache alone, so the guest needs that file too. */
   usesLdCache = false;
 
-  /** @param arch of the guest's programs */
-  constructor(arch: Architecture, ldCache = '/etc/ld.so.cache') {
+  /**
+   * @param arch of the guest's programs
+   * @param root All paths lie below it; a real path, empty for this machine's. Elsewhere no ld.so.cache counts.
+   */
+  constructor(arch: Architecture, root = '') {
+    const ldCache = '/etc/ld.so.cache';
     this.#table = architectureOf(arch);
-    this.#cached = existsSync(ldCache) ? parseLdCache(readFileSync(ldCache), this.#table) : new Map();
+    this.#root = root;
+    this.#cached =
+      root === '' && existsSync(ldCache) ? parseLdCache(readFileSync(ldCache), this.#table) : new Map();
     this.#folders = libraryFolders(this.#table);
   }
 
@@ -42,7 +49,7 @@ export class LibraryFinder {
     };
     for (const name of sonames) add(this.#find(name, [], 'images/userland.yaml'), []);
     for (let next = queue.shift(); next; next = queue.shift()) {
-      const real = realpathSync(next.file);
+      const real = realpathSync(this.#root + next.file).slice(this.#root.length);
       const dynamic = done.has(real) ? null : this.#dynamic(real);
       done.add(real);
       if (!dynamic) continue;
@@ -57,21 +64,25 @@ export class LibraryFinder {
   }
 
   #find(name: string, folders: readonly string[], neededBy: string): string {
-    if (name.startsWith('/') && existsSync(name)) return name;
+    if (name.startsWith('/') && existsSync(this.#root + name)) return name;
     const cached = this.#cached.get(name);
     const places = [
       ...folders.map((folder) => join(folder, name)),
       ...(cached ? [cached] : []),
       ...this.#folders.map((folder) => join(folder, name)),
     ];
-    const place = places.find((path) => existsSync(path) && this.#fits(path));
+    const place = places.find((path) => existsSync(this.#root + path) && this.#fits(path));
     if (place) {
       if (place === cached && !this.#folders.includes(dirname(place))) this.usesLdCache = true;
       return place;
     }
-    throw hostError('E_USERLAND_LIBRARY', `${neededBy} needs ${name}, which is not on this machine`, {
-      hint: 'reinstall the package that has that program',
-    });
+    throw hostError(
+      'E_USERLAND_LIBRARY',
+      `${neededBy} needs ${name}, which is not ${this.#root ? 'in the packages of the userland' : 'on this machine'}`,
+      {
+        hint: this.#root ? 'run `bootgate userland update`' : 'reinstall the package that has that program',
+      },
+    );
   }
 
   /** A folder of RPATH or RUNPATH: `$LIB` differs between distributions, so both spellings are tried. */
@@ -85,7 +96,7 @@ export class LibraryFinder {
 
   /** ld.so passes over a library of another architecture and looks further. */
   #fits(path: string): boolean {
-    const fd = openSync(path, 'r');
+    const fd = openSync(this.#root + path, 'r');
     try {
       const head = Buffer.alloc(20);
       if (readSync(fd, head, 0, 20, 0) < 20 || !isElf(head)) return false;
@@ -99,14 +110,14 @@ export class LibraryFinder {
 
   /** Null for what is no ELF file: scripts and data. */
   #dynamic(path: string): ElfDynamic | null {
-    const fd = openSync(path, 'r');
+    const fd = openSync(this.#root + path, 'r');
     try {
       const head = Buffer.alloc(4);
       if (readSync(fd, head, 0, 4, 0) < 4 || !isElf(head)) return null;
       const elf = parseElf(fileSource(fd, path));
       if (isFor(elf, this.#table)) return readDynamic(elf);
       throw hostError('E_USERLAND_ARCH', `${path} is not a program for the guest's architecture`, {
-        hint: 'the userland is copied from this machine, so it must be of the same architecture as the kernel under test',
+        hint: 'for a kernel of another architecture than this machine, use `--userland packages`',
       });
     } finally {
       closeSync(fd);

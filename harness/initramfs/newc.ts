@@ -62,3 +62,12 @@ export function parseHeader(text: string): NewcHeader | null {
     nameBytes: field(11),
   };
 }
+
+/** How many bytes of an archive lie before the record that ends it: what another archive may follow on, to make one of both. */
+export function lengthWithoutTrailer(archive: Buffer): number {
+  const name = archive.lastIndexOf(`${TRAILER}\0`);
+  const header = name - HEADER_BYTES;
+  if (header < 0 || !parseHeader(archive.toString('latin1', header, name)))
+    throw new Error('an archive without an end');
+  return header;
+}

@@ -16,6 +16,8 @@ export interface SystemTool {
   packages: Record<Family, string>;
   role: 'host' | 'base' | 'tool';
   optional: boolean;
+  /** For kernels of this architecture alone, as Debian spells it; null: for all. */
+  target: string | null;
   /** For a file that is no command: any one of these absolute paths will do. */
   paths: string[] | null;
 }
@@ -30,6 +32,8 @@ export interface GuestTool extends SystemTool {
   libs: string[];
   /** Path patterns: `$LIB`, `*` and `?`, `optional` where nothing need match. */
   files: { pattern: string; optional: boolean }[];
+  /** Debian packages that have those files, where they are not the tool's own. */
+  filesFrom: string[];
 }
 
 export interface UserlandTable {
@@ -53,17 +57,20 @@ const common = {
   suse: packageName,
   optional: z.boolean().default(false),
 };
-const command = z.strictObject({ command: programName, ...common });
-const file = z.strictObject({ file: programName, paths: absolute, ...common });
+const target = programName.optional();
+const command = z.strictObject({ command: programName, target, ...common });
+const file = z.strictObject({ file: programName, paths: absolute, target, ...common });
 const guest = z.strictObject({
   tool: programName.optional(),
   command: programName,
   links: absolute.default([]),
   libs: words.default([]),
   files: words.default([]),
+  from: words.default([]),
   ...common,
 });
-const schema = z.strictObject({
+/** userland.yaml. */
+export const userlandSchema = z.strictObject({
   host: z.array(z.union([command, file])).default([]),
   base: z.array(guest).default([]),
   tools: z.array(guest).default([]),
@@ -100,12 +107,17 @@ async function readOneTable(path: string): Promise<UserlandTable> {
   });
   const known = read.get(path);
   if (known?.text === text) return known;
-  const { value } = await parseDocument(path, text, schema as z.ZodType<z.output<typeof schema>>);
+  const { value } = await parseDocument(
+    path,
+    text,
+    userlandSchema as z.ZodType<z.output<typeof userlandSchema>>,
+  );
   const table = {
     host: value.host.map((entry) => ({
       ...shared(entry, 'host'),
       command: 'command' in entry ? entry.command : entry.file,
       paths: 'paths' in entry ? entry.paths : null,
+      target: entry.target ?? null,
     })),
     base: value.base.map((entry) => guestTool(entry, 'base')),
     tools: value.tools.map((entry) => guestTool(entry, 'tool')),
@@ -147,6 +159,7 @@ function guestTool(entry: z.output<typeof guest>, role: 'base' | 'tool'): GuestT
     ...shared(entry, role),
     name: entry.tool ?? entry.command,
     command: entry.command,
+    target: null,
     paths: null,
     links: entry.links,
     libs: entry.libs,
@@ -154,5 +167,6 @@ function guestTool(entry: z.output<typeof guest>, role: 'base' | 'tool'): GuestT
       pattern: pattern.replace(/\?$/, ''),
       optional: pattern.endsWith('?'),
     })),
+    filesFrom: entry.from,
   };
 }

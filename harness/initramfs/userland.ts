@@ -1,94 +1,82 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import { type Architecture, architectureOf, hostArchitecture, libraryFolders } from '../arch/index.js';
 import { type Cache, digestOf, digestOfFile } from '../cache.js';
-import { BootgateError, hostError } from '../errors.js';
-import { exec } from '../exec.js';
+import { hostError } from '../errors.js';
 import { guestDir } from '../paths.js';
+import { appletLinks } from './applets.js';
 import { archiveTime } from './cpio.js';
-import { expandPattern, HostFiles, quickStamp, USR_MERGED, watchedBy } from './host-files.js';
-import { findCommand, missingPrograms } from './host-programs.js';
+import { agentEntries, skeleton } from './guest-agent.js';
+import { expandPattern, HostFiles, quickStamp } from './host-files.js';
 import type { Entry, Segment } from './initramfs.js';
 import { LibraryFinder } from './libraries.js';
 import { onceAtATime } from './once.js';
+import { reseedProgram } from './reseed.js';
 import { cachedSegment } from './segment.js';
-import { type GuestTool, readUserlandTable, selectTools } from './userland-table.js';
+import {
+  defaultUserland,
+  type FoundTool,
+  fromHost,
+  fromPackages,
+  type ToolRoot,
+  type Userland,
+} from './tool-source.js';
+import { readUserlandTable, selectTools } from './userland-table.js';
 
 export interface UserlandOptions {
   /** Tools beyond the base, by the names of images/userland.yaml. */
   tools: readonly string[];
   cache: Cache;
-  arch?: Architecture;
-  /** Unless given: images/userland.yaml and harness/guest. */
+  arch?: Architecture | undefined;
+  /** Unless given: this machine's programs for its own architecture, packages for another. */
+  userland?: Userland | undefined;
+  /** Unless given: images/userland.yaml, images/userland.lock and harness/guest. */
   tableFile?: string;
+  lockFile?: string;
   guestDir?: string;
-}
-
-/** A program of the table, found. */
-interface FoundTool extends GuestTool {
-  file: string;
+  /** What takes its time, a sentence each. */
+  log?: (sentence: string) => void;
 }
 
 /**
  * The userland segment: base programs, the tools asked for, every library that they load, the guest's agent, and the
- * folders of a root file system. Copied from this machine; cached by the contents of what goes in.
- * @throws BootgateError blame `user`, E_TOOL_UNKNOWN; blame `host`, E_USERLAND_MISSING (each program with its
- *   package), E_USERLAND_LIBRARY, E_USERLAND_ARCH.
+ * folders of a root file system. Copied from this machine, or out of packages; cached by the contents of what goes in.
+ * @throws BootgateError blame `user`, E_TOOL_UNKNOWN, E_USERLAND_LOCK; blame `host`, E_USERLAND_MISSING (each program with its
+ *   package), E_USERLAND_LIBRARY, E_USERLAND_ARCH, E_APT_DOWNLOAD.
  */
 export async function userlandSegment(options: UserlandOptions): Promise<Segment> {
+  const { cache, log = () => {} } = options;
   const table = await readUserlandTable(options.tableFile);
   const tools = [...table.base, ...selectTools(table, options.tools)];
   const names = tools.map((tool) => tool.name).join(' ');
-  const asked = [options.cache.root, 'userland', names, options.arch, options.tableFile, options.guestDir];
+  const arch = options.arch ?? hostArchitecture().arch;
+  const userland = options.userland ?? defaultUserland(arch);
+  const files = [options.tableFile, options.lockFile, options.guestDir];
+  const asked = [cache.root, 'userland', names, arch, userland, ...files];
   return onceAtATime(asked.join('\0'), async () => {
-    const found = await findAll(tools);
-    const agent = agentEntries(options.guestDir ?? guestDir);
+    const source =
+      userland === 'host'
+        ? await fromHost(tools, arch)
+        : await fromPackages(tools, arch, { cache, log }, options.lockFile);
+    const agent = [...agentEntries(options.guestDir ?? guestDir), ...reseedProgram(arch)];
     const scripts = agent.map((entry) => ('data' in entry ? digestOf(entry.path, entry.data) : ''));
-    const arch = options.arch ?? hostArchitecture().arch;
-    const folders = libraryFolders(architectureOf(arch));
-    const patterns = found.flatMap(({ files }) =>
-      files.flatMap(({ pattern }) => watchedBy(pattern, folders)),
-    );
-    const stamps = [...found.map(({ file }) => file), '/etc/ld.so.cache', ...patterns].map(quickStamp);
-    const key = digestOf(
-      'userland 1',
-      `${archiveTime()}`,
-      table.text,
-      names,
-      options.arch ?? '',
-      ...scripts,
-      ...stamps,
-    );
-    const memo = new UserlandMemo(options.cache, key);
+    const time = `${archiveTime()}`;
+    const key = digestOf('userland 2', time, table.text, names, arch, ...scripts, source.key);
+    const memo = new UserlandMemo(cache, key);
     const known = await memo.read();
-    if (known !== null)
-      return cachedSegment(
-        options.cache,
-        'userland',
-        known,
-        async () => (await collect(found, agent, arch)).entries,
-      );
-    const { entries, paths } = await collect(found, agent, arch);
+    const make = async () => collect(await source.open(), agent, arch);
+    if (known !== null) return cachedSegment(cache, 'userland', known, async () => (await make()).entries);
+    const { entries, paths } = await make();
     const contents = digestOf(...(await Promise.all(entries.map(contentKey))).sort());
-    const segment = await cachedSegment(options.cache, 'userland', contents, () => entries);
-    await memo.write(contents, paths);
+    const segment = await cachedSegment(cache, 'userland', contents, () => entries);
+    // Packages never change.
+    await memo.write(contents, userland === 'host' ? paths : []);
     return segment;
   });
 }
 
-async function findAll(tools: readonly GuestTool[]): Promise<FoundTool[]> {
-  const found = await Promise.all(
-    tools.map(async (tool) => ({ ...tool, file: (await findCommand(tool.command)) ?? '' })),
-  );
-  const missing = found.filter((tool) => tool.file === '');
-  if (missing.length > 0) throw await missingPrograms(missing);
-  return found;
-}
-
-/** Everything that goes in, and every host path that this depends on. */
-async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Architecture) {
-  const libraries = new LibraryFinder(arch);
-  const files = new HostFiles();
+/** The files of some tools and all that they need, with the links to them. `usesLdCache` has gone in too. */
+export function gather({ root, tools }: Pick<ToolRoot, 'root' | 'tools'>, arch: Architecture) {
+  const libraries = new LibraryFinder(arch, root);
+  const files = new HostFiles(root);
   const links: Entry[] = [];
   const objects: string[] = [];
   for (const tool of tools) {
@@ -97,110 +85,41 @@ async function collect(tools: readonly FoundTool[], agent: Entry[], arch: Archit
     links.push(
       ...tool.links.map((link): Entry => ({ path: link.slice(1), type: 'symlink', target: `/${place}` })),
     );
-    for (const { pattern, optional } of tool.files) {
-      const matches = expandPattern(pattern, libraryFolders(architectureOf(arch)));
-      if (matches.length === 0 && !optional)
-        throw hostError('E_USERLAND_FILE', `${tool.name} needs ${pattern}, but no file here has that name`, {
-          hint: `reinstall the package that has ${tool.command}, or correct images/userland.yaml`,
-        });
-      for (const match of matches) files.add(match);
-      objects.push(...matches);
+    for (const match of filesOf(tool, arch, root)) {
+      files.add(match);
+      objects.push(match);
     }
   }
   const sonames = [...new Set(tools.flatMap((tool) => tool.libs))];
   for (const library of libraries.closure(objects, sonames)) files.add(library);
   if (libraries.usesLdCache) files.add('/etc/ld.so.cache');
-  const fixed = [...skeleton, ...agent];
-  const busybox = tools.find((tool) => tool.name === 'busybox');
+  return { files, links };
+}
+
+function filesOf(tool: FoundTool, arch: Architecture, root: string): string[] {
+  return tool.files.flatMap(({ pattern, optional }) => {
+    const matches = expandPattern(pattern, libraryFolders(architectureOf(arch)), root);
+    if (matches.length === 0 && !optional)
+      throw hostError('E_USERLAND_FILE', `${tool.name} needs ${pattern}, but no file here has that name`, {
+        hint: `reinstall the package that has ${tool.command}, or correct images/userland.yaml`,
+      });
+    return matches;
+  });
+}
+
+/** Everything that goes in, and every path below the root that this depends on. */
+async function collect(source: ToolRoot, agent: Entry[], arch: Architecture) {
+  const { files, links } = gather(source, arch);
+  const busybox = source.tools.find((tool) => tool.name === 'busybox');
   const taken = new Map<string, Entry>();
   // Earlier ones win: the agent's /sbin/modprobe over the host's, and a real file over a link to it.
-  for (const entry of [...fixed, ...files.entries(), ...links])
+  for (const entry of [...skeleton, ...agent, ...files.entries(), ...links])
     if (!taken.has(entry.path)) taken.set(entry.path, entry);
-  const applets = busybox ? await appletLinks(busybox.file, files.add(busybox.file), [...taken.keys()]) : [];
+  const applets = busybox
+    ? appletLinks(await source.applets(busybox.file), files.add(busybox.file), [...taken.keys()])
+    : [];
   return { entries: [...taken.values(), ...applets], paths: files.paths() };
 }
-
-/**
- * What programs other than busybox may want to run by name (ip netns exec, system(3), xargs). Only these get a link where
- * the shell finds its applets without: the kernel takes more than a millisecond of a TCG boot for each.
- */
-const LINKED_APPLETS = new Set(
-  (
-    'ash sh awk cat chmod cp cut date dd df dirname dmesg echo env expr false find free grep gzip head hostname id ' +
-    'ifconfig kill killall ln ls lsmod mkdir mkfifo mknod mount mv nc netstat pidof ping ping6 ps readlink rm rmdir route ' +
-    'sed seq setsid sleep sort stat stty sync sysctl tail tar tee test timeout touch tr true udhcpc umount uname uniq wc ' +
-    'wget xargs yes zcat'
-  ).split(' '),
-);
-
-/**
- * A symbolic link for each applet, except where a real program has that name. busybox's sh may be built to run its
- * applets before it looks at PATH (Debian's is: FEATURE_SH_STANDALONE). Then few links are needed, and
- * /bootgate/programs.sh makes a function of each real program that an applet would hide; steps source it.
- */
-async function appletLinks(busybox: string, place: string, taken: readonly string[]): Promise<Entry[]> {
-  const { stdout } = await exec(busybox, ['--list']);
-  const programs = new Map<string, string>();
-  for (const path of taken) if (/^usr\/s?bin\//.test(path)) programs.set(basename(path), path);
-  const applets = stdout.split('\n').filter((name) => name !== '' && !name.includes('/'));
-  const { exitCode } = await exec(busybox, ['sh', '-c', 'cut --help'], {
-    env: { PATH: '/nonexistent' },
-    okCodes: [0, 127],
-  });
-  const standalone = exitCode === 0;
-  const hidden = applets.filter(
-    (name) => programs.has(name) && /^[a-z_]\w*$/i.test(name) && name !== 'busybox',
-  );
-  return [
-    ...applets
-      .filter((name) => !programs.has(name) && (!standalone || LINKED_APPLETS.has(name)))
-      .map((name): Entry => ({ path: `usr/bin/${name}`, type: 'symlink', target: `/${place}` })),
-    text(
-      'bootgate/programs.sh',
-      hidden.map((name) => `${name}() { /${programs.get(name)} "$@"; }\n`).join(''),
-    ),
-  ];
-}
-
-/** The scripts of harness/guest: init and modprobe where the kernel looks for them, the rest below /bootgate. */
-function agentEntries(folder: string): Entry[] {
-  const places = new Map([
-    ['init.sh', 'init'],
-    ['modprobe.sh', 'usr/sbin/modprobe'],
-  ]);
-  const tools = ['insmod', 'modinfo', 'depmod'].map(
-    (name): Entry => ({ path: `usr/sbin/${name}`, type: 'symlink', target: '/bootgate/module-tools.sh' }),
-  );
-  const scripts = readdirSync(folder).filter((name) => /\.(sh|awk)$/.test(name));
-  if (!scripts.includes('init.sh'))
-    throw new BootgateError(`${folder} holds no init.sh: the installation is incomplete`, {
-      code: 'E_GUEST_AGENT',
-      blame: 'bug',
-    });
-  const files = scripts.sort().map((name): Entry => {
-    const data = readFileSync(join(folder, name));
-    return { path: places.get(name) ?? `bootgate/${name}`, type: 'file', mode: 0o755, data };
-  });
-  return [...files, ...(scripts.includes('module-tools.sh') ? tools : [])];
-}
-
-const text = (path: string, data: string): Entry => ({ path, type: 'file', data: Buffer.from(data) });
-const folder = (path: string, mode = 0o755): Entry => ({ path, type: 'directory', mode });
-
-/** A usr-merged root. /dev/console must be there before anything is mounted: init's own output goes to it. */
-const skeleton: Entry[] = [
-  ...USR_MERGED.map((name): Entry => ({ path: name, type: 'symlink', target: `usr/${name}` })),
-  ...['usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'usr/lib/modules'].map((path) => folder(path)),
-  ...['dev', 'proc', 'sys', 'run', 'etc', 'mnt', 'var', 'bootgate'].map((path) => folder(path)),
-  folder('tmp', 0o1777),
-  folder('root', 0o700),
-  { path: 'var/run', type: 'symlink', target: '/run' },
-  { path: 'dev/console', type: 'device', kind: 'char', major: 5, minor: 1, mode: 0o600 },
-  { path: 'dev/null', type: 'device', kind: 'char', major: 1, minor: 3, mode: 0o666 },
-  text('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'),
-  text('etc/group', 'root:x:0:\n'),
-  text('etc/hosts', '127.0.0.1 localhost\n::1 localhost\n'),
-];
 
 async function contentKey(entry: Entry): Promise<string> {
   if (entry.type !== 'file') return JSON.stringify(entry);

@@ -1,25 +1,10 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { type Cache, digestOfFile } from '../cache.js';
+import { ARCHITECTURES, hostArchitecture } from '../arch/index.js';
 import { BootgateError, hostError, userError } from '../errors.js';
 import { exec } from '../exec.js';
 import { didYouMean } from '../suggest.js';
-import { formatBytes } from '../units.js';
-import { clauses, parseControl } from './deb.js';
-import { stampOfFolders } from './digest.js';
+import { type AptPackage, cachedPackage, showPackages } from './aptpackage.js';
+import { type AptContext, type AptView, aptView, architectureIn, targetRelease } from './aptview.js';
 import type { KernelSource } from './source.js';
-
-/** One package as apt knows it, from its signed lists. */
-interface AptPackage {
-  name: string;
-  version: string;
-  architecture: string;
-  depends: string[];
-  /** Base name of the file in the archive. */
-  file: string;
-  bytes: number;
-  sha256: string;
-}
 
 /**
  * What a kernel's files are split over: Debian's and Ubuntu's image packages depend on these. Everything else that
@@ -27,15 +12,6 @@ interface AptPackage {
  */
 const KERNEL_PART = /^linux-(image|modules|binary|base-\d)/;
 const NOT_PART = /-dbg(sym)?$/;
-
-/** What apt's answer depends on: the lists, what is installed, sources, pins and settings. */
-const APT_STATE = ['/var/lib/apt/lists', '/var/lib/dpkg/status', '/etc/apt'];
-
-interface AptContext {
-  cache: Cache;
-  log: (sentence: string) => void;
-  signal?: AbortSignal;
-}
 
 /**
  * Follows a package through metapackages to everything that may carry the kernel's files, and fetches those without
@@ -46,28 +22,34 @@ export async function fetchFromApt(
   source: KernelSource & { kind: 'apt' },
   context: AptContext,
 ): Promise<string[]> {
-  const plan = await rememberedPlan(source, context);
+  const arch = architectureIn(source.name);
+  const isForeign = arch !== null && arch !== hostArchitecture().names.debian;
+  // Lists of our own are fetched for the suite that is asked for, whether this machine has it among its sources or not.
+  const view = await aptView(arch, context, isForeign ? source.suite : null);
+  const plan = await rememberedPlan(source, view, context);
   const files: string[] = [];
-  for (const one of plan) files.push(await download(one, source, context));
+  for (const one of plan) files.push(await download(one, source, view, context));
   return files;
 }
 
+type AptSource = KernelSource & { kind: 'apt' };
+
 /** Asking apt costs half a second of CPU each time; its answer stays the same while what it reads does. */
-async function rememberedPlan(source: KernelSource & { kind: 'apt' }, context: AptContext) {
-  const key = `plan 1 ${source.text} ${process.env.APT_CONFIG ?? ''} ${await stampOfFolders(APT_STATE)}`;
+async function rememberedPlan(source: AptSource, view: AptView, context: AptContext) {
+  const key = `plan 2 ${source.text} ${view.stamp}`;
   const plan = await context.cache.text('apt-plan', key, async () =>
-    JSON.stringify(await makePlan(source, context)),
+    JSON.stringify(await makePlan(source, view, context)),
   );
   return JSON.parse(plan) as AptPackage[];
 }
 
-async function makePlan(source: KernelSource & { kind: 'apt' }, context: AptContext): Promise<AptPackage[]> {
+async function makePlan(source: AptSource, view: AptView, context: AptContext): Promise<AptPackage[]> {
   let wanted = [source.version ? `${source.name}=${source.version}` : source.name];
   const seen = new Set<string>();
   const plan: AptPackage[] = [];
   while (wanted.length > 0) {
     for (const one of wanted) seen.add(one);
-    const found = await show(wanted, source, context);
+    const found = await show(wanted, source, view, context);
     plan.push(...found);
     const next = found.flatMap((one) => one.depends.flatMap(partOf));
     wanted = [...new Set(next)].filter((one) => !seen.has(one));
@@ -85,43 +67,25 @@ function partOf(clause: string): string[] {
 /** The candidate version of each name, or the exact one of NAME=VERSION. */
 async function show(
   wanted: readonly string[],
-  source: KernelSource & { kind: 'apt' },
+  source: AptSource,
+  { options }: AptView,
   { signal }: AptContext,
 ): Promise<AptPackage[]> {
-  const options = [...targetRelease(source), '--no-all-versions', 'show', '--', ...wanted];
-  const { stdout } = await exec('apt-cache', options, {
-    env: { LC_ALL: 'C' },
-    ...(signal ? { signal } : {}),
-  }).catch(async (error: unknown) => {
-    throw isCode(error, 'E_TOOL_FAILED') ? await unknown(wanted, source, error) : withAptHint(error);
+  const all = [...options, ...targetRelease(source.suite)];
+  const packages = await showPackages(wanted, all, signal).catch(async (error: unknown) => {
+    throw error instanceof BootgateError && error.code === 'E_TOOL_FAILED'
+      ? await unknown(wanted, source, options, error)
+      : error;
   });
-  const packages = stdout
-    .split(/\n\n+/)
-    .map(parseControl)
-    .filter((fields) => fields.has('package'))
-    .map(packageOf);
   // apt-cache leaves out what it does not know as long as it knows one of them.
   const missing = wanted.filter((one) => !packages.some(({ name }) => name === one.replace(/[:=].*$/, '')));
-  if (missing.length > 0) throw await unknown(missing, source);
+  if (missing.length > 0) throw await unknown(missing, source, options);
   return packages;
 }
 
-function packageOf(fields: Map<string, string>): AptPackage {
-  const field = (key: string) => fields.get(key) ?? '';
-  return {
-    name: field('package'),
-    version: field('version'),
-    architecture: field('architecture'),
-    depends: [...clauses(fields.get('pre-depends')), ...clauses(fields.get('depends'))],
-    file: basename(field('filename')),
-    bytes: Number(field('size')),
-    sha256: field('sha256'),
-  };
-}
-
-async function download(one: AptPackage, source: KernelSource & { kind: 'apt' }, context: AptContext) {
-  const { cache, log, signal } = context;
-  if (!/^[0-9a-f]{64}$/.test(one.sha256) || one.file === '')
+async function download(one: AptPackage, { suite }: AptSource, { options }: AptView, context: AptContext) {
+  const { signal } = context;
+  if (!/^[0-9a-f]{64}$/.test(one.sha256) || one.path === '')
     throw hostError(
       'E_APT_DOWNLOAD',
       `apt knows ${one.name} ${one.version} only as installed: no archive has it`,
@@ -129,74 +93,39 @@ async function download(one: AptPackage, source: KernelSource & { kind: 'apt' },
         hint: 'use installed, or run `apt-get update` with the archive that has it',
       },
     );
-  const key = `${one.name} ${one.version} ${one.architecture} ${one.sha256}`;
-  const folder = await cache.entry('apt', key, async (temporary) => {
-    log(`downloading ${one.name} ${one.version} (${formatBytes(one.bytes)})`);
-    await mkdir(temporary, { recursive: true });
-    const spec = `${one.name}${one.architecture === 'all' ? '' : `:${one.architecture}`}=${one.version}`;
-    const args = [...targetRelease(source), '-q', 'download', '--', spec];
-    await exec('apt-get', args, {
-      cwd: temporary,
-      timeout: 1_800_000,
-      env: { LC_ALL: 'C' },
-      ...(signal ? { signal } : {}),
-    }).catch((error: unknown) => {
-      if (!isCode(error, 'E_TOOL_FAILED')) throw withAptHint(error);
-      throw hostError(
-        'E_APT_DOWNLOAD',
-        `cannot download ${one.name} ${one.version}: ${(error as Error).message}`,
-        {
-          hint: 'check the network; when the archive has moved on, run `apt-get update`',
-          cause: error,
-        },
-      );
-    });
-    const got = (await readdir(temporary)).find((name) => name.endsWith('.deb') || name.endsWith('.udeb'));
-    const file = join(temporary, got ?? 'nothing');
-    if (!got || (await digestOfFile(file)) !== `sha256:${one.sha256}`)
-      throw hostError(
-        'E_APT_CHECKSUM',
-        `the download of ${one.name} ${one.version} does not match apt's lists`,
-        {
-          hint: 'run `apt-get update` and try again',
-        },
-      );
-    await rename(file, join(temporary, one.file));
-  });
-  return join(folder, one.file);
-}
-
-function targetRelease({ suite }: { suite: string | null }): string[] {
-  return suite === null ? [] : ['-o', `APT::Default-Release=${suite}`];
+  const spec = `${one.name}${one.architecture === 'all' ? '' : `:${one.architecture}`}=${one.version}`;
+  const args = [...options, ...targetRelease(suite), '-q', 'download', '--', spec];
+  const fetch = (cwd: string) =>
+    exec('apt-get', args, { cwd, timeout: 1_800_000, env: { LC_ALL: 'C' }, ...(signal ? { signal } : {}) });
+  const hint = 'check the network; when the archive has moved on, run `apt-get update` and try again';
+  return cachedPackage(one, context, fetch, hint);
 }
 
 /** Empty lists and a misspelt name look alike to apt; what other names it knows tells them apart. */
-async function unknown(wanted: readonly string[], { suite }: { suite: string | null }, cause?: unknown) {
-  const { stdout } = await exec('apt-cache', ['pkgnames', 'linux-image-']);
+async function unknown(
+  wanted: readonly string[],
+  { suite }: AptSource,
+  options: readonly string[],
+  cause?: unknown,
+) {
+  const { stdout } = await exec('apt-cache', [...options, 'pkgnames', 'linux-image-']);
   const known = stdout.split('\n').filter(Boolean);
   const [first = ''] = wanted;
-  const name = first.replace(/=.*$/, '');
+  const name = first.replace(/[:=].*$/, '');
   const where = suite ? ` in ${suite}` : '';
   const near = known.includes(name) ? '' : didYouMean(name, known);
-  const hint = known.includes(name)
-    ? `\`apt-cache policy ${name}\` shows the versions and suites that there are`
-    : known.length > 0
-      ? '`apt-cache search linux-image` shows the names; `apt-get update` (as root) brings new ones'
-      : "apt's lists are empty here: run `apt-get update` (as root), then try again";
   return userError('E_APT_UNKNOWN', `apt has no package ${wanted.join(', ')}${where}${near}`, {
-    hint,
+    hint: unknownHint(first, name, known),
     cause,
   });
 }
 
-function withAptHint(error: unknown): unknown {
-  if (!isCode(error, 'E_TOOL_MISSING')) return error;
-  return hostError('E_TOOL_MISSING', (error as Error).message, {
-    hint: 'apt: sources need Debian or Ubuntu; give the package files instead',
-    cause: error,
-  });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof BootgateError && error.code === code;
+function unknownHint(wanted: string, name: string, known: readonly string[]): string {
+  if (known.includes(name))
+    return `\`apt-cache policy ${name}\` shows the versions and suites that there are`;
+  if (known.length === 0) return "apt's lists are empty here: run `apt-get update` (as root), then try again";
+  const foreign = ARCHITECTURES.find(({ names }) => name.endsWith(`-${names.debian}`))?.names.debian;
+  if (foreign && architectureIn(wanted) === null && foreign !== hostArchitecture().names.debian)
+    return `for a kernel of another architecture, write apt:${name}:${foreign}`;
+  return '`apt-cache search linux-image` shows the names; `apt-get update` (as root) brings new ones';
 }

@@ -94,14 +94,18 @@ function unescapeName(text: string): string {
  * Refuses a package whole when one entry could be written outside the folder it is unpacked into.
  * @throws BootgateError blame `user`, E_PACKAGE_UNSAFE, with the entries.
  */
-export function checkEntries(entries: readonly ArchiveEntry[], name: string): void {
+export function checkEntries(
+  entries: readonly ArchiveEntry[],
+  name: string,
+  kept: readonly string[] = KEPT_FOLDERS,
+): void {
   const links = new Set(entries.filter((entry) => entry.type === 'symlink').map((entry) => entry.path));
   const seen = new Set<string>();
   const problems: Problem[] = [];
   const add = (entry: ArchiveEntry, why: string) => problems.push({ message: `${entry.raw}: ${why}` });
   let total = 0;
   for (const entry of entries) {
-    if (isKept(entry.path)) total += entry.bytes;
+    if (isKept(entry.path, kept)) total += entry.bytes;
     if (tooLong(entry.path))
       add({ ...entry, raw: `${entry.raw.slice(0, 60)}...` }, 'its name is too long or too deep');
     else if (entry.raw.startsWith('/')) add(entry, 'an absolute path');
@@ -114,7 +118,7 @@ export function checkEntries(entries: readonly ArchiveEntry[], name: string): vo
       else if (links.has(target) || throughLink(target, links))
         add(entry, `a hard link through a symlink (${target})`);
     }
-    if (entry.type === 'other' && isKept(entry.path)) add(entry, 'not a file, folder or link');
+    if (entry.type === 'other' && isKept(entry.path, kept)) add(entry, 'not a file, folder or link');
     seen.add(entry.path);
   }
   if (problems.length > 0) throw unsafe(name, problems);
@@ -136,8 +140,8 @@ function throughLink(path: string, links: ReadonlySet<string>): boolean {
   return false;
 }
 
-export function isKept(path: string): boolean {
-  return KEPT_FOLDERS.some((folder) => path === folder || path.startsWith(`${folder}/`));
+export function isKept(path: string, kept: readonly string[] = KEPT_FOLDERS): boolean {
+  return kept.some((folder) => path === folder || path.startsWith(`${folder}/`));
 }
 
 function unsafe(name: string, problems: Problem[]): BootgateError {
@@ -159,11 +163,12 @@ export async function extractArchive(
   into: string,
   name: string,
   signal?: AbortSignal,
+  kept: readonly string[] = KEPT_FOLDERS,
 ): Promise<void> {
   await mkdir(into, { recursive: true });
   const patterns = new Set<string>();
   for (const { raw, path } of entries) {
-    const folder = KEPT_FOLDERS.find((one) => path === one || path.startsWith(`${one}/`));
+    const folder = kept.find((one) => path === one || path.startsWith(`${one}/`));
     if (folder) patterns.add(raw.startsWith('./') ? `./${folder}` : folder);
   }
   if (patterns.size === 0) return;

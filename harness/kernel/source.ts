@@ -15,7 +15,7 @@ export type KernelSource =
 
 /** The accepted forms, for hints and --help. */
 export const KERNEL_FORMS =
-  'apt:PACKAGE, apt:PACKAGE=VERSION, apt:PACKAGE/SUITE, a .deb, .udeb or .rpm file (or several, a folder or a glob of them), ' +
+  'apt:PACKAGE, apt:PACKAGE:ARCH, apt:PACKAGE=VERSION, apt:PACKAGE/SUITE, a .deb, .udeb or .rpm file (or several, a folder or a glob of them), ' +
   'a directory with vmlinuz and lib/modules/RELEASE, a vmlinuz and the directory of its modules, installed, or installed:RELEASE';
 
 /** Debian policy 5.6.1 and 5.6.12, with apt's `:ARCH`. Nothing here can read as an option of apt. */

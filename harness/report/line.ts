@@ -21,7 +21,7 @@ const LEAST_ROOM = 16;
 export function resultLine(one: ScenarioResult, nameWidth: number, width: number, style: Style): string {
   const name = cleanLine(resultName(one)).padEnd(nameWidth);
   const time = one.verdict === 'skip' ? '' : formatSeconds(one.seconds);
-  const boots = bootsText(one);
+  const boots = bootsText(one) || (one.forked ? 'clone' : '');
   const again = boots ? `${boots}: ` : '';
   const warnings = one.verdict === 'pass' ? warningsOf(one) : '';
   const told = `${again}${cleanLine(one.reason) || warnings}`.replace(/: $/, '');

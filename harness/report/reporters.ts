@@ -1,4 +1,5 @@
 import { userError } from '../errors.js';
+import { didYouMean } from '../suggest.js';
 import { writeWhole } from '../write-whole.js';
 import { jsonReporter } from './json.js';
 import type { Reporter } from './reporter.js';
@@ -48,9 +49,14 @@ function readReporter(text: string): { name: ReportFormat; file: string | undefi
   const name = REPORTS.find(({ format }) => format === given)?.format;
   const file = rest.join('=');
   if (name && (rest.length === 0 || file !== '')) return { name, file: rest.length === 0 ? undefined : file };
-  throw userError('E_USAGE', `--reporter ${text}: ${name ? 'the file has no name' : `unknown: ${given}`}`, {
-    hint: `NAME or NAME=FILE, where NAME is one of: ${REPORTS.map(({ format }) => format).join(', ')}`,
-  });
+  const known = REPORTS.map(({ format }) => format);
+  throw userError(
+    'E_USAGE',
+    `--reporter ${text}: ${name ? 'the file has no name' : `unknown: ${given}${didYouMean(given, known)}`}`,
+    {
+      hint: `NAME or NAME=FILE, where NAME is one of: ${known.join(', ')}`,
+    },
+  );
 }
 
 /** What the terminal shows is written as a log has it; everything else is the report of the finished run. */

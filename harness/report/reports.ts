@@ -4,6 +4,7 @@ import type { RunResult } from '../results/run-result.js';
 import { RUN_FILE, runText } from '../results/write.js';
 import { writeWhole } from '../write-whole.js';
 import { githubAnnotations, gitlabCodeQuality } from './annotations.js';
+import { chromeTrace } from './chrome-trace.js';
 import { gateText } from './gatetext.js';
 import { htmlPage } from './html/page.js';
 import { junitText } from './junit.js';
@@ -80,6 +81,7 @@ export const REPORTS = [
     file: { name: 'gl-code-quality.json', what: 'the same for GitLab', of: 'gate' },
     text: (run) => gitlabCodeQuality(remarks(run)),
   },
+  { format: 'chrome-trace', text: ({ result }) => chromeTrace(result) },
   { format: 'github', text: (run) => githubAnnotations(remarks(run)) },
   { format: 'terminal', text: ({ folder, result }) => terminalText(folder, result) },
 ] as const satisfies readonly Report[];

@@ -36,8 +36,8 @@ export const RUN_FILES: readonly FileOfRun[] = [
 /** What lies in the folder of one scenario. */
 export const SCENARIO_FILES: readonly FileOfRun[] = [
   { name: 'result.json', what: 'written when the scenario is judged; --resume keeps it' },
-  { name: 'console.log', what: 'ttyS0: what the kernel and the steps printed' },
-  { name: 'control.log', what: "ttyS1: the agent's records" },
+  { name: 'console.log', what: 'what the kernel and the steps printed' },
+  { name: 'control.log', what: "the agent's records, where the machine has a port for them" },
   { name: 'recording.json', what: 'how the guest ended, when it entered each phase, CPU and wall seconds' },
   { name: 'outside.json', what: 'what was checked on the host after the guest ended' },
   { name: 'reference.json', what: 'the result with the full module tree, if it was booted to compare' },
@@ -47,7 +47,11 @@ export const SCENARIO_FILES: readonly FileOfRun[] = [
   },
   {
     name: 'qemu.sh',
-    what: 'the command that booted it; its initramfs and disks are gone, recipe.json says what they were',
+    what: 'the command that booted it; its initramfs and disks are gone, and it prints what makes them again',
   },
-  { name: 'registers.txt', what: 'the CPU registers, after a hang' },
+  { name: 'registers.txt', what: 'the registers of every CPU, after a hang or crash' },
+  {
+    name: 'postmortem.txt',
+    what: 'after a hang or crash: blocked tasks, backtraces, memory and every task, as the kernel printed them',
+  },
 ];

@@ -142,7 +142,14 @@ function times(result: RunResult, width: number, style: Style): string {
   const clock = `${formatSeconds(result.seconds)} wall time for ${booted} guest${booted === 1 ? '' : 's'}`;
   const cpu = `CPU: QEMU ${formatSeconds(qemu)}, bootgate ${formatSeconds(harness)} (${formatPercent(harness, harness + qemu)})`;
   const spentText = wrap(`${clock}; ${cpu}`, width).map(style.dim).join('\n');
-  return `${table(['phase', 'time', 'share', ''], rows, style, width)}${spentText}\n`;
+  return `${table(['phase', 'time', 'share', ''], rows, style, width)}${spentText}\n${fastText(result, width, style)}`;
+}
+
+function fastText({ fast }: RunResult, width: number, style: Style): string {
+  if (!fast) return '';
+  const { clones, rechecked, percent, seed } = fast;
+  const text = `--fast: ${clones} guest${clones === 1 ? ' was' : 's were'} cloned, ${rechecked} of those that passed booted in full too (--recheck ${percent}% --seed ${seed})`;
+  return `${wrap(text, width).map(style.dim).join('\n')}\n`;
 }
 
 /**

@@ -39,6 +39,8 @@ export function compareRuns(before: RunResult, after: RunResult): RunComparison 
     if (isFailure(one)) comparison[was && isFailure(was) ? 'stillFailing' : 'newFailures'].push(change);
     else if (was && isFailure(was)) comparison.fixed.push(change);
     if (was?.verdict !== 'pass' || one.verdict !== 'pass') continue;
+    // A clone used another boot's memory and time.
+    if (was.forked || one.forked) continue;
     comparison.memory.push({
       what: name,
       before: was.memory.usedAfterBootBytes,

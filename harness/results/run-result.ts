@@ -15,6 +15,8 @@ export interface ImageRecipe {
     | { kind: 'policy' | 'list'; file: string }
     | { kind: 'split'; file: string; format: string | undefined; install: string[] };
   delivery: 'archive' | 'window';
+  /** Where the guest's tools came from; older runs: this machine. */
+  userland?: 'host' | 'packages';
 }
 
 /** A part of a run that other machines have the rest of: `--shard 3/8`. */
@@ -55,6 +57,8 @@ export interface RunResult {
   /** What the closure added to the set. */
   additions: { module: string; neededBy: string[]; bytes: number }[];
   counts: Record<Verdict, number>;
+  /** With `--fast`: guests that went on from a template, and how many of those that passed were booted in full as well. */
+  fast?: { clones: number; rechecked: number; percent: number; seed: string };
   /** Boots without a result, by name: the run was interrupted. */
   missing?: string[];
   /** How many results an interrupted run had left, which were not booted again. */

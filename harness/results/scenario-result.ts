@@ -52,7 +52,11 @@ export interface ScenarioResult {
   /** Wall time from QEMU's start to its end, and QEMU's CPU time. */
   seconds: number;
   cpuSeconds: number;
+  /** Seconds from the run's start to the start of its first boot; not of a result that a resumed run has kept. */
+  began?: number;
   attempts: number;
+  /** It went on from a template instead of being booted: see `asForked` for what is then left out. */
+  forked?: true;
   /** It failed and passed when it was booted again. The verdict stays that of the boot that failed. */
   flaky?: boolean;
   /** Every boot of it, where it was booted more than once (`--retries`, `--repeat-each`); the first is the one that is told here. */
@@ -93,6 +97,17 @@ export interface ReferenceResult {
   lacking: string[];
   /** The image that was booted instead of the full module tree (`--reference-image`). */
   image?: string;
+}
+
+/** Marks a result of a clone, without the figures that are its template's: memory used, and the phases before the agent woke. */
+export function asForked(result: ScenarioResult): ScenarioResult {
+  const { memory, phases } = result;
+  return {
+    ...result,
+    forked: true,
+    memory: { ...memory, usedAfterBootBytes: 0 },
+    phases: phases.filter(({ phase }) => !['firmware', 'kernel', 'init'].includes(phase)),
+  };
 }
 
 /** A result's name among the others of its run: the scenario, and the install set if there is one. */

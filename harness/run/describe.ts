@@ -16,7 +16,7 @@ export async function describeImage(
   cache: Cache,
 ): Promise<RunResult['image']> {
   const prepared = variants.reduce((most, one) => (one.set.bytes > most.set.bytes ? one : most));
-  const { kernel, set, index, delivery } = prepared;
+  const { kernel, set, index, delivery, userland } = prepared;
   const initramfs = await commonInitramfs(prepared, cache);
   return {
     name: prepared.image.name,
@@ -40,6 +40,7 @@ export async function describeImage(
       kernel: prepared.image.kernel.map((source) => (existsSync(source) ? resolve(source) : source)),
       modules: prepared.image.modules,
       delivery,
+      userland,
     },
   };
 }
@@ -68,8 +69,9 @@ export async function describeInstallSets(
 
 /** What all guests of an image boot with: no tool beyond the base, nothing of a scenario. */
 function commonInitramfs(
-  { set, delivery, kernel }: PreparedImage,
+  { set, delivery, kernel, userland }: PreparedImage,
   cache: Cache,
 ): ReturnType<typeof buildInitramfs> {
-  return buildInitramfs({ set, tools: [], scenarioEntries: [], delivery, cache, arch: kernel.arch });
+  const { arch } = kernel;
+  return buildInitramfs({ set, tools: [], scenarioEntries: [], delivery, cache, arch, userland });
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Executor } from '../boot/executor.js';
+import type { CheckedForks } from '../boot/checked-forks.js';
+import type { Elsewhere, Executor } from '../boot/executor.js';
 import type { Boot } from '../boot/job.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -21,8 +22,12 @@ export interface RunOptions {
   results: string;
   /** What boots the guests, where other boots share it; one of its own unless given. */
   executor?: Executor;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere;
   /** Guests at once; as many as cores and memory allow unless given. */
   jobs?: number;
+  /** Go on from templates where they can; everything is booted cold unless given. */
+  forks?: CheckedForks;
   /** When the same scenarios are booted with the full module tree; for failures unless given. */
   reference?: ReferencePolicy;
   /** Booted instead of the full module tree. */

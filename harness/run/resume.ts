@@ -44,7 +44,8 @@ interface StoredResult {
   result: ScenarioResult;
 }
 
-type Circumstances = { accelerator: AcceleratorChoice; cache: Cache };
+/** `forks`: a clone's result may be kept. */
+type Circumstances = { accelerator: AcceleratorChoice; cache: Cache; forks?: unknown };
 
 export async function writePlan(
   folder: RunFolder,
@@ -88,8 +89,12 @@ export async function keepFinished(
   const kept: ScenarioResult[] = [];
   for (const boot of boots) {
     const stored = await readStored(resultFile(run.folder, boot));
-    if (stored && stored.result.verdict !== 'infra' && stored.key === (await bootKey(boot, circumstances)))
-      kept.push(stored.result);
+    const holds =
+      stored &&
+      stored.result.verdict !== 'infra' &&
+      (!stored.result.forked || circumstances.forks !== undefined) &&
+      stored.key === (await bootKey(boot, circumstances));
+    if (holds) kept.push(stored.result);
     else await removeAttempts(run.folder, boot);
   }
   return kept;

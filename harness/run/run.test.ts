@@ -219,6 +219,7 @@ t.test('planning by tags', async (t) => {
 
 t.test('what kernel or host cannot offer is skipped with the reason, what was lost is booted', async (t) => {
   const config = parseKernelConfig('CONFIG_E1000=m\nCONFIG_VIRTIO_PCI=y\n# CONFIG_IGB is not set\n');
+  const onChannels = parseKernelConfig('CONFIG_VIRTIO_NET=m\n# CONFIG_VIRTIO_PCI is not set\n');
   const resolve = (name: string) => ({ kind: name === 'veth' ? 'modules' : 'none', names: [] });
   const offer = {
     arch: 'x86_64',
@@ -237,6 +238,19 @@ t.test('what kernel or host cannot offer is skipped with the reason, what was lo
     [nic('igb'), { models: null, config: null }, undefined],
     [{ ...scenario('a/b'), machine: 'pc', disks: [ide] }, { arch: 'aarch64' }, /aarch64 has no machine pc/],
     [{ ...scenario('a/b'), disks: [ide] }, { arch: 'aarch64' }, /machines of aarch64 have no ide/],
+    [nic('e1000'), { arch: 's390x' }, /^machines of s390x have no e1000$/],
+    [nic('virtio-net'), { arch: 's390x', config: null }, /^this QEMU has no device virtio-net-ccw$/],
+    [
+      nic('virtio-net'),
+      { arch: 's390x', config: onChannels, models: new Set(['virtio-net-ccw']) },
+      undefined,
+    ],
+    [
+      { ...scenario('a/b'), boot: 'packaged' },
+      { lacksFirmware: 'qemu-efi-aarch64' },
+      /install qemu-efi-aarch64$/,
+    ],
+    [scenario('a/b'), { lacksFirmware: 'qemu-efi-aarch64' }, undefined],
     [{ ...scenario('a/b'), needs: ['CONFIG_E1000', 'veth'] }, {}, undefined],
     [{ ...scenario('a/b'), needs: ['CONFIG_IGB|veth'] }, {}, undefined],
     [{ ...scenario('a/b'), needs: ['CONFIG_IGB'] }, {}, /CONFIG_IGB \(needed by the scenario\)/],

@@ -37,8 +37,8 @@ export async function runPlan(options: RunOptions): Promise<FinishedRun> {
   const { resume, shard } = options;
   if (resume) sameShard(resume, shard);
   const started = resume?.started ?? new Date();
-  const name = `${variants[0].image.name}${shard ? `-${shard.index}-of-${shard.count}` : ''}`;
-  const folder = resume?.folder ?? (await makeRunFolder(options.results, name, started));
+  const nameOf = () => `${variants[0].image.name}${shard ? `-${shard.index}-of-${shard.count}` : ''}`;
+  const folder = resume?.folder ?? (await makeRunFolder(options.results, nameOf(), started));
   const lock = lockRun(folder.path);
   try {
     const whole = wholePlan(variants, options.plan);
@@ -112,15 +112,28 @@ async function runInFolder(
   const rest = boots.filter(({ name }) => !names.has(name));
   const executor = options.executor ?? executorOf(options, logger);
   let failures = kept.filter(isFailure).length;
+  const began = new Map<string, number>();
   await bootAll(rest, {
     executor,
     folder,
     retries: options.retries ?? 0,
     repeats: options.repeats,
-    reporter,
+    reporter: {
+      ...reporter,
+      onGuestStart: (name) => {
+        if (!began.has(name)) began.set(name, (performance.now() - clock) / 1000);
+        logger?.info({ scenario: name }, 'guest started');
+        reporter.onGuestStart(name);
+      },
+      onGuestPhase: (name, phase) => {
+        logger?.debug({ scenario: name, phase }, 'phase');
+        reporter.onGuestPhase(name, phase);
+      },
+    },
     logger,
     onResult: (result) => {
-      booted.push(result);
+      const since = began.get(resultName(result));
+      booted.push(since === undefined ? result : { ...result, began: since });
       if (isFailure(result) && ++failures === options.maxFailures)
         executor.stop(new Error(`${failures} failed: the rest is not booted (--max-failures)`));
       reporter.onResult?.(result);
@@ -170,6 +183,7 @@ async function runInFolder(
       : {}),
     additions: variants[0].set.additions,
     counts,
+    ...(options.forks ? { fast: options.forks.summary } : {}),
     ...(missing.length > 0 ? { missing } : {}),
     ...(resume ? { resumed: { kept: kept.length } } : {}),
     ...(shard ? { shard } : {}),
@@ -188,13 +202,15 @@ async function runInFolder(
 }
 
 function executorOf(
-  { accelerator, cache, jobs, plan, signal, timeScale, warn }: RunOptions,
+  { accelerator, cache, elsewhere, jobs, forks, plan, signal, timeScale, warn }: RunOptions,
   logger?: Logger,
 ): Executor {
   return new Executor({
     accelerator,
     cache,
     jobs,
+    elsewhere,
+    forks,
     guestCpus: Math.max(1, ...plan.boots.map(({ cpus }) => cpus)),
     signal,
     timeScale,

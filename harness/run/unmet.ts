@@ -1,10 +1,11 @@
-import { type Architecture, architectureOf } from '../arch/index.js';
+import { type Architecture, architectureOf, type Board, firmwareFor } from '../arch/index.js';
 import type { PreparedImage } from '../image/prepare.js';
 import { type KernelConfig, readKernelConfig } from '../kernel/config.js';
 import type { ModuleIndex } from '../modules/module.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import { configOf, rowsOf } from '../vm/devices/index.js';
 import { qemuModels } from '../vm/models.js';
+import { onChannel } from '../vm/slots.js';
 import type { Plan } from './plan.js';
 
 /** What kernel and host have to offer to a scenario. */
@@ -15,6 +16,8 @@ export interface Offer {
   index: Pick<ModuleIndex, 'resolve'>;
   /** QEMU's device models; null: unknown. */
   models: ReadonlySet<string> | null;
+  /** The package of the firmware that boots a vmlinuz as packaged and is not on this host. */
+  lacksFirmware?: string | undefined;
 }
 
 /**
@@ -31,6 +34,8 @@ export async function withoutUnmet(
     config: kernel.config ? await readKernelConfig(kernel.config) : null,
     index,
     models: boot ? await qemuModels(boot.qemu) : null,
+    lacksFirmware:
+      firmwareFor(kernel.arch, 'packaged') === null ? boot?.packagedFirmware?.package : undefined,
   };
   const reasons = new Map(plan.boots.map((scenario) => [scenario, unmetNeed(scenario, offer)]));
   const skips = plan.boots.flatMap((scenario) => {
@@ -50,15 +55,27 @@ export function unmetNeed(scenario: Scenario, offer: Offer): string | undefined 
   const boards = architectureOf(arch).boot?.boards ?? {};
   if (scenario.machine !== undefined && !(scenario.machine in boards))
     return `${arch} has no machine ${scenario.machine}`;
+  if (scenario.boot === 'packaged' && offer.lacksFirmware)
+    return `this host lacks the firmware that boots a packaged kernel of ${arch}: install ${offer.lacksFirmware}`;
+  const onChannels = isOnChannels(boards, scenario.machine);
   for (const row of rowsOf(scenario)) {
+    if (onChannels && !row.ccw) return `machines of ${arch} have no ${row.name}`;
     if (row.arches && !row.arches.includes(arch)) return `machines of ${arch} have no ${row.name}`;
-    const lacking = row.models.find((model) => models !== null && !models.has(model));
+    const lacking = row.models
+      .map((model) => (onChannels ? onChannel(model) : model))
+      .find((model) => models !== null && !models.has(model));
     if (lacking !== undefined) return `this QEMU has no device ${lacking}`;
-    const unmet = configOf(row).find((need) => !isBuilt(need, offer));
+    const unmet = configOf(row, onChannels).find((need) => !isBuilt(need, offer));
     if (unmet !== undefined) return notInKernel(unmet, `drivers of ${row.name}`);
   }
   const unmet = (scenario.needs ?? []).find((need) => !isBuilt(need, offer));
   return unmet === undefined ? undefined : notInKernel(unmet, 'the scenario');
+}
+
+/** Whether virtio devices are on channels, which no other device is. */
+function isOnChannels(boards: Readonly<Record<string, Board>>, name: string | undefined): boolean {
+  const board = name === undefined ? Object.values(boards)[0] : boards[name];
+  return board?.css !== undefined;
 }
 
 /** `A|B`: one is enough. Symbols with or without CONFIG_; a word in lower case is a module. */

@@ -12,8 +12,20 @@ export interface Secrets {
 /** A step that may look at module files itself, instead of asking kmod to load them: they are put where it looks. */
 const LOOKS_AT_FILES = /lib\/modules|modules[./]|insmod|depmod|\.ko\b|find \/ /;
 
+/** A shell for a person instead of the verdict: `bootgate shell`. */
+export interface ShellFacts {
+  /** Steps that run before it. */
+  at: number;
+  rows: number;
+  columns: number;
+  /** What it begins with. */
+  greeting: string;
+  /** What the full module tree has and the set does not: `module NAME PATH WHY` and `alias ALIAS MODULE` lines, with tabs. */
+  lacks: string;
+}
+
 /** A guest's input, as files below bootgate/scenario/; read by harness/guest/init.sh, which describes the format. */
-export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): Entry[] {
+export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets, shell?: ShellFacts): Entry[] {
   const facts = [
     `nonce ${nonce}`,
     `seed ${seed}`,
@@ -25,6 +37,7 @@ export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): E
     ...scenario.nics.map(({ mac }, index) => `nic nic${index} ${mac}`),
     ...scenario.steps.map(({ name, timeout }, index) => `step ${index} ${timeout} ${name}`),
     ...scenario.steps.flatMap(({ run }, index) => (LOOKS_AT_FILES.test(run) ? [`looks ${index}`] : [])),
+    ...(shell ? [`shell ${shell.at} ${shell.rows} ${shell.columns}`] : []),
   ];
   return [
     text('bootgate/scenario/env', facts.join('\n')),
@@ -33,6 +46,9 @@ export function scenarioEntries(scenario: Scenario, { nonce, seed }: Secrets): E
       text(`bootgate/scenario/step-${index}.sh`, `cd /; ${run.trimEnd()}`),
     ),
     ...(scenario.helpers ? [text('bootgate/own.sh', scenario.helpers)] : []),
+    ...(shell
+      ? [text('bootgate/scenario/greeting', shell.greeting), text('bootgate/lacks', shell.lacks)]
+      : []),
   ];
 }
 

@@ -41,6 +41,7 @@ const DEPTH: [prefix: string, depth: number][] = [
   ['drivers/gpu', 4],
   ['drivers/media', 2],
   ['drivers', 2],
+  ['arch', 3],
   ['fs', 2],
   ['net', 2],
 ];

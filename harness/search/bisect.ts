@@ -1,4 +1,5 @@
 import { Executor } from '../boot/executor.js';
+import { Forks } from '../boot/forks.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
 import type { RulePlace } from '../modules/module.js';
@@ -19,6 +20,8 @@ export interface BisectOptions {
   /** Logs of every boot, and trials.jsonl. */
   folder: string;
   earlier?: string | undefined;
+  /** Every trial is booted from the beginning. */
+  cold?: boolean | undefined;
   signal?: AbortSignal | undefined;
   log?: (sentence: string) => void;
 }
@@ -57,7 +60,8 @@ export interface Bisected {
  */
 export async function bisect(options: BisectOptions): Promise<Bisected> {
   const { good, bad, accelerator, cache, folder, signal, log = () => {} } = options;
-  const executor = new Executor({ accelerator, cache, signal, onNote: log });
+  const forks = options.cold ? undefined : new Forks();
+  const executor = new Executor({ accelerator, cache, signal, forks, onNote: log });
   const tried = new TriedSets(new Trials(executor, folder), folder, { accelerator, cache }, options.earlier);
   const there = await bisectIn(bad, options, tried);
   if (there.outcome !== 'good-fails' || good.kernel.digest === bad.kernel.digest)
@@ -65,7 +69,7 @@ export async function bisect(options: BisectOptions): Promise<Bisected> {
   log(`${there.reason}; now in the tree of ${good.kernel.release}`);
   const here = await bisectIn(good, options, tried);
   if (here.outcome === 'bad-passes')
-    here.reason = `with the modules that ${bad.kernel.release} has too, ${good.kernel.release} passes: which modules there are does not explain it`;
+    here.reason = `with the modules that ${bad.kernel.release} has too, ${good.kernel.release} passes: the presence of modules does not explain it`;
   return { ...here, trials: executor.boots + tried.remembered };
 }
 
@@ -74,14 +78,16 @@ async function bisectIn(tree: PreparedImage, options: BisectOptions, tried: Trie
   const { good, bad, scenario, folder, signal, log = () => {} } = options;
   const sides = sidesIn(tree, good, bad);
   const other = tree === bad ? good : bad;
-  const boot = async (names: readonly string[]) => {
-    const one = await tried.boot(tree, scenario, names);
+  const boot = async (names: readonly string[], cold: boolean) => {
+    const one = await tried.boot(tree, scenario, names, { cold });
     log(`${scenario.name}: ${one.verdict} with ${count(names.length)} of ${tree.kernel.release}`);
     return one;
   };
   const named = new Set<string>();
+  let asked = 0;
   const ledger = new Ledger(async (names) => {
-    const one = await boot(names);
+    // The bad set and the good one are what the rest is compared with.
+    const one = await boot(names, asked++ < 2);
     for (const module of one.named) named.add(module);
     return one.verdict === 'pass';
   });
@@ -112,10 +118,12 @@ const count = (modules: number): string => (modules === 1 ? 'one module' : `${mo
 
 /** Among fewer changes the search itself is as cheap. */
 const MANY = 8;
+/** A need that shows only after another is met comes rarely deeper than this. */
+const ROUNDS = 4;
 
 interface Searching {
   ledger: Ledger;
-  boot(names: readonly string[]): Promise<Tried>;
+  boot(names: readonly string[], cold: boolean): Promise<Tried>;
   /** What failures have named so far; grows with each trial. */
   named: ReadonlySet<string>;
   options: BisectOptions;
@@ -134,16 +142,16 @@ async function search(
   if (!(await ledger.passes([...sides.good].sort())))
     return void end(
       'good-fails',
-      `the good set fails too${elsewhere}${elsewhere && ': which modules are there does not explain it'}`,
+      `the good set fails too${elsewhere}${elsewhere && ': the presence of modules does not explain it'}`,
     );
   const passes = (changes: readonly Change[]) => ledger.passes(withChanges(sides, changes));
   const mayGoOn = () => !signal?.aborted;
   let changes = changesOf(sides, [...named]);
   // Trials that make the rest cheap: what the failure itself names, and what that needs; what comes next may only show then.
-  for (let asked = 0; changes.length >= MANY && named.size > asked && mayGoOn(); ) {
+  for (let [round, asked] = [0, 0]; round < ROUNDS && named.size > asked && mayGoOn(); round++) {
     asked = named.size;
     changes = changesOf(sides, [...named]);
-    const few = evident(sides, changes, named);
+    const few = changes.length >= MANY ? evident(sides, changes, named) : [];
     if (few.length === 0 || !(await passes(few))) continue;
     changes = few;
     break;
@@ -151,8 +159,8 @@ async function search(
   const found = await isolate({ changes, passes, mayGoOn });
   answer.guilty = found.map((change) => guiltyOf(change, options));
   if (!mayGoOn()) return;
-  const forth = await boot(withChanges(sides, found));
-  const back = await boot(withoutChanges(sides, found));
+  const forth = await boot(withChanges(sides, found), true);
+  const back = await boot(withoutChanges(sides, found), true);
   answer.proof = {
     bad: { verdict: forth.verdict, reason: forth.reason },
     good: { verdict: back.verdict, reason: back.reason },

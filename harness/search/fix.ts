@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Executor } from '../boot/executor.js';
+import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -32,6 +33,8 @@ export interface FixOptions {
   results: string;
   /** Boots for each scenario at most. */
   limit: number;
+  /** Every trial is booted from the beginning. */
+  cold?: boolean | undefined;
   signal?: AbortSignal | undefined;
   /** What is being tried, as sentences. */
   log?: (sentence: string) => void;
@@ -76,7 +79,8 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
   const { run, failed, variants, log = () => {} } = options;
   const folder = await makeFolder(run.folder);
   const { accelerator, cache, signal } = options;
-  const executor = new Executor({ accelerator, cache, signal, onNote: log });
+  const forks = options.cold ? undefined : new Forks();
+  const executor = new Executor({ accelerator, cache, signal, forks, onNote: log });
   const trials = new Trials(executor, folder);
   const kernelsOwn = failed.filter(isKernelsOwn).map(resultName);
   const searches: Fix['searches'] = [];
@@ -121,7 +125,17 @@ export async function fixRun(options: FixOptions): Promise<Fix> {
   const first = [...wanted.values()][0]?.prepared;
   const patch = first ? await patchFor(first, [...wanted.values()], folder, options.cache) : undefined;
   const mended = new Set(searches.filter(({ remedy }) => remedy.verified).map(({ result }) => result));
-  const proof = mended.size > 0 ? await prove(options, executor, mended, [...wanted.keys()], patch) : null;
+  // Cold: what was found by clones is not proven by them.
+  const proof =
+    mended.size > 0
+      ? await prove(
+          options,
+          new Executor({ accelerator, cache, signal, onNote: log }),
+          mended,
+          [...wanted.keys()],
+          patch,
+        )
+      : null;
   const all = searches.length > 0 && searches.every(({ result }) => mended.has(result));
   const fix: Fix = {
     verified: all && kernelsOwn.length === 0 && proof?.verdict === 'pass',

@@ -1,9 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Executor } from '../boot/executor.js';
+import { guardByCanary } from '../boot/canary.js';
+import { type Elsewhere, Executor } from '../boot/executor.js';
+import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
+import { wholeTree } from '../modules/set.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { type Asked, cpuBound, type Guess, guessOf, whoAsked } from './guess.js';
@@ -22,8 +25,12 @@ export interface MinimizeOptions {
   /** The folder of a search that was stopped, to go on with. */
   earlier?: string | undefined;
   jobs: number;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere | undefined;
   /** Of modules that can stand in for each other, keep the one that does not depend on the processor. */
   portable: boolean;
+  /** Every trial is booted from the beginning. */
+  cold?: boolean | undefined;
   signal?: AbortSignal | undefined;
   log?: (sentence: string) => void;
 }
@@ -71,8 +78,19 @@ export interface Minimized {
 
 /** The smallest module set with which the scenarios pass: one search for each, then the union booted for all of them. */
 export async function minimize(options: MinimizeOptions): Promise<Minimized> {
-  const { prepared, scenarios, accelerator, cache, folder, jobs, signal, log = () => {} } = options;
-  const executor = new Executor({ accelerator, cache, jobs, signal, onNote: log });
+  const {
+    prepared,
+    scenarios,
+    accelerator,
+    cache,
+    folder,
+    jobs,
+    signal,
+    elsewhere,
+    log = () => {},
+  } = options;
+  const forks = options.cold || elsewhere ? undefined : new Forks();
+  const executor = new Executor({ accelerator, cache, jobs, signal, forks, elsewhere, onNote: log });
   const trials = new Trials(executor, folder);
   const tried = new TriedSets(trials, folder, { accelerator, cache }, options.earlier);
   const { index, set } = prepared;
@@ -97,11 +115,13 @@ export async function minimize(options: MinimizeOptions): Promise<Minimized> {
   for (const scenario of scenarios.filter(({ name }) => done.some((one) => one.scenario === name))) {
     if (signal?.aborted) break;
     log(`${scenario.name}: proof with ${count(names.length)}`);
-    const last = await tried.boot(prepared, scenario, names).catch((error: unknown) => {
+    const last = await tried.boot(prepared, scenario, names, { cold: true }).catch((error: unknown) => {
       if (!signal?.aborted)
         without.push({ scenario: scenario.name, reason: (error as Error).message, undecided: true });
     });
-    if (last) proof.push({ scenario: last.scenario, verdict: last.verdict, reason: last.reason });
+    if (!last) continue;
+    proof.push({ scenario: last.scenario, verdict: last.verdict, reason: last.reason });
+    if (last.verdict === 'fail' && forks?.mayFork({ prepared, scenario })) log(otherwise(last));
   }
   return {
     verified:
@@ -116,7 +136,7 @@ export async function minimize(options: MinimizeOptions): Promise<Minimized> {
     bytes: names.reduce((sum, name) => sum + (index.modules.get(name)?.bytes ?? 0), 0),
     of: { count: set.names.length, bytes: set.bytes },
     proof,
-    boots: executor.boots,
+    boots: executor.boots + (forks?.canaries ?? 0),
     remembered: tried.remembered,
     folder,
   };
@@ -144,6 +164,8 @@ export async function minimizeOne(
   await mkdir(where, { recursive: true });
   const { reference } = await referenceFor({ prepared, scenario, executor, folder: where });
   if (reference.verdict !== 'pass') return `fails with the full module tree: ${reference.reason}`;
+  const whole = { ...prepared, set: wholeTree(index), split: null, installSet: null };
+  guardByCanary(executor.forks, { prepared: whole, scenario, reference, folder: join(where, 'clone') });
   const guess = guessOf(scenario, reference, index);
   const outcomes = new Map<string, Tried>();
   const ledger = new Ledger(async (names) => {
@@ -224,5 +246,9 @@ async function standIns(
   }
   return found;
 }
+
+/** Each of the sets that were put together passed, as clones. */
+const otherwise = ({ scenario, reason }: Tried): string =>
+  `${scenario} passed as a clone and fails cold, which is a bug of bootgate: please report it, and search with --cold (${reason})`;
 
 const count = (modules: number): string => (modules === 1 ? 'one module' : `${modules} modules`);

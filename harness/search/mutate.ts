@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Executor } from '../boot/executor.js';
+import { guardByCanary } from '../boot/canary.js';
+import { type Elsewhere, Executor } from '../boot/executor.js';
+import { Forks } from '../boot/forks.js';
 import { referenceFor } from '../boot/reference.js';
 import type { Cache } from '../cache.js';
 import type { PreparedImage } from '../image/prepare.js';
@@ -52,8 +54,12 @@ export interface MutateOptions {
   /** Logs of every boot. */
   folder: string;
   jobs: number;
+  /** Where guests run, if not on this host. */
+  elsewhere?: Elsewhere | undefined;
   /** So many mutations at most, spread evenly over all. */
   limit?: number | undefined;
+  /** Every trial is booted from the beginning. */
+  cold?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onMutation?: (mutation: Mutation) => void;
   /** What a person should know of how guests are booted. */
@@ -68,6 +74,8 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
     cache,
     jobs: options.jobs,
     signal,
+    forks: options.cold || options.elsewhere ? undefined : new Forks(),
+    elsewhere: options.elsewhere,
     onNote: options.onNote,
   });
   const prepared = {
@@ -105,6 +113,7 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
       report.without.push({ scenario: scenario.name, reason: reference.reason });
       continue;
     }
+    guardByCanary(executor.forks, { prepared, scenario, reference, folder: join(where, 'clone') });
     const { needed, bystanders } = scenarioNeeds(scenario, reference, prepared.index);
     report.bystanders += bystanders.length;
     wanted.push(...needed.map((need) => ({ scenario, need })));
@@ -114,17 +123,21 @@ export async function mutate(options: MutateOptions): Promise<MutationReport> {
   await Promise.all(
     sample(wanted, limit ?? wanted.length).map(async ({ need, scenario }) => {
       const changed = withoutModules(prepared, need.modules);
-      const result = await trials.boot(changed, scenario).catch((error: unknown) => {
-        signal?.throwIfAborted();
-        report.failed.push({ scenario: scenario.name, modules: need.modules, reason: wordsOf(error) });
-      });
-      if (!result) return;
-      const mutation = judgeMutation(need, result, prepared.index);
+      const boot = async (cold: boolean) =>
+        judgeMutation(need, await trials.boot(changed, scenario, { cold }), prepared.index);
+      const mutation = await boot(false)
+        // What speaks against the suite is not left to a clone.
+        .then((seen) => (executor.forks && !(seen.red && seen.named) ? boot(true) : seen))
+        .catch((error: unknown) => {
+          signal?.throwIfAborted();
+          report.failed.push({ scenario: scenario.name, modules: need.modules, reason: wordsOf(error) });
+        });
+      if (!mutation) return;
       report.mutations.push(mutation);
       options.onMutation?.(mutation);
     }),
   );
-  report.boots = trials.count;
+  report.boots = trials.count + (executor.forks?.canaries ?? 0);
   return report;
 }
 

@@ -116,12 +116,12 @@ async function reread(
   file: string,
   cache: Cache,
 ): Promise<Patch['variants'] | undefined> {
-  const { image, delivery, split } = prepared;
+  const { image, delivery, userland, split } = prepared;
   const source = image.modules;
   if (source.kind === 'all') return undefined;
   const modules = source.kind === 'split' ? { ...source, file, format: split?.format } : { ...source, file };
   try {
-    return await prepareImages({ ...image, modules }, { cache, delivery, allowMissing: true });
+    return await prepareImages({ ...image, modules }, { cache, delivery, userland, allowMissing: true });
   } catch (error) {
     if (error instanceof BootgateError && error.blame === 'user') return undefined;
     throw error;

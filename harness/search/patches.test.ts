@@ -4,10 +4,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { Cache } from '../cache.js';
+import { resolveModuleTree } from '../kernel/resolve.js';
+import { loadModuleIndex } from '../modules/index.js';
 import type { ModuleIndex } from '../modules/module.js';
 import { shownFile } from '../modules/place.js';
 import { setFromPolicy } from '../modules/policy.js';
 import { setFromList } from '../modules/set.js';
+import { imagesDir } from '../paths.js';
 import { folderOf, treeOf } from '../splits/fixtures/tree.js';
 import { readSplit } from '../splits/read.js';
 import type { Split } from '../splits/split.js';
@@ -192,6 +196,35 @@ for (const { name, source, files, packages } of FORMATS)
     );
     t.ok(done * 2 > asked, `${done} of ${asked} moves`);
   });
+
+t.test(
+  "a real tree: fedora-2014 on Debian's kernel, twenty random moves",
+  { timeout: 120_000 },
+  async (t) => {
+    const cache = new Cache();
+    const kernel = await resolveModuleTree(['apt:linux-image-amd64'], { cache });
+    const index = await loadModuleIndex(kernel.modulesDir, kernel.release, cache);
+    const text = readFileSync(join(imagesDir, 'splits', 'fedora-2014.yaml'), 'utf8');
+    const { path: folder, remove } = folderOf({ 'fedora-2014.yaml': text });
+    t.teardown(remove);
+    const file = join(folder, 'fedora-2014.yaml');
+    const read = (one: string) => readSplit(one, index);
+    const names = [...index.modules.keys()];
+    const homes = ['kernel-core', 'kernel-drivers'];
+    const moves = Array.from({ length: 20 }, (_, at) => ({
+      module: names[(at * 199) % names.length] ?? '',
+      package: homes[at % 2] ?? '',
+    }));
+    const patch = await patchSplit(file, await read(file), moves, index, read);
+    apply(patch.diff, file);
+    const after = await read(file);
+    const refused = new Set(patch.refused.map(({ module }) => module));
+    for (const one of moves)
+      if (!refused.has(one.module))
+        t.equal(after.placement.get(one.module)?.package, one.package, one.module);
+    t.ok(refused.size < 5, `${refused.size} refused`);
+  },
+);
 
 const LISTS: Record<string, (names: readonly string[]) => string> = {
   'a plain list': (names) => `# mine\ndrivers/d1/*\n${names.map((name) => `${name}\n`).join('')}-m5\n`,

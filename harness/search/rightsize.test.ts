@@ -191,6 +191,7 @@ t.test('parts of the tree are as people name them', async (t) => {
     ['kernel/fs/nfsd/nfsd.ko', 'fs/nfsd'],
     ['kernel/fs/mbcache.ko', 'fs'],
     ['kernel/sound/core/snd.ko', 'sound'],
+    ['kernel/arch/x86/kvm/kvm.ko', 'arch/x86/kvm'],
     ['top.ko', '.'],
   ] as const)
     t.equal(partOf(path), part, path);

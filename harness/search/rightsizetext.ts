@@ -31,7 +31,7 @@ function setLines(set: SetSize, whole: RightSize, style: Style): string[] {
     lines.push(`    add ${someOf(modules, 6)} (+${formatBytes(bytes)})`);
   }
   if (between.groups.length > 0) {
-    lines.push('', 'no scenario touched:');
+    lines.push('', 'used by no scenario:');
     const rows = between.groups
       .slice(0, MOST)
       .map((group) => [

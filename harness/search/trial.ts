@@ -31,6 +31,11 @@ export function withNames(prepared: PreparedImage, names: ReadonlySet<string>): 
   return { ...prepared, set: { ...exactSet(index, names, set.source), excludedBy } };
 }
 
+export interface HowToBoot {
+  /** From the beginning, and not as a clone of a template: for proofs. */
+  cold?: boolean;
+}
+
 /** Boots scenarios with changed sets and keeps the evidence of each. */
 export class Trials {
   readonly #executor: Executor;
@@ -45,11 +50,16 @@ export class Trials {
   }
 
   /** @throws the reason when aborted; BootgateError blame `host`, E_TRIAL, when the host will not let the guest run. */
-  async boot(prepared: PreparedImage, scenario: Scenario): Promise<ScenarioResult> {
+  async boot(
+    prepared: PreparedImage,
+    scenario: Scenario,
+    { cold = false }: HowToBoot = {},
+  ): Promise<ScenarioResult> {
     let path = this.#folder;
     const result = await this.#executor.boot({
       prepared,
       scenario,
+      cold,
       folder: () => {
         const number = String(++this.count).padStart(2, '0');
         const relative = `${number}-${scenario.name.split('/').at(-1)}`;

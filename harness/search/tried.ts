@@ -8,7 +8,7 @@ import type { Verdict } from '../results/scenario-result.js';
 import type { Scenario } from '../scenarios/scenario.js';
 import type { AcceleratorChoice } from '../vm/machine.js';
 import { candidatesOf } from './remedy.js';
-import { type Trials, withNames } from './trial.js';
+import { type HowToBoot, type Trials, withNames } from './trial.js';
 
 /** One boot of a search, as kept in trials.jsonl. */
 export interface Tried {
@@ -20,6 +20,8 @@ export interface Tried {
   reason: string;
   /** Modules that the findings named, the likeliest first. */
   named: string[];
+  /** A clone of a template: no proof. */
+  forked?: true;
 }
 
 /**
@@ -49,21 +51,33 @@ export class TriedSets {
   }
 
   /** @throws as Trials.boot. */
-  async boot(prepared: PreparedImage, scenario: Scenario, names: readonly string[]): Promise<Tried> {
+  async boot(
+    prepared: PreparedImage,
+    scenario: Scenario,
+    names: readonly string[],
+    how: HowToBoot = {},
+  ): Promise<Tried> {
     const changed = { ...withNames(prepared, new Set(names)), split: null, installSet: null };
     const key = digestOf(await bootKey(changed, { scenario, ...this.#context }));
-    let tried = this.#earlier.get(key)?.shift();
+    let tried = this.#recall(key, how);
     if (tried) this.remembered++;
     else {
-      const result = await this.#trials.boot(changed, scenario);
+      const result = await this.#trials.boot(changed, scenario, how);
       const { verdict, reason, findings } = result;
       const named = candidatesOf(result).map(({ module }) => module);
       const first = findings.find(({ kind }) => kind === 'missing-module');
       const why = first && reason ? `${reason} (${first.evidence.split('\n')[0]})` : reason;
       tried = { key, scenario: scenario.name, modules: names.length, verdict, reason: why, named };
+      if (result.forked) tried.forked = true;
     }
     appendFileSync(this.#file, `${JSON.stringify(tried)}\n`);
     return tried;
+  }
+
+  #recall(key: string, { cold }: HowToBoot): Tried | undefined {
+    const known = this.#earlier.get(key) ?? [];
+    const at = known.findIndex(({ forked }) => !cold || !forked);
+    return at < 0 ? undefined : known.splice(at, 1)[0];
   }
 }
 

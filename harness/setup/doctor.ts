@@ -7,17 +7,8 @@ import { cacheDir } from '../paths.js';
 import { formatBytes } from '../units.js';
 import { isRoot } from '../vm/privileges.js';
 import { qemuFacts } from '../vm/qemu-facts.js';
-
-/** One thing that bootgate needs of its host. */
-export interface Check {
-  name: string;
-  /** `missing` stops runs; `poor` only slows them or narrows what can be tested. */
-  state: 'ok' | 'poor' | 'missing';
-  /** The version, the path, the size, or what is wrong. */
-  detail: string;
-  /** What to do about it. */
-  hint?: string;
-}
+import type { Check } from './check.js';
+import { examineTargets } from './targets.js';
 
 /**
  * Every tool with its version, KVM opened, firmware, memory and disk. `willBoot`: the caller boots a kernel under KVM
@@ -25,20 +16,24 @@ export interface Check {
  */
 export async function examineHost(willBoot = false): Promise<Check[]> {
   const family = await distributionFamily();
+  const table = await readToolTable();
   const tools = await Promise.all(
-    (await readToolTable()).map(async (tool): Promise<Check> => {
-      const path = await findTool(tool);
-      if (path)
-        return { name: tool.command, state: 'ok', detail: (await versionOf(tool.command, path)) ?? path };
-      return {
-        name: tool.command,
-        state: tool.optional || tool.role === 'tool' ? 'poor' : 'missing',
-        detail: `not found (${tool.role === 'host' ? 'used by the harness' : 'goes into the guest'})`,
-        ...(family ? { hint: `install ${tool.packages[family]}, or run bootgate setup` } : {}),
-      };
-    }),
+    table
+      .filter(({ target }) => target === null)
+      .map(async (tool): Promise<Check> => {
+        const path = await findTool(tool);
+        if (path)
+          return { name: tool.command, state: 'ok', detail: (await versionOf(tool.command, path)) ?? path };
+        return {
+          name: tool.command,
+          state: tool.optional || tool.role === 'tool' ? 'poor' : 'missing',
+          detail: `not found (${tool.role === 'host' ? 'used by the harness' : 'goes into the guest'})`,
+          ...(family ? { hint: `install ${tool.packages[family]}, or run bootgate setup` } : {}),
+        };
+      }),
   );
-  return [...tools, await qemuConfinement(), await kvmOpens(willBoot), ...(await capacity())];
+  const targets = await examineTargets(table, family);
+  return [...tools, await qemuConfinement(), await kvmOpens(willBoot), ...targets, ...(await capacity())];
 }
 
 /** Tools that print their version when asked; the rest are shown by their path. */

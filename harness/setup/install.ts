@@ -10,14 +10,21 @@ import { packageRoot } from '../paths.js';
 export function installTools({
   list = false,
   wide = false,
+  targets = [],
 }: {
   list?: boolean;
   wide?: boolean;
+  /** Architectures whose kernels are to be booted, as Debian spells them. */
+  targets?: readonly string[];
 }): Promise<number> {
   const script = join(packageRoot, 'harness', 'setup', 'system-tools.sh');
   const child = spawn('sh', [script, ...(list ? ['--list'] : [])], {
     stdio: 'inherit',
-    env: { ...process.env, ...(wide ? { BOOTGATE_WIDE: '1' } : {}) },
+    env: {
+      ...process.env,
+      ...(wide ? { BOOTGATE_WIDE: '1' } : {}),
+      ...(targets.length > 0 ? { BOOTGATE_TARGETS: targets.join(' ') } : {}),
+    },
   });
   return new Promise((done, fail) => {
     child.once('error', fail);

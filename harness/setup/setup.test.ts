@@ -70,7 +70,7 @@ const working = { basename: true as const, 'apt-cache': ':', 'apt-get': manager 
 
 t.test('the shell and the YAML parser read the same table', async (t) => {
   const { stdout } = spawnSync('/bin/sh', [script, '--table'], { encoding: 'utf8' });
-  const rows = (await readToolTable()).map(({ role, command, packages, optional, paths }) =>
+  const rows = (await readToolTable()).map(({ role, command, packages, optional, target, paths }) =>
     [
       role,
       paths ? 'file' : 'command',
@@ -79,6 +79,7 @@ t.test('the shell and the YAML parser read the same table', async (t) => {
       packages.fedora,
       packages.suse,
       optional,
+      target ?? '',
       (paths ?? []).join(' '),
     ].join('|'),
   );

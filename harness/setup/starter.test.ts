@@ -18,7 +18,7 @@ import { parse } from 'yaml';
 import { Cache } from '../cache.js';
 import { entriesOf, pruneEntries, verifyEntries } from '../cacheentries.js';
 import { packageRoot } from '../paths.js';
-import { writeStarter } from './starter.js';
+import { aptKernel, writeStarter } from './starter.js';
 
 const main = join(packageRoot, 'dist', 'cli', 'main.js');
 const bootgate = (cwd: string, ...args: string[]) =>
@@ -53,6 +53,40 @@ t.test('init: a starter that works, and twice changes nothing', async (t) => {
   t.equal(shown.status, 0, shown.stderr);
   const listed = bootgate(join(folder, 'build'), 'scenarios', 'list');
   t.match(listed.stdout, /mine\/example/, 'found from a folder below');
+});
+
+t.test('init: the split that is there, else the packages, is what the image installs', async (t) => {
+  const modulesOf = async (tree: Parameters<typeof t.testdir>[0]) => {
+    const folder = t.testdir(tree);
+    await writeStarter(folder);
+    return parse(readFileSync(join(folder, 'images/mine.yaml'), 'utf8')) as {
+      kernel: string[];
+      modules: unknown;
+    };
+  };
+  const debs = {
+    'linux-image-6.1.0-1-amd64_6.1_amd64.deb': '',
+    'linux-modules-6.1.0-1-amd64_6.1_amd64.deb': '',
+  };
+  t.match(await modulesOf({ build: debs }), {
+    kernel: ['../build/*.deb'],
+    modules: { split: 'packages', install: 'each' },
+  });
+  t.match(await modulesOf({ build: debs, 'def_variants.yaml': '- name: core\n' }), {
+    modules: { split: '../def_variants.yaml', install: 'each' },
+  });
+  const [debian, ubuntu, mint, fedora] = [
+    'ID=debian\n',
+    'ID=ubuntu\nID_LIKE=debian\n',
+    'ID=linuxmint\nID_LIKE="ubuntu debian"\n',
+    'ID=fedora\n',
+  ].map((text) => {
+    const file = join(t.testdir({ 'os-release': text }), 'os-release');
+    return existsSync('/usr/bin/apt-get') ? (aptKernel(file) ?? '') : 'no apt-get here';
+  });
+  if (debian === 'no apt-get here') return;
+  t.match(debian, /^apt:linux-image-[a-z0-9]+$/);
+  t.same([ubuntu, mint, fedora], ['apt:linux-image-generic', 'apt:linux-image-generic', '']);
 });
 
 t.test('init: what is there stays', async (t) => {
@@ -121,7 +155,7 @@ t.test('the package: holds what runs and nothing else, and works from an empty f
   execFileSync('mv', [join(work, 'package'), installed]);
   const names = Object.keys(treeOf(installed));
   t.same(
-    names.filter((name) => /\.test\.|fixtures|bench|fuzz|\.map$|\.ts$|tsbuildinfo/.test(name)),
+    names.filter((name) => /\.test\.|fixtures|bench|fuzz|\.map$|(?<!\.d)\.ts$|tsbuildinfo/.test(name)),
     [],
   );
   for (const name of [

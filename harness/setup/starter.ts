@@ -1,11 +1,15 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import { hostArchitecture } from '../arch/index.js';
 import { userError } from '../errors.js';
 import { shownFile } from '../paths.js';
+import { detectFormat } from '../splits/detect.js';
 
 export interface Starter {
   kernel: string[];
+  /** `modules:` of the image, as YAML. */
+  modules: string;
   /** Files as they are shown: made now, and there before. */
   written: string[];
   kept: string[];
@@ -24,8 +28,9 @@ const NOT_KERNEL = /-(dbg|dbgsym|debuginfo)|\.src\.rpm$/;
 export async function writeStarter(folder: string, given?: readonly string[]): Promise<Starter> {
   const root = resolve(folder);
   const kernel = given ? given.map((source) => fromImages(root, source)) : findKernels(root);
-  const starter: Starter = { kernel, written: [], kept: [] };
-  for (const [name, text] of Object.entries(filesOf(kernel))) {
+  const modules = findModules(root, kernel);
+  const starter: Starter = { kernel, modules, written: [], kept: [] };
+  for (const [name, text] of Object.entries(filesOf(kernel, modules))) {
     const file = join(root, name);
     try {
       await mkdir(dirname(file), { recursive: true });
@@ -65,14 +70,37 @@ function fromImages(root: string, source: string): string {
 
 function findKernels(root: string): string[] {
   for (const folder of BUILD_FOLDERS) {
-    const names = namesIn(join(root, folder)).filter(
-      (name) => KERNEL_PACKAGE.test(name) && !NOT_KERNEL.test(name),
-    );
+    const names = kernelPackagesIn(join(root, folder));
     if (names.length > 0) return [join('..', folder, `*.${names[0]?.split('.').at(-1)}`)];
   }
-  if (existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get')) return ['apt:linux-image-amd64'];
-  return ['installed'];
+  return [aptKernel() ?? 'installed'];
 }
+
+/** The package that always depends on the newest kernel: named by architecture on Debian, by flavour on Ubuntu. */
+export function aptKernel(osRelease = '/etc/os-release'): string | undefined {
+  const text = existsSync(osRelease) ? readFileSync(osRelease, 'utf8') : '';
+  const ids = /^ID(?:_LIKE)?=.*$/gm;
+  const words = new Set((text.match(ids) ?? []).flatMap((line) => line.match(/[a-z]+/g) ?? []));
+  if (!existsSync('/usr/bin/apt-get')) return undefined;
+  if (words.has('ubuntu')) return 'apt:linux-image-generic';
+  return words.has('debian') ? `apt:linux-image-${hostArchitecture().names.debian}` : undefined;
+}
+
+/** The distribution's own split where the folder has one, the packages themselves where there are several, else everything. */
+function findModules(root: string, kernel: readonly string[]): string {
+  try {
+    const { path } = detectFormat(root);
+    return `{ split: ${JSON.stringify(relative(join(root, 'images'), path))}, install: each }`;
+  } catch {
+    // None, or several: the comment in the file shows how to name one.
+  }
+  const [first = ''] = kernel;
+  const packages = first.includes('*') ? kernelPackagesIn(join(root, 'images', dirname(first))) : [];
+  return packages.length > 1 ? '{ split: packages, install: each }' : 'all';
+}
+
+const kernelPackagesIn = (folder: string): string[] =>
+  namesIn(folder).filter((name) => KERNEL_PACKAGE.test(name) && !NOT_KERNEL.test(name));
 
 function namesIn(folder: string): string[] {
   try {
@@ -82,17 +110,17 @@ function namesIn(folder: string): string[] {
   }
 }
 
-const filesOf = (kernel: readonly string[]): Record<string, string> => ({
+const filesOf = (kernel: readonly string[], modules: string): Record<string, string> => ({
   'bootgate.yaml': `# This folder's images and scenarios come before those of bootgate itself.
 version: 1
 `,
   'images/mine.yaml': `# What is tested: bootgate run --image mine. Paths are relative to this file.
 version: 1
 name: mine
-description: Our kernel with its full module tree.
+description: Our kernel, as it is shipped.
 kernel:
 ${kernel.map((source) => `  - ${JSON.stringify(source)}\n`).join('')}# A list, a policy, or a split: { split: ../def_variants.yaml, install: each }; \`packages\` takes the package files themselves.
-modules: all
+modules: ${modules}
 # What this kernel is expected to pass; those tagged quick unless given.
 # scenarios: ["storage/*", "network/*", mine/example]
 `,

@@ -5,7 +5,8 @@
 #
 #   system-tools.sh             install what is missing
 #   system-tools.sh --list      say what is missing and what would be run; change nothing (also --dry-run)
-#   system-tools.sh --table     print the table as it is read here: role|kind|name|debian|fedora|suse|optional|paths
+#   system-tools.sh --table     print the table as it is read here: role|kind|name|debian|fedora|suse|optional|target|paths
+# BOOTGATE_TARGETS="arm64 s390x" counts what kernels of these architectures need.
 # BOOTGATE_WIDE=1 counts what is optional as needed: the tools of the scenarios that are tagged wide.
 #
 # For the tests: BOOTGATE_OS_RELEASE names another os-release(5) file, BOOTGATE_SBIN other folders than /usr/sbin:/sbin.
@@ -36,7 +37,7 @@ read_table() {
     /^  - [{]/ {
       kind = value("command") == "" ? "file" : "command"
       optional = value("optional") == "true" ? "true" : "false"
-      print role "|" kind "|" value(kind) "|" value("debian") "|" value("fedora") "|" value("suse") "|" optional "|" value("paths")
+      print role "|" kind "|" value(kind) "|" value("debian") "|" value("fedora") "|" value("suse") "|" optional "|" value("target") "|" value("paths")
     }
   ' "$table"
 }
@@ -72,7 +73,10 @@ is_there() { # KIND NAME PATHS
 # Sets `missing` (words to show), `unwanted` (missing and optional) and `packages`.
 find_missing() {
   missing='' unwanted='' packages=''
-  while IFS='|' read -r _ kind name debian fedora suse optional paths; do
+  while IFS='|' read -r _ kind name debian fedora suse optional target paths; do
+    if [ -n "$target" ]; then
+      case " ${BOOTGATE_TARGETS:-} " in *" $target "*) ;; *) continue ;; esac
+    fi
     is_there "$kind" "$name" "$paths" && continue
     case $family in
     debian) package=$debian ;;
@@ -132,6 +136,10 @@ install_packages() {
   esac >&2
 }
 
+known_targets() {
+  printf '%s\n' "$rows" | awk -F'|' '$8 != "" && !seen[$8]++ { all = all (all == "" ? "" : ", ") $8 } END { print all }'
+}
+
 check_node() {
   if ! command -v node >/dev/null 2>&1; then
     say "Node.js is not installed; bootgate needs $least_node or newer (https://nodejs.org, or your distribution's nodejs)"
@@ -158,6 +166,12 @@ main() {
   --list | --dry-run | '') ;;
   *) say "unknown option $1; known are --list (or --dry-run) and --table" && return 2 ;;
   esac
+  for target in ${BOOTGATE_TARGETS:-}; do
+    case "$target|$rows" in
+    'amd64|'* | *"|$target|"*) ;;
+    *) say "unknown architecture $target; known are $(known_targets)" && return 2 ;;
+    esac
+  done
   family=$(read_family)
   find_missing
   status=0

@@ -8,7 +8,8 @@ import { installSets } from './installsets.js';
 import { listed } from './settle.js';
 import { modulesByPackage, type Split } from './split.js';
 
-const cloudsSchema = z.strictObject({
+/** clouds.yaml. */
+export const cloudsSchema = z.strictObject({
   version: z.literal(1),
   devices: z.array(
     z.strictObject({

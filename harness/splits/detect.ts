@@ -1,7 +1,9 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { userError } from '../errors.js';
+import { library } from '../library.js';
 import { shownFile } from '../modules/place.js';
+import { didYouMean } from '../suggest.js';
 import { parseFormat, SPLIT_FORMATS, type SplitFormat } from './formats.js';
 import { isFolder } from './kernel-wedge-lists.js';
 import { requireRegular } from './lines.js';
@@ -22,9 +24,13 @@ export function detectFormat(source: string, forced?: string): Detected {
   const path = resolve(source);
   if (wanted?.needs?.includes('packages')) return { format: wanted, path };
   if (!existsSync(path))
-    throw userError('E_SPLIT_READ', `there is no split ${source}`, {
-      hint: 'give a file or folder, or `packages` for the package files given with --kernel',
-    });
+    throw userError(
+      'E_SPLIT_READ',
+      `there is no split ${source}${didYouMean(source, library().names('splits'))}`,
+      {
+        hint: 'give a file or folder, or `packages` for the package files given with --kernel',
+      },
+    );
   if (isFolder(path)) return inFolder(path, wanted);
   requireRegular(path);
   const format = wanted ?? formatOf(path);

@@ -2,13 +2,14 @@ import { type BootSupport, boardOf, bootSupport } from '../arch/index.js';
 import { checkMachine } from './check-machine.js';
 import { diskRow, nicRow, otherRow } from './devices/index.js';
 import type { Accelerator, Disk, Machine, Nic, Share } from './machine.js';
+import { type MemoryAccess, memoryArgs } from './memory.js';
 import { qemuOptions as options } from './qemu-options.js';
-import { type Slot, slotOf } from './slots.js';
+import { onChannel, type Slot, slotOf } from './slots.js';
 
 /** How this start of a machine is done: what is the host's choice and not the machine's. */
-export interface Launch {
+export interface Launch extends MemoryAccess {
   accelerator: Accelerator;
-  /** For a direct boot; null: the machine's own. */
+  /** Null: the machine's own. */
   firmware: string | null;
   /** Chardev backends: `{ backend: 'file', path: 'console.log' }`, `{ backend: 'stdio' }`. */
   console: Chardev;
@@ -17,8 +18,8 @@ export interface Launch {
   qmp: Chardev | null;
   /** False where QEMU has no seccomp. */
   sandbox?: boolean;
-  /** How the window's file is opened: properties of memory-backend-file. */
-  windowAccess?: Record<string, string>;
+  /** Where gdb can connect: `tcp:127.0.0.1:1234`. The machine does not wait for it. */
+  gdb?: string | undefined;
 }
 
 export interface Chardev {
@@ -26,7 +27,6 @@ export interface Chardev {
   [option: string]: string | number | undefined;
 }
 
-const MIB = 1024 * 1024;
 /** Value of -sandbox: no program is started, no right gained, no old system call made. */
 export const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 /** Where the far end answers inside QEMU's user network (10.0.2.0/24). */
@@ -40,20 +40,22 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
   checkMachine(machine);
   const support = bootSupport(machine.arch);
   const board = boardOf(machine.arch, machine.board);
-  const slot = (kind: Parameters<typeof slotOf>[0], index: number) => slotOf(kind, index, board.pciBus);
+  const slot = (kind: Parameters<typeof slotOf>[0], index: number) => slotOf(kind, index, board);
   const { qmp } = launch;
-  return [
+  const args = [
     ...['-nodefaults', '-no-user-config', '-no-reboot', ...(qmp ? ['-S', '-no-shutdown'] : [])],
     ...(launch.sandbox === false ? [] : ['-sandbox', SANDBOX]),
     ...['-display', 'none', '-machine', board.machine],
     ...['-accel', launch.accelerator, '-cpu', support.cpu[launch.accelerator], '-smp', `${machine.cpus}`],
-    ...memoryArgs(machine, support, launch.windowAccess),
-    ...(machine.boot === 'direct' && launch.firmware ? ['-bios', launch.firmware] : []),
-    ...['-kernel', machine.kernel, ...(machine.initramfs ? ['-initrd', machine.initramfs] : [])],
-    ...['-append', commandLine(machine, support)],
+    ...memoryArgs(machine, support, launch),
+    ...(launch.firmware ? ['-bios', launch.firmware] : []),
+    ...kernelArgs(machine, support),
     ...['-chardev', chardev('console', launch.console), '-serial', 'chardev:console'],
-    ...['-chardev', chardev('control', launch.control), '-serial', 'chardev:control'],
+    ...(support.control
+      ? ['-chardev', chardev('control', launch.control), ...support.control.args('control')]
+      : []),
     ...(qmp ? ['-chardev', chardev('qmp', qmp), '-mon', 'chardev=qmp,mode=control'] : []),
+    ...(launch.gdb ? ['-gdb', launch.gdb] : []),
     ...machine.disks.flatMap((disk, index) => diskArgs(machine, disk, index, slot('disks', index))),
     ...machine.nics.flatMap((nic, index) => nicArgs(nic, index, slot('nics', index))),
     ...(machine.shares ?? []).flatMap((share, index) => shareArgs(share, index, slot('shares', index))),
@@ -61,45 +63,30 @@ export function qemuArgv(machine: Machine, launch: Launch): string[] {
       (otherRow(name)?.devices({ slot: slot('devices', index) }) ?? []).flatMap(onDevice),
     ),
   ];
+  return board.css === undefined ? args : args.map(onChannel);
+}
+
+/** What is booted; a clone goes on where its template stopped. */
+function kernelArgs(machine: Machine, support: BootSupport): string[] {
+  if (machine.fork?.kind === 'clone') return ['-incoming', 'defer'];
+  return [
+    ...['-kernel', machine.kernel, ...(machine.initramfs ? ['-initrd', machine.initramfs] : [])],
+    ...['-append', commandLine(machine, support)],
+  ];
 }
 
 /** The kernel's whole command line: the architecture's part, the window's, then the machine's own. */
 export function commandLine(machine: Machine, support: BootSupport = bootSupport(machine.arch)): string {
-  const parts = [support.cmdline, `bootgate.control=${support.control}`];
+  const parts = [support.cmdline];
+  if (support.control) parts.push(`bootgate.control=${support.control.tty}`);
   if (machine.window && support.window) {
     const layout = support.window.layout(machine.memoryMiB);
-    parts.push(support.window.cmdline(layout, machine.window.bytes), `bootgate.window=${layout.base}`);
+    const { bytes } = machine.window;
+    parts.push(support.window.cmdline(layout, bytes + (machine.fork?.trial.bytes ?? 0)));
+    parts.push(`bootgate.window=${layout.base}`);
+    if (machine.fork) parts.push(`bootgate.trial=${layout.base + bytes}`);
   }
   return [...parts, machine.cmdline.trim()].filter(Boolean).join(' ');
-}
-
-/**
- * With a window, memory is three NUMA nodes: below it, the window's file (private, so that a guest that writes
- * there changes nothing), above it. Guests that map one file share its pages.
- */
-function memoryArgs(machine: Machine, support: BootSupport, access: Launch['windowAccess']): string[] {
-  if (!machine.window || !support.window) return ['-m', `${machine.memoryMiB}M`];
-  const { low, high } = support.window.layout(machine.memoryMiB);
-  const { file, bytes } = machine.window;
-  const nodes = [
-    ['low', options('memory-backend-ram', { id: 'low', size: low })],
-    [
-      'window',
-      options('memory-backend-file', {
-        id: 'window',
-        size: bytes,
-        'mem-path': file,
-        share: 'off',
-        ...access,
-      }),
-    ],
-    ['high', options('memory-backend-ram', { id: 'high', size: high })],
-  ] as const;
-  return [
-    ...['-m', `${(low + bytes + high) / MIB}M`],
-    ...nodes.flatMap(([, object]) => ['-object', object]),
-    ...nodes.flatMap(([id], nodeid) => ['-numa', options('node', { nodeid, memdev: id })]),
-  ];
 }
 
 /** The disk's file and the device on it. No flush reaches the host: the file need not outlive a power cut. */

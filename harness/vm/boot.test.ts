@@ -154,6 +154,12 @@ async function boots(): Promise<void> {
     const recording = await runGuest({ ...hang, timeScale: 0.05 });
     t.match(recording.ending, { kind: 'deadline', phase: 'init' });
     t.match(readFileSync(join(hang.folder, 'registers.txt'), 'utf8'), /RIP=/);
+    const examined = readFileSync(join(hang.folder, 'postmortem.txt'), 'utf8');
+    t.match(examined, /== sysrq w: blocked tasks\n[\s\S]*Show Blocked State/);
+    t.match(examined, /== sysrq l:[\s\S]*NMI backtrace|Show backtrace of all active CPUs/);
+    t.match(examined, /== sysrq m:[\s\S]*Mem-Info/);
+    t.match(examined, /== sysrq t:[\s\S]*task:sleep/, 'what init became');
+    t.notMatch(recording.console.toString(), /Show Blocked State/, 'the verdict is made without it');
     t.ok(recording.cpuSeconds > 0.3);
     t.same(qemusIn(hang.folder), []);
   });

@@ -83,7 +83,7 @@ t.test('argv: what the first devices had before there was a table, to the byte',
       '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
       '-display none -machine q35,sata=off,smbus=off,vmport=off -accel tcg -cpu max -smp 1 -m 512M -bios /f/qboot.rom',
       '-kernel /k/vmlinux -initrd /k/initramfs.cpio',
-      '-append console=ttyS0 loglevel=6 panic=-1 no_timer_check i8042.nokbd i8042.noaux bootgate.control=ttyS1',
+      '-append console=ttyS0 loglevel=6 panic=-1 no_timer_check i8042.nokbd i8042.noaux sysrq_always_enabled unknown_nmi_panic bootgate.control=ttyS1',
       '-chardev file,id=console,path=console.log -serial chardev:console',
       '-chardev null,id=control -serial chardev:control',
       '-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control',
@@ -117,14 +117,17 @@ t.test('every row is complete, and has one name', async (t) => {
 
 t.test('slots: each kind has room for as many as the limit says, and none is given twice', async (t) => {
   const taken = Object.keys(SLOTS).flatMap((kind) =>
-    Array.from({ length: SCENARIO[kind as 'disks'] }, (_, at) => slotOf(kind as 'disks', at, 'b').addr),
+    Array.from(
+      { length: SCENARIO[kind as 'disks'] },
+      (_, at) => slotOf(kind as 'disks', at, { pciBus: 'b' }).addr,
+    ),
   );
   t.equal(new Set(taken).size, taken.length);
   t.ok(
     taken.every((addr) => Number(addr) > 1 && Number(addr) < 0x1f),
     "not those of the board's own",
   );
-  t.throws(() => slotOf('nics', SCENARIO.nics, 'b'), RangeError);
+  t.throws(() => slotOf('nics', SCENARIO.nics, { pciBus: 'b' }), RangeError);
 });
 
 t.test('what leads to a device', async (t) => {

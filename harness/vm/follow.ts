@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { CappedBuffer } from './console.js';
 
@@ -16,10 +16,11 @@ export class Follower {
   #at = 0;
   readonly kept = new CappedBuffer();
 
-  /** Makes the file, empty. */
-  constructor(path: string) {
+  /** Makes the file, with what was said `before` in it. */
+  constructor(path: string, before?: Uint8Array) {
     this.#path = path;
     this.#fd = openSync(path, 'w+');
+    if (before) writeSync(this.#fd, before);
   }
 
   /** What has been written since the last time, at most 1 MiB at once; null when nothing. */

@@ -1,22 +1,25 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { qemuArgv, shellLine } from './argv.js';
 import { phaseLimits } from './deadlines.js';
 import { Follower } from './follow.js';
 import { hostFactor } from './hostfactor.js';
-import { type ReadyMachine, readyMachine } from './launch.js';
+import { readyMachine } from './launch.js';
 import type { Accelerator, Ending, Machine, Phase, Recording } from './machine.js';
+import { restoreFrom } from './migration.js';
 import { type ConsoleSource, Monitor } from './monitor.js';
+import { examine } from './postmortem.js';
 import type { Qemu } from './qemu.js';
+import type { Qmp } from './qmp.js';
 import { CONSOLE_LOG, CONTROL_LOG, writeRecording } from './recording.js';
 import { RecordReader } from './records.js';
+import { personScript, QEMU_SCRIPT } from './script.js';
 import { Watch } from './watch.js';
 
 export interface GuestOptions {
   machine: Machine;
   accelerator: Accelerator;
-  /** Absolute, made when it is not there. console.log, control.log, qemu.sh, recording.json go in; after a hang registers.txt. */
+  /** Absolute, made when it is not there. console.log, control.log, qemu.sh, recording.json go in; after a hang or crash registers.txt and postmortem.txt. */
   folder: string;
   /** What authenticates the agent's records. */
   nonce: string;
@@ -26,10 +29,14 @@ export interface GuestOptions {
   watcher: ConsoleSource;
   signal?: AbortSignal;
   onPhase?: (phase: Phase) => void;
+  /** A shell command that makes the machine's own files again once they are gone; qemu.sh names it. */
+  remake?: string;
   /** Told what rights QEMU keeps that it does not need, and what it lacks; one sentence each. */
   onNote?: ((sentence: string) => void) | undefined;
   /** Multiplies all deadlines; 1 unless given. */
   timeScale?: number;
+  /** What the console had said before: of a clone, its template's. */
+  before?: Uint8Array | undefined;
 }
 
 /** With less than this left on the disk, what the guest said may not have reached its file. */
@@ -53,14 +60,14 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
   };
   try {
     const uarts = {
-      console: new Follower(join(folder, CONSOLE_LOG)),
+      console: new Follower(join(folder, CONSOLE_LOG), options.before),
       control: new Follower(join(folder, CONTROL_LOG)),
     };
     undo.push(() => Promise.all([uarts.console.close(), uarts.control.close()]));
     const logs = { console: CONSOLE_LOG, control: CONTROL_LOG };
     const ready = await readyMachine({ machine, accelerator, folder, logs, onNote });
     undo.push(() => ready.giveBack());
-    await writeFile(join(folder, 'qemu.sh'), script(machine, ready), { mode: 0o755 });
+    await writeFile(join(folder, QEMU_SCRIPT), personScript(machine, ready, options.remake), { mode: 0o755 });
     signal?.throwIfAborted();
     const limits = phaseLimits({
       accelerator,
@@ -75,21 +82,29 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
       onPhase: options.onPhase,
     });
     let qemu: Qemu | undefined;
-    const watch = new Watch(monitor, uarts, signal, () => qemu?.readState() ?? '');
+    const watch = new Watch(monitor, uarts, signal, () => {
+      // A machine that ends the process itself when it is powered off (riscv virt) leaves nothing to read afterwards.
+      qemu?.readCpu();
+      return qemu?.readState() ?? '';
+    });
     undo.push(() => watch.close());
     const started = ready.start((event) => watch.feed({ kind: 'qmp', ...event }));
     qemu = started;
     undo.push(() => started.stop());
     void started.exited.then((exit) => watch.feed({ kind: 'exit', ...exit }));
     // Where QEMU is gone its exit says why, and is heard first or at the same time.
-    started.begin(1000 * limits.begin).catch(async ({ message }: Error) => {
+    const { stateFd } = ready;
+    const restore = async (qmp: Qmp) => {
+      if (stateFd !== undefined) await restoreFrom(qmp, stateFd, 1000 * limits.begin);
+    };
+    started.begin(1000 * limits.begin, restore).catch(async ({ message }: Error) => {
       await Promise.race([started.exited, sleep(EXIT_MS)]);
       watch.feed({ kind: 'broken', message });
     });
 
     let ending: Ending = await watch.ended;
     const { seconds, stoodStill } = watch;
-    if (ending.kind === 'deadline') await saveRegisters(started, folder);
+    if (ending.kind === 'deadline' || ending.kind === 'fatal') await examine(started, folder, hostFactor());
     await undoAll();
     if (await diskIsFull(folder))
       ending = { kind: 'infra', message: `no space is left on the disk of ${folder}` };
@@ -108,25 +123,6 @@ export async function runGuest(options: GuestOptions): Promise<Recording> {
   } finally {
     await undoAll();
   }
-}
-
-/** The same machine for a person: the console on the terminal, nothing of the recording touched. */
-function script(machine: Machine, { program, launch }: ReadyMachine): string {
-  const args = qemuArgv(machine, {
-    ...launch,
-    console: { backend: 'stdio', signal: 'off' },
-    control: { backend: 'null' },
-    qmp: null,
-  });
-  return `#!/bin/sh\n# End it with: kill, or poweroff in the guest.\nexec ${shellLine(program, args)}\n`;
-}
-
-/** What a guest that hangs was doing; best effort. */
-async function saveRegisters(qemu: Qemu, folder: string): Promise<void> {
-  await qemu.qmp.registers().then(
-    (text) => writeFile(join(folder, 'registers.txt'), text),
-    () => {},
-  );
 }
 
 async function diskIsFull(folder: string): Promise<boolean> {

@@ -9,10 +9,10 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Machine } from './machine.js';
+import type { Fork, Machine, Window } from './machine.js';
 
 /** The first descriptor that is handed over: QMP has the one before. */
-const FIRST_FD = 4;
+export const FIRST_FD = 4;
 
 /** A machine whose files are open descriptors. */
 export interface HandedOver {
@@ -36,11 +36,15 @@ export function handOver(machine: Machine, folder: string, logs: readonly string
   try {
     const opened: Machine = {
       ...machine,
-      kernel: open.readable(machine.kernel, join(folder, 'kernel.tmp'), uid),
+      kernel: machine.kernel && open.readable(machine.kernel, join(folder, 'kernel.tmp'), uid),
       initramfs: machine.initramfs && open.readable(machine.initramfs, join(folder, 'initramfs.tmp'), uid),
-      window: machine.window && { ...machine.window, file: open.shared(machine.window.file) },
+      window: machine.window && {
+        ...machine.window,
+        file: windowOf(machine.window, machine.fork, open, uid),
+      },
       disks: machine.disks.map((disk) => ({ ...disk, file: open.own(disk.file, 0o600, uid) })),
     };
+    if (machine.fork) opened.fork = openFork(machine.fork, open, uid);
     if (machine.shares)
       opened.shares = machine.shares.map((share) => ({
         ...share,
@@ -58,6 +62,23 @@ export function handOver(machine: Machine, folder: string, logs: readonly string
     open.close();
     throw error;
   }
+}
+
+/** A template's window is zeros of its own. */
+function windowOf({ file }: Window, fork: Fork | undefined, open: Descriptors, uid: number): string {
+  return fork?.kind === 'template' ? open.own(file, 0o600, uid) : open.shared(file);
+}
+
+/** A template's memory is its own while it is made, and belongs to nobody's guest afterwards. */
+function openFork(fork: Fork, open: Descriptors, uid: number): Fork {
+  const ram = (path: string) => (fork.kind === 'template' ? open.own(path, 0o600, uid) : open.shared(path));
+  return {
+    ...fork,
+    low: ram(fork.low),
+    high: ram(fork.high),
+    trial: { ...fork.trial, file: open.own(fork.trial.file, 0o600, uid) },
+    ...(fork.kind === 'template' ? { state: open.own(fork.state, 0o700, uid) } : {}),
+  };
 }
 
 /** Open files, and the paths by which QEMU knows them. */

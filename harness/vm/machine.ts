@@ -55,6 +55,23 @@ export interface Machine {
   shares?: Share[];
   /** What else there is. */
   devices?: OtherDevice[] | undefined;
+  /** It is a template, or a clone of one; it has a window then. */
+  fork?: Fork;
+}
+
+/**
+ * Files behind a template's memory, which its clones map as their own and copy page by page as they write. A template has no
+ * devices; a clone has the same memory and processors, and no kernel and archive of its own. See template.ts.
+ */
+export interface Fork {
+  kind: 'template' | 'clone';
+  /** Memory below and above the window. */
+  low: string;
+  high: string;
+  /** What the guest is told when it wakes; zeros in a template. It lies behind the window. */
+  trial: { file: string; bytes: number };
+  /** What QEMU has saved of the template's processors and board; for the template itself, a folder that it connects to us in. */
+  state: string;
 }
 
 export type Accelerator = 'kvm' | 'tcg';
@@ -64,6 +81,8 @@ export interface AcceleratorChoice {
   requested: 'auto' | Accelerator;
   used: Accelerator;
   reason: string;
+  /** The version of QEMU, where other hosts run it. */
+  qemu?: string;
 }
 
 /** Where a guest was when it ended or was ended. */

@@ -89,8 +89,18 @@ function wordsOf({ status, stderr }: BriefRun): string {
 /** How the window's file is opened: never for writing where QEMU can do without. */
 export function windowAccess({ version }: QemuFacts): Record<string, string> {
   if (!version || version.major < 6) return {};
-  // 8.2: a private, writable mapping of a file that is opened for reading. Before, the mapping is read-only too, and what the
-  // guest writes there is lost: nobody in it does.
-  const newer = version.major > 8 || (version.major === 8 && version.minor >= 2);
-  return newer ? { readonly: 'on', rom: 'off' } : { readonly: 'on' };
+  // Before 8.2 the mapping is read-only too, and what the guest writes there is lost: nobody in it does.
+  return mapsPrivately({ version }) ? PRIVATE : { readonly: 'on' };
+}
+
+/** How a clone opens its template's memory: for writing, although none of what it writes reaches the file, where QEMU cannot else. */
+export function ramAccess(facts: Pick<QemuFacts, 'version'>): Record<string, string> {
+  return mapsPrivately(facts) ? PRIVATE : {};
+}
+
+const PRIVATE = { readonly: 'on', rom: 'off' };
+
+/** 8.2: a private, writable mapping of a file that is opened for reading. */
+export function mapsPrivately({ version }: Pick<QemuFacts, 'version'>): boolean {
+  return version !== null && (version.major > 8 || (version.major === 8 && version.minor >= 2));
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { Duplex } from 'node:stream';
+import { Duplex, type Readable, type Writable } from 'node:stream';
 import { hostError } from '../errors.js';
 import { killGroup, qemuEnvironment } from './brief.js';
 import { callersRights } from './privileges.js';
@@ -19,6 +19,8 @@ export interface StartOptions {
   setpriv?: readonly string[];
   /** Descriptors that QEMU gets as 4, 5, ... */
   fds?: readonly number[];
+  /** Its stdin and stdout are pipes; see `terminal`. */
+  terminal?: boolean;
 }
 
 /** The first descriptor after the usual three: a socket pair, so that there is no path and no limit on its length. */
@@ -35,15 +37,24 @@ const TICKS_PER_SECOND = 100;
 export class Qemu {
   readonly pid: number;
   readonly qmp: Qmp;
+  /** Where a UART is QEMU's own stdio: what the guest reads, and what it prints. */
+  readonly terminal: { input: Writable; output: Readable } | null;
   /** Settles when the process is gone; never rejects. */
   readonly exited: Promise<Exit>;
   readonly #kill: (signal: NodeJS.Signals) => void;
   #cpuSeconds = 0;
   #gone = false;
 
-  private constructor(pid: number, qmp: Qmp, exited: Promise<Exit>, kill: (signal: NodeJS.Signals) => void) {
+  private constructor(
+    pid: number,
+    qmp: Qmp,
+    terminal: Qemu['terminal'],
+    exited: Promise<Exit>,
+    kill: (signal: NodeJS.Signals) => void,
+  ) {
     this.pid = pid;
     this.qmp = qmp;
+    this.terminal = terminal;
     this.#kill = kill;
     this.exited = exited.then((exit) => {
       this.#gone = true;
@@ -57,11 +68,11 @@ export class Qemu {
     args: readonly string[],
     cwd: string,
     onEvent: (event: QmpEvent) => void,
-    { setpriv = callersRights.setpriv, fds = [] }: StartOptions = {},
+    { setpriv = callersRights.setpriv, fds = [], terminal = false }: StartOptions = {},
   ): Qemu {
     const child = spawn('setpriv', [...setpriv, program, ...args], {
       cwd,
-      stdio: ['ignore', 'ignore', 'pipe', 'pipe', ...fds],
+      stdio: [terminal ? 'pipe' : 'ignore', terminal ? 'pipe' : 'ignore', 'pipe', 'pipe', ...fds],
       // A process group of its own: Ctrl+C on the terminal is for us, and we end QEMU in order.
       detached: true,
       env: qemuEnvironment(),
@@ -90,20 +101,25 @@ export class Qemu {
     });
     const socket = child.stdio[QMP_FD] as Duplex | null | undefined;
     const qmp = new Qmp(socket ?? new Duplex().destroy(), onEvent);
-    return new Qemu(child.pid ?? 0, qmp, exited, (signal) => killGroup(child.pid, signal));
+    const { stdin, stdout } = child;
+    const streams = stdin && stdout ? { input: stdin, output: stdout } : null;
+    return new Qemu(child.pid ?? 0, qmp, streams, exited, (signal) => killGroup(child.pid, signal));
   }
 
   /**
    * Lets the machine run, once we hear its events; `limitMs` for all of it.
+   * @param before What must be done first.
    * @throws BootgateError blame `host` E_QMP when it cannot be begun.
    */
-  async begin(limitMs: number): Promise<void> {
+  async begin(limitMs: number, before: (qmp: Qmp) => Promise<void> = async () => {}): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = hostError('E_QMP', `QEMU did not answer on QMP within ${Math.round(limitMs / 1000)} s`);
       timer = setTimeout(() => reject(error), limitMs);
     });
-    const begun = this.qmp.ready.then(() => this.qmp.execute('cont', {}, limitMs));
+    const begun = this.qmp.ready
+      .then(() => before(this.qmp))
+      .then(() => this.qmp.execute('cont', {}, limitMs));
     begun.catch(() => {});
     try {
       await Promise.race([begun, late]);

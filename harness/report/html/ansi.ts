@@ -36,8 +36,8 @@ function changed(styles: ReadonlySet<string>, codes: string): Set<string> {
       at += list[at + 1] === 5 ? 2 : 4;
     } else if (code === 1 || code === 2 || code === 4) next.add(`a${code}`);
     else if (isColour(code) || code === 39) {
-      for (const one of next) if (isColour(Number(one.slice(1)))) next.delete(one);
-      if (code !== 39) next.add(`a${code >= 90 ? code - 60 : code}`);
+      for (const one of next) if (/^a[36]\d$/.test(one)) next.delete(one);
+      if (code !== 39) next.add(`a${code >= 90 ? code - 30 : code}`);
     }
   }
   return next;

@@ -1,10 +1,13 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import t from 'tap';
-import { writeHostileRun } from '../fixtures/hostile-run.js';
+import { compareRuns } from '../../results/compare.js';
+import { HOSTILE, writeHostileRun } from '../fixtures/hostile-run.js';
+import { serveRuns } from '../serve/server.js';
+import { comparisonPage } from './compare.js';
 import { htmlPage } from './page.js';
 
 /** The page in a real Chromium. BOOTGATE_SHOTS=FOLDER keeps screenshots for a person to look at. */
@@ -55,6 +58,7 @@ t.test('the page in a browser', { skip: wanted, timeout: 300_000 }, async (t) =>
     await page.getByLabel('hang').check();
     t.equal(await shown(), 2);
     await page.getByRole('button', { name: 'Show all' }).click();
+    await page.waitForFunction('!location.hash');
     t.equal(await shown(), all);
     await page.getByLabel('Find').fill('NVME disk');
     t.equal(await shown(), 1, 'all words, in any case');
@@ -171,6 +175,12 @@ t.test('the page in a browser', { skip: wanted, timeout: 300_000 }, async (t) =>
         if (shots)
           await page.screenshot({ path: join(shots, `${colorScheme}-${width}.png`), fullPage: true });
       }
+      const other = join(folder, 'compare.html');
+      const passed = run.result.results.map((one) => ({ ...one, verdict: 'pass' as const }));
+      writeFileSync(other, comparisonPage(compareRuns({ ...run.result, results: passed }, run.result)));
+      const compared = await opened(browser, pathToFileURL(other).href, {});
+      t.same(compared.heard, []);
+      t.equal(await compared.page.getByText('New failures: 3').count(), 1);
       const { page } = await at();
       await page.emulateMedia({ media: 'print' });
       t.notOk(await page.locator('.filters').isVisible());
@@ -180,6 +190,31 @@ t.test('the page in a browser', { skip: wanted, timeout: 300_000 }, async (t) =>
       t.ok((await page.locator('details:not([open])').count()) > 0);
     },
   );
+});
+
+t.test('a run under way in a browser', { skip: wanted, timeout: 120_000 }, async (t) => {
+  const results = t.testdir();
+  const id = '20261123-010203-debian';
+  mkdirSync(join(results, id));
+  const write = (line: object) => appendFileSync(join(results, id, 'run.log'), `${JSON.stringify(line)}\n`);
+  write({ msg: 'run started' });
+  write({ msg: 'guest started', scenario: HOSTILE });
+  const serving = await serveRuns(results, 0);
+  const browser = await chromium.launch({ executablePath: CHROMIUM as string, args: ['--no-sandbox'] });
+  t.teardown(() => Promise.all([browser.close(), serving.close()]));
+  const { page, heard } = await opened(browser, serving.url, {});
+  await page.getByText('not ended').click();
+  await page.getByText('starts').waitFor();
+  write({ msg: 'phase', scenario: HOSTILE, phase: 'steps' });
+  await page.getByText('steps').waitFor();
+  write({ msg: 'judged', scenario: HOSTILE, verdict: 'crash', seconds: 3 });
+  await page.getByText('1 crash').waitFor();
+  t.match(await page.locator('#guests td').first().textContent(), /<script>/, 'as text');
+  write({ msg: 'run ended', verdict: 'fail' });
+  await page.getByText('The page of this run').waitFor();
+  t.equal(await page.locator('#state').textContent(), 'fail');
+  t.equal(await page.evaluate('typeof hacked'), 'undefined');
+  t.same(heard, []);
 });
 
 /** A page of its own, with all that it complains of and asks for. */

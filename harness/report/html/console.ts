@@ -1,6 +1,7 @@
 import { cleanLine } from '../../printable.js';
 import type { ScenarioResult } from '../../results/scenario-result.js';
 import { ansiLine } from './ansi.js';
+import type { Evidence } from './evidence.js';
 import { html } from './text.js';
 
 /** A line that is longer says nothing more to a reader; the log beside the page has it whole. */
@@ -13,7 +14,7 @@ const MOST_CHARACTERS = 400;
  */
 export function consoleBlock(
   one: ScenarioResult,
-  lines: readonly string[],
+  { console: lines, earlier }: Pick<Evidence, 'console' | 'earlier'>,
   { number, bytes }: { number: number; bytes: number },
 ): string {
   const all = lines.length > 0 ? lines : one.consoleTail;
@@ -23,15 +24,17 @@ export function consoleBlock(
   while (at > 0 && size < bytes) {
     const text = all[--at] ?? '';
     const cut = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text;
-    const id = `L${number}.${at + 1}`;
+    const line = earlier + at + 1;
+    const id = `L${number}.${line}`;
     const body = ansiLine(cut);
     const marked = isReported(text, reported) ? `<b class="kr">${body}</b>` : body;
-    const row = `<a id="${id}" href="#${id}">${String(at + 1).padStart(5)}</a> ${marked}`;
+    const row = `${' '.repeat(Math.max(0, 5 - String(line).length))}<a id="${id}" href="#${id}">${line}</a> ${marked}`;
     shown.push(row);
-    size += row.length;
+    size += Buffer.byteLength(row);
   }
   if (shown.length === 0) return '';
-  const left = at > 0 ? ` (lines ${at + 1} to ${all.length}; the log has all)` : '';
+  const from = earlier + at;
+  const left = from > 0 ? ` (lines ${from + 1} to ${earlier + all.length}; the log has all)` : '';
   const report = reported.size > 0 ? ' Lines of a kernel report are marked.' : '';
   return `<details class="log"${one.verdict === 'pass' ? '' : ' open'}><summary>Console${left}</summary>
 <p class="tools" hidden><label>Search <input type="search" data-search></label> <output></output></p>${report && `<p class="soft">${report}</p>`}

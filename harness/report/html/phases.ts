@@ -5,7 +5,10 @@ import { html } from './text.js';
 const WIDTH = 600;
 
 /** Where a boot's time went: a bar for the eye, and the same as words. */
-export function phaseBar({ phases, seconds }: ScenarioResult): string {
+export function phaseBar({
+  phases = [],
+  seconds,
+}: Pick<ScenarioResult, 'seconds'> & Partial<ScenarioResult>): string {
   if (phases.length === 0 || seconds <= 0) return '';
   const spans = phases.map(({ phase, at }, number) => ({
     phase,

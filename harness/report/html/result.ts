@@ -5,16 +5,18 @@ import {
   type ScenarioResult,
 } from '../../results/scenario-result.js';
 import { formatSeconds } from '../../units.js';
-import { consoleBlock } from './console.js';
 import { neighbourhood, type Tree } from './graph.js';
 import { guestFacts } from './guest.js';
 import { filterData, type Item } from './item.js';
 import { phaseBar } from './phases.js';
 import { anchor, anchorLink, html, urlPart } from './text.js';
 
+/** Where the console goes, once it is known how much of it there is room for: no text of a page has this character. */
+export const CONSOLE = '\0';
+
 /** One result whole: open where there is something to explain. The full console lies beside the page and is linked. */
-export function resultSection(item: Item, tree: Tree, consoleBytes: number): string {
-  const { result: one, evidence, name, number } = item;
+export function resultSection(item: Item, tree: Tree): string {
+  const { result: one, evidence, name } = item;
   const parts = [
     evidence.scenario && `<p class="soft">${html(evidence.scenario.description)}</p>`,
     one.reason && `<p>${html(one.reason)}</p>`,
@@ -27,7 +29,7 @@ export function resultSection(item: Item, tree: Tree, consoleBytes: number): str
     ),
     steps(one),
     guestFacts(one, evidence.report),
-    consoleBlock(one, evidence.console, { number, bytes: consoleBytes }),
+    CONSOLE,
     command(evidence.command),
     files(one),
   ];
@@ -74,7 +76,7 @@ function steps({ steps: all }: ScenarioResult): string {
   const rows = all.map(({ name, ok, seconds, ran, where, message }) => {
     const label = ok ? 'ok' : ran === false ? 'not run' : '<b class="fail">not ok</b>';
     const time = ran === false ? '' : ran ? 'no end' : formatSeconds(seconds);
-    const told = message ? `<pre>${html(message)}</pre>` : '';
+    const told = message && ran !== false ? `<pre>${html(message)}</pre>` : '';
     return `<tr><td>${label}</td><td>${html(name)}${where === 'outside' ? ' <span class="soft">(outside the guest)</span>' : ''}${told}</td><td class="n">${html(time)}</td></tr>`;
   });
   if (rows.length === 0) return '';

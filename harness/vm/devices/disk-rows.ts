@@ -18,7 +18,9 @@ export const DISK_ROWS = [
   {
     name: 'virtio-blk',
     title: 'virtio block device',
+    libvirt: { bus: 'virtio', dev: 'vd' },
     models: ['virtio-blk-pci'],
+    ccw: true,
     levels: virtio(2, '1001', ['01', '00'], ['virtio_blk', 'VIRTIO_BLK']),
     hotplug: true,
     devices: virtioBlk('virtio-blk-pci'),
@@ -26,7 +28,13 @@ export const DISK_ROWS = [
   {
     name: 'virtio-scsi',
     title: 'SCSI disk on virtio',
+    libvirt: {
+      bus: 'scsi',
+      dev: 'sd',
+      controllers: ['virtio-scsi', 'virtio-transitional', 'virtio-non-transitional'],
+    },
     models: ['virtio-scsi-pci', 'scsi-hd'],
+    ccw: true,
     levels: [...virtio(8, '1004', ['01', '00'], ['virtio_scsi', 'SCSI_VIRTIO']), SCSI_DISK],
     hotplug: true,
     devices: scsiBehind('virtio-scsi-pci'),
@@ -34,6 +42,7 @@ export const DISK_ROWS = [
   {
     name: 'nvme',
     title: 'NVMe',
+    libvirt: { bus: 'nvme' },
     models: ['nvme'],
     levels: [pci(['1B36', '0010', '01', '08', '02'], ['nvme'], 'BLK_DEV_NVME')],
     hotplug: true,
@@ -43,6 +52,7 @@ export const DISK_ROWS = [
   {
     name: 'ahci',
     title: 'SATA disk on ICH9',
+    libvirt: { bus: 'sata', dev: 'sd' },
     models: ['ich9-ahci', 'ide-hd'],
     levels: [pci(['8086', '2922', '01', '06', '01'], ['ahci'], 'SATA_AHCI'), SCSI_DISK],
     // Its inner bus takes no hot-plugging.
@@ -71,6 +81,7 @@ export const DISK_ROWS = [
   {
     name: 'ide',
     title: 'parallel ATA disk on PIIX3',
+    libvirt: { bus: 'ide', dev: 'hd' },
     models: ['ide-hd'],
     boards: ['pc'],
     arches: ['x86_64'],
@@ -92,6 +103,7 @@ export const DISK_ROWS = [
   {
     name: 'lsi53c895a',
     title: 'SCSI disk on LSI 53C895A',
+    libvirt: { bus: 'scsi', dev: 'sd', controllers: ['lsilogic', 'auto'] },
     models: ['lsi53c895a', 'scsi-hd'],
     levels: [
       pci(['1000', '0012', '01', '00'], ['sym53c8xx'], 'SCSI_SYM53C8XX_2', subsystem('0', '1000')),
@@ -103,6 +115,7 @@ export const DISK_ROWS = [
   {
     name: 'am53c974',
     title: 'SCSI disk on AMD Am53C974',
+    libvirt: { bus: 'scsi', dev: 'sd', controllers: ['am53c974'] },
     models: ['am53c974', 'scsi-hd'],
     levels: [
       pci(['1022', '2020', '01', '00'], ['am53c974'], 'SCSI_AM53C974', subsystem('0', '0')),
@@ -114,6 +127,7 @@ export const DISK_ROWS = [
   {
     name: 'megasas',
     title: 'SAS disk on LSI MegaRAID 1078',
+    libvirt: { bus: 'scsi', dev: 'sd', controllers: ['lsisas1078'] },
     models: ['megasas', 'scsi-hd'],
     levels: [
       pci(['1000', '0060', '01', '04'], ['megaraid_sas'], 'MEGARAID_SAS', subsystem('1000', '1013')),
@@ -125,6 +139,7 @@ export const DISK_ROWS = [
   {
     name: 'mptsas1068',
     title: 'SAS disk on LSI 1068',
+    libvirt: { bus: 'scsi', dev: 'sd', controllers: ['lsisas1068'] },
     models: ['mptsas1068', 'scsi-hd'],
     levels: [
       pci(['1000', '0054', '01', '00'], ['mptsas'], 'FUSION_SAS', subsystem('1000', '8000')),
@@ -140,6 +155,7 @@ export const DISK_ROWS = [
   {
     name: 'pvscsi',
     title: "SCSI disk on VMware's paravirtual controller",
+    libvirt: { bus: 'scsi', dev: 'sd', controllers: ['vmpvscsi'] },
     models: ['pvscsi', 'scsi-hd'],
     levels: [pci(['15AD', '07C0', '01', '00'], ['vmw_pvscsi'], 'VMWARE_PVSCSI'), SCSI_DISK],
     hotplug: true,
@@ -148,6 +164,7 @@ export const DISK_ROWS = [
   {
     name: 'usb-storage',
     title: 'USB stick, bulk-only transport',
+    libvirt: { bus: 'usb', dev: 'sd' },
     models: ['qemu-xhci', 'usb-storage'],
     levels: [
       XHCI,
@@ -167,6 +184,7 @@ export const DISK_ROWS = [
   {
     name: 'uas',
     title: 'SCSI disk on USB (UAS)',
+    libvirt: { bus: 'uas' },
     models: ['qemu-xhci', 'usb-uas', 'scsi-hd'],
     levels: [
       XHCI,
@@ -184,6 +202,7 @@ export const DISK_ROWS = [
   {
     name: 'sdhci',
     title: 'SD card',
+    libvirt: { bus: 'sd' },
     models: ['sdhci-pci', 'sd-card'],
     levels: [
       pci(['1B36', '0007', '08', '05', '01'], ['sdhci_pci'], 'MMC_SDHCI_PCI'),

@@ -55,8 +55,11 @@ export function guestSerial({ bus, serial }: { bus: string; serial: string }): s
 }
 
 /** The Kconfig symbols without which a kernel cannot drive a device; of `A|B` one is enough. */
-export function configOf(row: DeviceRow): string[] {
-  return [...new Set(row.levels.map(({ config }) => config))];
+export function configOf({ levels }: DeviceRow, onChannels = false): string[] {
+  const met = levels.filter(
+    ({ aliases }) => !onChannels || !aliases.every((alias) => alias.startsWith('pci:')),
+  );
+  return [...new Set(met.map(({ config }) => config))];
 }
 
 /** The symbol of the driver for something with this modalias, where a row of the table has it. */

@@ -14,7 +14,9 @@ export const NIC_ROWS = [
   {
     name: 'virtio-net',
     title: 'virtio network card',
+    libvirt: ['virtio', 'virtio-transitional', 'virtio-non-transitional'],
     models: ['virtio-net-pci'],
+    ccw: true,
     levels: virtio(1, '1000', ['02', '00'], ['virtio_net', 'VIRTIO_NET']),
     hotplug: true,
     devices: onPci('virtio-net-pci'),
@@ -22,6 +24,7 @@ export const NIC_ROWS = [
   {
     name: 'e1000e',
     title: 'Intel 82574L',
+    libvirt: ['e1000e'],
     models: ['e1000e'],
     levels: [ethernet('8086', '10D3', ['e1000e'], 'E1000E', subsystem('8086', '0'))],
     hotplug: true,
@@ -30,6 +33,7 @@ export const NIC_ROWS = [
   {
     name: 'e1000',
     title: 'Intel 82540EM',
+    libvirt: ['e1000'],
     models: ['e1000'],
     levels: [ethernet('8086', '100E', ['e1000'], 'E1000')],
     hotplug: true,
@@ -38,6 +42,7 @@ export const NIC_ROWS = [
   {
     name: 'igb',
     title: 'Intel 82576',
+    libvirt: ['igb'],
     models: ['igb'],
     levels: [ethernet('8086', '10C9', ['igb'], 'IGB', subsystem('8086', 'A03C'))],
     hotplug: true,
@@ -46,6 +51,7 @@ export const NIC_ROWS = [
   {
     name: 'vmxnet3',
     title: "VMware's paravirtual card",
+    libvirt: ['vmxnet3'],
     models: ['vmxnet3'],
     levels: [ethernet('15AD', '07B0', ['vmxnet3'], 'VMXNET3', subsystem('15AD', '07B0'))],
     hotplug: true,
@@ -54,6 +60,7 @@ export const NIC_ROWS = [
   {
     name: 'rtl8139',
     title: 'Realtek 8139C+',
+    libvirt: ['rtl8139', ''],
     models: ['rtl8139'],
     levels: [ethernet('10EC', '8139', ['8139cp', '8139too'], '8139CP|8139TOO')],
     hotplug: true,
@@ -62,6 +69,7 @@ export const NIC_ROWS = [
   {
     name: 'pcnet',
     title: 'AMD PCnet',
+    libvirt: ['pcnet'],
     models: ['pcnet'],
     levels: [ethernet('1022', '2000', ['pcnet32'], 'PCNET32', subsystem('0', '0'))],
     hotplug: true,
@@ -70,6 +78,7 @@ export const NIC_ROWS = [
   {
     name: 'ne2k-pci',
     title: 'NE2000 on PCI (Realtek 8029)',
+    libvirt: ['ne2k_pci'],
     models: ['ne2k_pci'],
     levels: [ethernet('10EC', '8029', ['ne2k_pci'], 'NE2K_PCI')],
     hotplug: true,
@@ -78,6 +87,7 @@ export const NIC_ROWS = [
   {
     name: 'usb-net',
     title: 'USB network card (RNDIS or CDC Ethernet)',
+    libvirt: ['usb-net'],
     models: ['qemu-xhci', 'usb-net'],
     levels: [
       XHCI,

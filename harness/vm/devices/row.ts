@@ -25,6 +25,8 @@ export interface DeviceRow {
   boards?: readonly string[];
   /** Architectures whose machines have it; any with PCI unless given. */
   arches?: readonly Architecture[];
+  /** It is also there on channels (s390x), as the same virtio device behind another bus. */
+  ccw?: true;
   levels: readonly Level[];
   /** What device_add plugs into a PCIe root port of a running machine: the whole device with its controller. */
   hotplug: boolean;
@@ -46,6 +48,11 @@ export interface DiskPlace {
 }
 
 export interface DiskRow extends DeviceRow {
+  /**
+   * How a libvirt domain names it: the bus of its target, how the target's name begins, models of its SCSI controller, the one to
+   * write first. Without `dev` libvirt has no such disk.
+   */
+  libvirt?: { bus: string; dev?: string; controllers?: readonly string[] };
   /** Values of -device, in order. */
   devices(place: DiskPlace): string[];
   /** The serial that the guest sees where the model has one of its own. */
@@ -62,10 +69,14 @@ export interface NicPlace {
 }
 
 export interface NicRow extends DeviceRow {
+  /** Models of a libvirt domain that are this one, the one to write first; '' where a domain gives none. */
+  libvirt: readonly string[];
   devices(place: NicPlace): string[];
 }
 
 /** Neither disk nor NIC: the guest finds it by its driver alone. */
 export interface OtherRow extends DeviceRow {
+  /** The element of a libvirt domain, and how its model begins. */
+  libvirt: { element: string; model: string };
   devices(place: { slot: Slot }): string[];
 }
