@@ -4,7 +4,9 @@ import { SCENARIO } from '../limits.js';
 import { DISK_BUSES, NIC_MODELS, OTHER_DEVICES } from '../vm/devices/index.js';
 
 /** What `machine:` may be: the boards of every architecture. */
-export const BOARDS: readonly string[] = ARCHITECTURES.flatMap(({ boot }) => Object.keys(boot?.boards ?? {}));
+export const BOARDS: readonly string[] = [
+  ...new Set(ARCHITECTURES.flatMap(({ boot }) => Object.keys(boot?.boards ?? {}))),
+];
 
 /** `${bus}`: filled in from the matrix before anything is looked at. */
 const PLACEHOLDER = '\\$\\{[A-Za-z]\\w*\\}';
