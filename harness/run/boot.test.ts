@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -120,13 +121,16 @@ t.test('what is broken gets its clear message and exit code, and earlier results
   writeFileSync(list, 'virtio_blk\nvirtio_blkk\next5\n');
   const truncated = join(folder, 'linux-image.deb');
   writeFileSync(truncated, readFileSync('/bin/true').subarray(0, 500));
+  const bare = join(folder, 'bare');
+  mkdirSync(bare);
   const yaml = join(folder, 'x.yaml');
   writeFileSync(yaml, 'version: 1\nname: [\n');
   for (const [args, status, words] of [
     [['--modules', list], 2, /list\.txt:2.*virtio_blkk[\s\S]*list\.txt:3.*ext5/],
     [['--kernel', truncated], 2, /linux-image\.deb/],
     [['--image', yaml], 2, /x\.yaml:\d+:\d+/],
-    [['--kernel', folder], 2, /vmlinuz/],
+    [['--kernel', folder], 2, /linux-image\.deb cannot be read: it is not a Debian package/],
+    [['--kernel', bare], 2, /vmlinuz/],
     [['--strict', '--modules', writeList(folder, 'virtio_blk\n')], 1, /virtio_blk needs virtio/],
   ] as [string[], number, RegExp][]) {
     const done = bootgate(
