@@ -3,30 +3,14 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../exec.js';
-import { packageRoot } from '../paths.js';
-import type { RunResult } from '../results/run-result.js';
 import type { ScenarioResult } from '../results/scenario-result.js';
+import { bootgate } from './as-user.js';
 
 export interface Check {
   name: string;
   ok: boolean;
   /** What was seen. */
   seen: string;
-}
-
-/** Runs bootgate into a results folder of its own. A status above 1 is told by what it printed. */
-export async function bootgate(
-  args: readonly string[],
-  results: string,
-): Promise<{ status: number; run: RunResult | null; text: string }> {
-  const main = join(packageRoot, 'dist', 'cli', 'main.js');
-  const { exitCode, stdout, stderr } = await exec(process.execPath, [main, ...args, '--results', results], {
-    okCodes: [0, 1, 2, 3, 130],
-    timeout: 3_600_000,
-  });
-  const file = join(results, 'latest', 'run.json');
-  const run = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RunResult) : null;
-  return { status: exitCode, run, text: `${stdout}\n${stderr}`.trim() };
 }
 
 const last = (text: string): string => text.split('\n').slice(-3).join(' / ');

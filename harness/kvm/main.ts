@@ -12,7 +12,8 @@ import { loadModuleIndex } from '../modules/index.js';
 import type { RunResult } from '../results/run-result.js';
 import { formatSeconds } from '../units.js';
 import { chooseAccelerator } from '../vm/accelerator.js';
-import { answerOf, bootgate, type Check, losesKvm, passes, postMortem } from './checks.js';
+import { bootgate } from './as-user.js';
+import { answerOf, type Check, losesKvm, passes, postMortem } from './checks.js';
 import { runInLab } from './lab.js';
 
 interface Flags {

@@ -19,28 +19,9 @@ export const FAULTS: Record<string, Fault> = {
     const pid = random.pick(qemusOf(results));
     return `kill -9 of QEMU ${signal(pid, 'SIGKILL')}`;
   },
-  'a guest stopped': async ({ results }, random) => {
-    const pid = random.pick(qemusOf(results));
-    signal(pid, 'SIGSTOP');
-    const seconds = 1 + random.below(30);
-    await sleep(seconds * 1000);
-    return `QEMU ${signal(pid, 'SIGCONT')} stopped for ${seconds} s`;
-  },
-  'bootgate stopped': async ({ pid }, random) => {
-    signal(pid, 'SIGSTOP');
-    const seconds = 1 + random.below(30);
-    await sleep(seconds * 1000);
-    signal(pid, 'SIGCONT');
-    return `bootgate stopped for ${seconds} s`;
-  },
-  'all of it stopped': async ({ pid, results }, random) => {
-    const all = [pid, ...qemusOf(results)];
-    for (const one of all) signal(one, 'SIGSTOP');
-    const seconds = 1 + random.below(60);
-    await sleep(seconds * 1000);
-    for (const one of all) signal(one, 'SIGCONT');
-    return `${all.length} processes stopped for ${seconds} s`;
-  },
+  'a guest stopped': ({ results }, random) => stop([random.pick(qemusOf(results))], 30, random),
+  'bootgate stopped': ({ pid }, random) => stop([pid], 30, random),
+  'all of it stopped': ({ pid, results }, random) => stop([pid, ...qemusOf(results)], 60, random),
   'bootgate killed': async ({ pid }) => `kill -9 of bootgate ${signal(pid, 'SIGKILL')}`,
   'the disk full': async ({ results }, random) => {
     const filler = join(results, '.filler');
@@ -65,6 +46,13 @@ export const FAULTS: Record<string, Fault> = {
     return `${hogs} other programs busy for ${seconds} s`;
   },
 };
+
+async function stop(pids: (number | undefined)[], most: number, random: Random): Promise<string> {
+  for (const pid of pids) signal(pid, 'SIGSTOP');
+  const seconds = 1 + random.below(most);
+  await sleep(seconds * 1000);
+  return `${pids.map((pid) => signal(pid, 'SIGCONT')).join(', ')} stopped for ${seconds} s`;
+}
 
 /** Processes of QEMU that work below a folder. */
 export function qemusOf(folder: string): number[] {

@@ -8,8 +8,8 @@ import { print, say } from '../cli/output.js';
 import { describeError, EXIT, exitCodeOf, hostError } from '../errors.js';
 import { exec } from '../exec.js';
 import { Random } from '../fuzz/random.js';
-import { bootgate } from '../kvm/checks.js';
-import { JOBS, playRound, type Round, readRun, type Truth } from './round.js';
+import { bootgate } from '../kvm/as-user.js';
+import { JOBS, playRound, type Round, type Truth } from './round.js';
 
 interface Flags {
   boots: string;
@@ -81,11 +81,10 @@ async function soak(flags: Flags, disk: string): Promise<void> {
 
 /** What an image's scenarios come to when nothing happens. */
 async function truthOf(image: string, patterns: readonly string[], results: string): Promise<Truth> {
-  const { status, text } = await bootgate(
+  const { status, run, text } = await bootgate(
     ['run', ...patterns, '--image', image, '--reference', 'never'],
     results,
   );
-  const run = readRun(results);
   if (!run || status === 3)
     throw hostError('E_SOAK', `${image} cannot be booted on this host: ${text.slice(-500)}`);
   rmSync(results, { recursive: true, force: true });

@@ -1,11 +1,10 @@
 /** One run under fire, and what is left of it. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../fuzz/random.js';
-import { packageRoot } from '../paths.js';
+import { MAIN, newestRun } from '../kvm/as-user.js';
 import type { RunResult } from '../results/run-result.js';
 import type { Verdict } from '../results/scenario-result.js';
 import { FAULTS, qemusOf } from './faults.js';
@@ -31,8 +30,6 @@ export interface Round {
   status: number | null;
 }
 
-const main = join(packageRoot, 'dist', 'cli', 'main.js');
-
 /** Four guests for each core. */
 export const JOBS = 4 * availableParallelism();
 
@@ -50,12 +47,12 @@ export async function playRound(
   const peak = { memoryMiB: 0, descriptors: 0 };
   const faults: string[] = [];
   let status: number | null = null;
+  mkdirSync(results, { recursive: true });
   for (let tries = 0; tries < 5; tries++) {
-    const args =
-      tries === 0 || !existsSync(join(results, 'latest', 'plan.json'))
-        ? ['run', ...scenarios, '--image', truth.image, '--reference', 'never']
-        : ['run', '--resume', 'latest'];
-    const child = spawn(process.execPath, [main, ...args, '-j', `${JOBS}`, '--results', results], {
+    // A run that was killed before it had begun cannot be resumed.
+    const resume = begun(results) ? ['--resume', 'latest'] : [];
+    const args = ['gate', ...scenarios, '--image', truth.image, '--reference', 'never', ...resume];
+    const child = spawn(process.execPath, [MAIN, ...args, '-j', `${JOBS}`, '--results', results], {
       stdio: 'ignore',
     });
     const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
@@ -75,10 +72,12 @@ export async function playRound(
     if (status !== null) break;
   }
   await sleep(500);
-  const run = readRun(results);
+  const run = newestRun(results);
   const counts = compare(truth, run);
   return { ...counts, faults, left: leftOf(results), peak, status };
 }
+
+const begun = (results: string): boolean => readdirSync(results).some((name) => !name.startsWith('.'));
 
 async function watch(pid: number, peak: Round['peak'], running: () => boolean): Promise<void> {
   while (running()) {
@@ -91,11 +90,6 @@ async function watch(pid: number, peak: Round['peak'], running: () => boolean): 
     }
     await sleep(500);
   }
-}
-
-export function readRun(results: string): RunResult | null {
-  const file = join(results, 'latest', 'run.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as RunResult) : null;
 }
 
 /** A verdict is right, undecided (infra), or wrong. */
